@@ -1,0 +1,292 @@
+"""What happened: the typed events of a run's journal, one JSON object a line.
+
+Each event carries what its panel shows, so that no view computes what the engine already knows. Epochs and
+steps count from 1. Accuracies are percents (0 to 100), losses mean cross-entropies, times seconds since the
+Unix epoch, durations seconds, sizes bytes, learning rates as the optimiser has them.
+"""
+
+import re
+from typing import Literal, TypeAlias
+
+import msgspec
+
+
+def _snake(name: str) -> str:
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag=_snake):
+    """The envelope of every event: its place in the journal (``seq``, from 1) and its time."""
+
+    seq: int = 0
+    t: float = 0.0
+
+
+Stage = Literal["starting", "importing", "reading data", "building model", "loading weights", "downloading weights",
+                "finding outliers", "training", "predicting"]  # fmt: skip
+
+
+class RunStarted(Event):
+    """An engine took the run: the first time (``attempt`` 1) or to go on with it."""
+
+    attempt: int
+    host: str
+    pid: int
+    version: str
+    name: str
+    model: str
+    data: str
+    epochs: int
+    batch_size: int
+    train_size: int
+    val_size: int
+    lr: float
+    schedule: Literal["counter", "plateau", "cosine"]
+    factor: float
+    every: int
+    patience: int
+    monitor: Literal["val_acc", "val_loss"]
+    mixup_alpha: float
+    outliers: str
+    seed: int
+    resumed_epoch: int = 0
+    """The epoch in which the run goes on; 0 for a start from nothing. Later history is void."""
+    resumed_step: int = 0
+    """How many steps of ``resumed_epoch`` were done at the checkpoint."""
+
+
+class StageStarted(Event):
+    stage: Stage
+    detail: str = ""
+
+
+class DatasetScanned(Event):
+    classes: list[str]
+    train_images: int
+    val_images: int
+    test_images: int
+    split: Literal["folders", "stratified"]
+
+
+class BadImage(Event):
+    """A file that can't be read as an image; named once, and left out."""
+
+    path: str
+    reason: str
+    split: Literal["train", "val", "test"]
+
+
+class AutoencoderEpoch(Event):
+    class_name: str
+    class_index: int
+    classes: int
+    epoch: int
+    epochs: int
+    loss: float
+
+
+class ThresholdSet(Event):
+    class_name: str
+    threshold: float
+    largest_val_error: float | None
+    relaxed: bool
+    images: int
+
+
+class OutlierExcluded(Event):
+    class_name: str
+    path: str
+    error: float
+    threshold: float
+    action: str
+
+
+class OutlierRestored(Event):
+    class_name: str
+    path: str
+
+
+class OutliersDone(Event):
+    excluded: int
+    images: int
+
+
+class EpochStarted(Event):
+    epoch: int
+    epochs: int
+    lr: float
+    steps: int
+
+
+class Step(Event):
+    """At most ten a second; ``loss`` and ``train_acc`` are means over the epoch so far."""
+
+    epoch: int
+    step: int
+    steps: int
+    loss: float
+    train_acc: float
+    images_per_s: float
+    eta: float | None
+    """Seconds until the last epoch ends, should no early stop come first; None while unknown."""
+
+
+class EpochEnded(Event):
+    epoch: int
+    lr: float
+    train_acc: float
+    train_loss: float
+    val_acc: float
+    val_loss: float
+    new_best: bool
+    best: float
+    """The best monitored score so far: percent or loss, as ``RunStarted.monitor`` says."""
+    best_epoch: int
+    counter: int
+    patience: int
+    epochs_to_stop: int
+    next_lr: float
+    images_per_s: float
+    seconds: float
+
+
+class LrDecayed(Event):
+    epoch: int
+    """The first epoch that trains with ``new``."""
+    old: float
+    new: float
+    reason: str
+
+
+class ConfusionMatrix(Event):
+    """Validation images by (true class, predicted class, count), empty cells left out."""
+
+    epoch: int
+    classes: int
+    cells: list[tuple[int, int, int]]
+    path: str
+
+
+class CheckpointSaved(Event):
+    which: Literal["best", "last"]
+    epoch: int
+    step: int
+    reason: str
+    size: int
+    seconds: float
+
+
+class Paused(Event):
+    epoch: int
+    step: int
+
+
+class Resumed(Event):
+    epoch: int
+    step: int
+    paused_for: float
+
+
+class CommandAccepted(Event):
+    id: str
+    name: str
+    by: str
+    detail: str = ""
+
+
+class CommandRejected(Event):
+    id: str
+    name: str
+    by: str
+    reason: str
+
+
+class SettingChanged(Event):
+    key: str
+    old: str
+    new: str
+    epoch: int
+    step: int
+
+
+class PredictionProgress(Event):
+    done: int
+    total: int
+
+
+class PredictionWritten(Event):
+    path: str
+    rows: int
+    epoch: int
+    """The epoch whose best weights made it."""
+
+
+class SystemSample(Event):
+    cpu_percent: float
+    rss: int
+    ram_used: int
+    ram_total: int
+    disk_free: int
+    gpu_percent: float | None = None
+    gpu_memory_used: int | None = None
+    gpu_memory_total: int | None = None
+    gpu_temperature: float | None = None
+    gpu_power: float | None = None
+
+
+class Warning(Event):
+    message: str
+
+
+Outcome = Literal["finished", "early_stopped", "stopped", "interrupted", "failed"]
+
+
+class RunEnded(Event):
+    """The engine's last word. Without it and without a living engine, a run was cut off."""
+
+    outcome: Outcome
+    reason: str
+    epoch: int
+    best: float | None
+    best_epoch: int
+    exit_code: int
+
+
+class UnknownEvent(Event, tag="unknown_event"):
+    """A line of a newer version of this program: kept in sequence, shown by nobody."""
+
+
+AnyEvent: TypeAlias = (
+    RunStarted | StageStarted | DatasetScanned | BadImage | AutoencoderEpoch | ThresholdSet | OutlierExcluded
+    | OutlierRestored | OutliersDone | EpochStarted | Step | EpochEnded | LrDecayed | ConfusionMatrix
+    | CheckpointSaved | Paused | Resumed | CommandAccepted | CommandRejected | SettingChanged
+    | PredictionProgress | PredictionWritten | SystemSample | Warning | RunEnded | UnknownEvent
+)  # fmt: skip
+
+
+class _Envelope(msgspec.Struct):
+    seq: int
+    t: float
+
+
+_decoder = msgspec.json.Decoder(AnyEvent)
+_envelope = msgspec.json.Decoder(_Envelope)
+_encoder = msgspec.json.Encoder()
+
+
+def encode_line(event: Event) -> bytes:
+    """Return the journal line of ``event``, newline included."""
+    return _encoder.encode(event) + b"\n"
+
+
+def decode_line(line: bytes) -> AnyEvent | None:
+    """Return the event on a journal line, UnknownEvent for one of a newer version, None for damage."""
+    try:
+        return _decoder.decode(line)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        pass
+    try:
+        envelope = _envelope.decode(line)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    return UnknownEvent(seq=envelope.seq, t=envelope.t)

@@ -1,0 +1,244 @@
+"""What to train, and how: the recipe. Typed, validated whole, TOML in and out."""
+
+import os
+import tomllib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import tomli_w
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from engine.errors import UserError
+from engine.text import nearest, printable
+
+Unit = Annotated[float, Field(ge=0, le=1)]
+Fraction = Annotated[float, Field(gt=0, lt=1)]
+Pixels = Annotated[int, Field(ge=16, le=4096)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=(), allow_inf_nan=False)
+
+
+class Data(_Section):
+    """Where the images are and how they reach the model."""
+
+    train: str = Field("", description="folder with one folder of training images for each class")
+    val: str = Field("", description="the same for validation; empty: split off data.train")
+    test: str = Field("", description="flat folder of unlabelled images; empty: no prediction")
+    val_fraction: Fraction = Field(0.15, description="share of each class that validates when data.val is empty")
+    pad: Literal["square", "stretch"] = Field("square", description="pad to a square, or stretch to it")
+    train_size: Pixels = Field(256, description="side of a training image, px")
+    val_size: Pixels = Field(320, description="side of a validation or test image, px")
+    batch_size: int = Field(32, ge=1, le=65536, description="images in a step")
+    workers: int = Field(-1, ge=-1, le=256, description="threads that read images; -1: one for each core, up to 8")
+
+
+class Augment(_Section):
+    """What changes a training image each time it is seen."""
+
+    enabled: bool = Field(True, description="off: training images are prepared as validation images are")
+    crop_scale: tuple[Unit, Unit] = Field((0.5, 1.0), description="RandomResizedCrop: least and greatest share of the area")
+    hflip: Unit = Field(0.5, description="probability of a horizontal flip")
+
+
+class Mixup(_Section):
+    """Mixing pairs of images (REPORT.md section 3; Zhang et al. 2018)."""
+
+    alpha: float = Field(0.5, ge=0, le=100, description="lambda ~ Beta(alpha, alpha); 0: no mixup")
+
+
+class Outliers(_Section):
+    """Leaving out images that don't belong to their class. No method is in this version yet."""
+
+    method: Literal["none"] = Field("none", description="how outliers are found")
+
+
+class Model(_Section):
+    name: str = Field("seresnet152d.ra2_in1k", min_length=1, max_length=200, description="any timm model")
+    pretrained: bool = Field(True, description="start from pretrained weights; false: from random ones")
+    weights: str = Field("", description="file of pretrained weights (.safetensors, or .pth with tensors only)")
+    dropout: Annotated[float, Field(ge=0, lt=1)] = Field(0.5, description="drop_rate before the classifier")
+
+
+class Optim(_Section):
+    lr: float = Field(1.5e-4, gt=0, le=10, description="AdamW's learning rate at the start")
+    weight_decay: float = Field(1e-2, ge=0, le=10, description="AdamW's weight decay")
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = Field(0.1, description="smoothing of the targets")
+    amp: Literal["auto", "off", "fp16", "bf16"] = Field("auto", description="mixed precision; auto: on a GPU")
+
+
+class Schedule(_Section):
+    """Learning-rate decay and early stopping (REPORT.md section 5)."""
+
+    kind: Literal["counter", "plateau", "cosine"] = Field("counter", description="what lowers the learning rate")
+    factor: Fraction = Field(0.6, description="lr *= factor at each decay")
+    every: int = Field(4, ge=1, le=10000, description="counter: decay each time this many epochs brought nothing better")
+    patience: int = Field(12, ge=1, le=100000, description="stop after this many epochs with nothing better")
+    monitor: Literal["val_acc", "val_loss"] = Field("val_acc", description="the score that 'better' speaks of")
+    plateau_patience: int = Field(2, ge=0, le=10000, description="plateau: bad epochs that are borne before a decay")
+    plateau_threshold: Annotated[float, Field(ge=0, lt=1)] = Field(0.01, description="plateau: relative gain that counts")
+
+
+class Train(_Section):
+    epochs: int = Field(60, ge=1, le=100000, description="at most this many epochs")
+    seed: int = Field(0, ge=0, lt=2**63, description="every random draw follows from it")
+    device: Literal["auto", "cpu", "cuda", "mps"] = Field("auto", description="where to train; auto: the GPU if any")
+    checkpoint_every: int = Field(1, ge=1, le=10000, description="epochs between two saves of checkpoints/last")
+
+
+class Recipe(_Section):
+    """A complete recipe; its defaults are the report's final run, without its outlier stage."""
+
+    data: Data = Data()
+    augment: Augment = Augment()
+    mixup: Mixup = Mixup()
+    outliers: Outliers = Outliers()
+    model: Model = Model()
+    optim: Optim = Optim()
+    schedule: Schedule = Schedule()
+    train: Train = Train()
+
+    def to_toml(self) -> str:
+        """Return the recipe as TOML, every key written out."""
+        return tomli_w.dumps(self.model_dump(mode="json"))
+
+
+# Settings that a living run can take; each is read anew at every step or epoch.
+LIVE_KEYS = (
+    "optim.lr", "schedule.factor", "schedule.every", "schedule.patience", "schedule.plateau_patience",
+    "schedule.plateau_threshold", "train.epochs", "train.checkpoint_every",
+)  # fmt: skip
+
+
+def recipe_keys() -> list[str]:
+    """Return every dotted key of the recipe, in the order of the file."""
+    return [
+        f"{section}.{key}"
+        for section, field in Recipe.model_fields.items()
+        for key in _section_fields(field.annotation)
+    ]
+
+
+def _section_fields(annotation: Any) -> Iterable[str]:
+    return annotation.model_fields if isinstance(annotation, type) and issubclass(annotation, BaseModel) else ()
+
+
+def presets_folder() -> Path:
+    """Return the folder of the recipes that come with the program."""
+    installed = Path(__file__).parent / "recipes"
+    return installed if installed.is_dir() else Path(__file__).parent.parent / "assets" / "recipes"
+
+
+def preset_names() -> list[str]:
+    return sorted(path.stem for path in presets_folder().glob("*.toml"))
+
+
+def load_recipe(source: str | Path | None = None, settings: Iterable[str] = (), base: Mapping[str, Any] | None = None) -> Recipe:
+    """Return the recipe of a preset's name or a TOML file, with ``settings`` (``key=value``) over it.
+
+    ``base`` is a nested table that lies under the file's own (where the data are, say). Raises UserError
+    naming the source and everything that is wrong with it, all at once.
+    """
+    named = "recipe" if source is None else f"recipe {printable(str(source))}"
+    table: dict[str, Any] = {}
+    _merge(table, base or {})
+    if source is not None:
+        _merge(table, _read_toml(source))
+    problems: list[str] = []
+    for setting in settings:
+        problem = _put(table, setting)
+        if problem:
+            problems.append(problem)
+    try:
+        recipe = Recipe.model_validate(table)
+    except ValidationError as error:
+        problems += [_explain(detail) for detail in error.errors()]
+    if problems:
+        raise UserError(f"{named}: {'; '.join(problems)}")
+    return recipe
+
+
+def change(recipe: Recipe, key: str, text: str) -> Recipe:
+    """Return ``recipe`` with one key set from its text, judged like a recipe. Raises UserError."""
+    table = recipe.model_dump(mode="json")
+    problem = _put(table, f"{key}={text}")
+    if problem:
+        raise UserError(problem)
+    try:
+        return Recipe.model_validate(table)
+    except ValidationError as error:
+        raise UserError("; ".join(_explain(detail) for detail in error.errors())) from None
+
+
+def value_of(recipe: Recipe, key: str) -> str:
+    """Return the value of a dotted key as TOML would print it, without quotes."""
+    section, _, name = key.partition(".")
+    value = getattr(getattr(recipe, section), name)
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _read_toml(source: str | Path) -> dict[str, Any]:
+    path = presets_folder() / f"{source}.toml"
+    if not (isinstance(source, str) and os.sep not in source and path.is_file()):
+        path = Path(source).expanduser()
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        names = preset_names()
+        close = nearest(str(source), names, 1)
+        hint = f"did you mean {close[0]}?" if close else f"the presets are {', '.join(names)}"
+        raise UserError(f"no recipe named {printable(str(source))} and no such file; {hint}") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"recipe {printable(str(source))} can't be read: {printable(str(error))}") from None
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise UserError(f"recipe {printable(str(source))} is not TOML: {printable(str(error))}") from None
+
+
+def _merge(into: dict[str, Any], table: Mapping[str, Any]) -> None:
+    for key, value in table.items():
+        if isinstance(value, Mapping) and isinstance(into.get(key), dict):
+            _merge(into[key], value)
+        else:
+            into[key] = dict(value) if isinstance(value, Mapping) else value
+
+
+def _put(table: dict[str, Any], setting: str) -> str:
+    """Set one ``key=value`` in the table; return what is wrong with it, or nothing."""
+    key, equals, text = setting.partition("=")
+    key = key.strip()
+    section, dot, name = key.partition(".")
+    if not equals:
+        return f"'{printable(setting)}' is not KEY=VALUE"
+    if key not in recipe_keys():
+        return _unknown(key)
+    if not dot or not isinstance(table.setdefault(section, {}), dict):
+        return f"[{section}] is not a table"
+    table[section][name] = _value(text.strip())
+    return ""
+
+
+def _value(text: str) -> Any:
+    """Read a value as TOML where it is TOML (numbers, true, lists, quoted text), else as plain text."""
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def _unknown(key: str) -> str:
+    close = nearest(key, recipe_keys(), 1)
+    hint = f"did you mean {close[0]}?" if close else "vrdl-tui train --help names where the keys are listed"
+    return f"unknown key {printable(key, 80)}; {hint}"
+
+
+def _explain(detail: Any) -> str:
+    key = ".".join(str(part) for part in detail["loc"])
+    if detail["type"] == "extra_forbidden":
+        return _unknown(key)
+    message = str(detail["msg"])
+    shown = printable(repr(detail["input"]), 60)
+    return f"{printable(key)} = {shown}: {message[0].lower()}{message[1:]}"

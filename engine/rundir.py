@@ -1,0 +1,205 @@
+"""The run directory: its files, its name, its lock, and the runs below a folder."""
+
+import fcntl
+import json
+import os
+import re
+import shutil
+import socket
+import time
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.errors import UserError
+from engine.files import fsync_folder, write_synced
+from engine.text import printable
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+=@-]{0,99}")
+
+
+@dataclass(frozen=True, slots=True)
+class RunDir:
+    """Paths of one run. Nothing here reads or writes but ``create``, ``lock`` and ``is_alive``."""
+
+    path: Path
+
+    @property
+    def name(self) -> str:
+        return self.path.name
+
+    @property
+    def recipe(self) -> Path:
+        return self.path / "recipe.toml"
+
+    @property
+    def journal(self) -> Path:
+        return self.path / "events.jsonl"
+
+    @property
+    def train_log(self) -> Path:
+        return self.path / "train.log"
+
+    @property
+    def engine_log(self) -> Path:
+        return self.path / "engine.log"
+
+    @property
+    def commands(self) -> Path:
+        return self.path / "commands"
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.path / "checkpoints"
+
+    @property
+    def split(self) -> Path:
+        """The recorded train/validation split of a run whose data came as one tree."""
+        return self.path / "split.csv"
+
+    @property
+    def prediction(self) -> Path:
+        return self.path / "prediction.csv"
+
+    def confusion_picture(self, epoch: int | None = None) -> Path:
+        """The picture of an epoch, or of the whole run's best."""
+        return self.path / f"confusion_matrix{'' if epoch is None else epoch}.png"
+
+    @classmethod
+    def create(cls, runs: Path, name: str | None, model: str, recipe_toml: str) -> "RunDir":
+        """Make a new run folder below ``runs``, whole or not at all.
+
+        Without a name it is the local time and the model. Raises UserError for a name that is taken or
+        that could leave the folder, OSError where it can't be written.
+        """
+        wanted = check_name(name) if name is not None else _default_name(model)
+        runs.mkdir(parents=True, exist_ok=True)
+        temporary = runs / f".new-{uuid.uuid4().hex[:12]}"
+        temporary.mkdir(mode=0o700)
+        try:
+            (temporary / "commands").mkdir()
+            (temporary / "checkpoints").mkdir()
+            write_synced(temporary / "recipe.toml", recipe_toml.encode())
+            fsync_folder(temporary)
+            target = _rename_free(temporary, runs, wanted, numbered=name is None)
+        except BaseException:
+            shutil.rmtree(temporary, ignore_errors=True)
+            raise
+        fsync_folder(runs)
+        return cls(target)
+
+    def lock(self, wait: float = 0.0) -> "RunLock":
+        """Take the run for one engine. ``wait``: seconds to try. Raises UserError if another engine has it."""
+        deadline = time.monotonic() + wait
+        fd = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        while True:
+            try:
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if time.monotonic() < deadline:
+                    time.sleep(0.02)
+                    continue
+                os.close(fd)
+                raise UserError(
+                    f"run {printable(self.name)} is already running{self._holder()}; open it with: vrdl-tui attach {printable(self.name)}"
+                ) from None
+            return RunLock(fd)
+
+    def is_alive(self) -> bool:
+        """Say whether an engine holds the run's lock."""
+        try:
+            fd = os.open(self.path / "lock", os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:
+            return False
+        try:
+            fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+        finally:
+            os.close(fd)
+        return False
+
+    def _holder(self) -> str:
+        try:
+            holder = json.loads((self.path / "lock").read_bytes()[:4096])
+            return f" (process {int(holder['pid'])} on {printable(str(holder['host']), 80)})"
+        except (OSError, ValueError, KeyError, TypeError):
+            return ""
+
+
+class RunLock:
+    """A held lock; it is free once the last process that has ``fd`` open is gone."""
+
+    def __init__(self, fd: int) -> None:
+        self.fd = fd
+
+    def sign(self) -> None:
+        """Write host and process id into the lock, for messages."""
+        content = json.dumps({"host": socket.gethostname(), "pid": os.getpid()}).encode()
+        os.ftruncate(self.fd, 0)
+        os.pwrite(self.fd, content, 0)
+
+    def release(self) -> None:
+        os.close(self.fd)
+
+
+def check_name(name: str) -> str:
+    """Return ``name`` if it can be a run's folder. Raises UserError."""
+    if not _NAME.fullmatch(name):
+        raise UserError(
+            f"run name '{printable(name, 80)}': use 1 to 100 letters, digits and . _ + = @ -, a letter or digit first"
+        )
+    return name
+
+
+def _default_name(model: str) -> str:
+    short = re.sub(r"[^A-Za-z0-9._-]+", "-", model.split("/")[-1]).strip("-.")[:60] or "model"
+    return f"{time.strftime('%Y%m%d-%H%M%S')}-{short}"
+
+
+def _rename_free(temporary: Path, runs: Path, name: str, *, numbered: bool) -> Path:
+    for number in range(1, 1000):
+        target = runs / (name if number == 1 else f"{name}-{number}")
+        if os.path.lexists(target):
+            if numbered:
+                continue
+            raise UserError(f"run {printable(name)} exists already in {printable(str(runs))}; choose another --name")
+        temporary.rename(target)
+        return target
+    raise UserError(f"no free run name like {printable(name)} in {printable(str(runs))}; choose one with --name")
+
+
+def is_run(path: Path) -> bool:
+    return (path / "recipe.toml").is_file()
+
+
+def list_runs(runs: Path) -> list[RunDir]:
+    """Return the runs directly below ``runs``, newest first; an absent folder has none."""
+    found: list[tuple[float, str]] = []
+    try:
+        with os.scandir(runs) as entries:
+            for entry in entries:
+                if entry.name.startswith(".") or not entry.is_dir():
+                    continue
+                try:
+                    found.append((os.stat(os.path.join(entry.path, "recipe.toml")).st_mtime, entry.path))
+                except OSError:
+                    continue
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    return [RunDir(Path(path)) for _, path in sorted(found, reverse=True)]
+
+
+def find_run(runs: Path, wanted: str | None) -> RunDir:
+    """Return the run of a name below ``runs``, of a path, or the newest one. Raises UserError."""
+    if wanted is None:
+        listed = list_runs(runs)
+        if not listed:
+            raise UserError(f"no runs in {printable(str(runs))}; start one with: vrdl-tui train DATA")
+        return listed[0]
+    for candidate in (runs / wanted, Path(wanted).expanduser()):
+        if is_run(candidate):
+            return RunDir(candidate)
+    raise UserError(f"no run {printable(wanted)} in {printable(str(runs))}; vrdl-tui runs lists them")

@@ -1,0 +1,220 @@
+"""RunState: the fold of a run's events. The one model of a run that every view shows."""
+
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Literal
+
+from engine.events import (
+    AnyEvent,
+    AutoencoderEpoch,
+    BadImage,
+    CheckpointSaved,
+    CommandAccepted,
+    CommandRejected,
+    ConfusionMatrix,
+    DatasetScanned,
+    EpochEnded,
+    EpochStarted,
+    LrDecayed,
+    OutlierExcluded,
+    OutlierRestored,
+    OutliersDone,
+    Paused,
+    PredictionProgress,
+    PredictionWritten,
+    Resumed,
+    RunEnded,
+    RunStarted,
+    SettingChanged,
+    StageStarted,
+    Step,
+    SystemSample,
+    ThresholdSet,
+    Warning,
+)
+
+Status = Literal["starting", "running", "paused", "finished", "stopped", "interrupted", "failed"]
+
+_KEPT = 200
+
+
+@dataclass(slots=True)
+class EarlyStop:
+    """The counter as it stands; ``best`` is percent or loss, None before the first epoch ends."""
+
+    monitor: str = "val_acc"
+    patience: int = 0
+    counter: int = 0
+    best: float | None = None
+    best_epoch: int = 0
+    epochs_to_stop: int = 0
+
+
+@dataclass(slots=True)
+class OutlierStage:
+    """The outlier stage: ``method`` "none" says that it is off."""
+
+    method: str = "none"
+    current: AutoencoderEpoch | None = None
+    thresholds: list[ThresholdSet] = field(default_factory=list)
+    excluded: dict[str, OutlierExcluded] = field(default_factory=dict)
+    done: OutliersDone | None = None
+
+
+@dataclass(slots=True)
+class RunState:
+    """All that is known of a run from its journal. Accuracies in percent, times in seconds."""
+
+    started: RunStarted | None = None
+    first_started_at: float = 0.0
+    """When the run began, first attempt."""
+    updated_at: float = 0.0
+    stage: StageStarted | None = None
+    data: DatasetScanned | None = None
+    ended: RunEnded | None = None
+    paused: Paused | None = None
+    epoch: EpochStarted | None = None
+    """The epoch under way (or the last one)."""
+    step: Step | None = None
+    """The newest step of ``epoch``; None before its first."""
+    epochs: list[EpochEnded] = field(default_factory=list)
+    """One an epoch, in order, without those that a resume made void."""
+    decays: list[LrDecayed] = field(default_factory=list)
+    settings: list[SettingChanged] = field(default_factory=list)
+    early_stop: EarlyStop = field(default_factory=EarlyStop)
+    outliers: OutlierStage = field(default_factory=OutlierStage)
+    confusion: ConfusionMatrix | None = None
+    checkpoints: dict[str, CheckpointSaved] = field(default_factory=dict)
+    """The newest of each kind, "best" and "last"."""
+    predicting: PredictionProgress | None = None
+    prediction: PredictionWritten | None = None
+    system: SystemSample | None = None
+    bad_images: dict[str, BadImage] = field(default_factory=dict)
+    warnings: deque[Warning] = field(default_factory=lambda: deque(maxlen=_KEPT))
+    answers: deque[CommandAccepted | CommandRejected] = field(default_factory=lambda: deque(maxlen=_KEPT))
+
+    @property
+    def lr(self) -> float | None:
+        """The learning rate in force."""
+        if self.epochs and (self.epoch is None or self.epoch.epoch <= self.epochs[-1].epoch):
+            return self.epochs[-1].next_lr
+        return self.epoch.lr if self.epoch else self.started.lr if self.started else None
+
+    @property
+    def validating(self) -> bool:
+        """Whether the epoch's steps are done and its validation isn't."""
+        return (
+            self.epoch is not None
+            and self.step is not None
+            and self.step.step >= self.step.steps
+            and (not self.epochs or self.epochs[-1].epoch < self.epoch.epoch)
+        )
+
+    def status(self, *, alive: bool) -> Status:
+        """Say how the run stands; ``alive`` is whether an engine holds its lock."""
+        if not alive:
+            if self.ended is None:
+                return "interrupted"
+            return "finished" if self.ended.outcome in ("finished", "early_stopped") else self.ended.outcome  # type: ignore[return-value]
+        if self.started is None or self.ended is not None:
+            return "starting" if self.ended is None else "running"
+        if self.paused is not None:
+            return "paused"
+        return "running" if self.epoch is not None else "starting"
+
+    def answer(self, identity: str) -> CommandAccepted | CommandRejected | None:
+        """Return the engine's word on a command, once it has come."""
+        return next((answer for answer in reversed(self.answers) if answer.id == identity), None)
+
+    def apply_all(self, events: Iterable[AnyEvent]) -> None:
+        for event in events:
+            self.apply(event)
+
+    def apply(self, event: AnyEvent) -> None:
+        """Fold one event into the state."""
+        self.updated_at = event.t
+        match event:
+            case Step():
+                self.step = event
+            case SystemSample():
+                self.system = event
+            case EpochStarted():
+                self.epoch, self.step, self.predicting = event, None, None
+            case EpochEnded():
+                self._end_epoch(event)
+            case RunStarted():
+                self._start(event)
+            case StageStarted():
+                self.stage = event
+            case DatasetScanned():
+                self.data = event
+            case ConfusionMatrix():
+                self.confusion = event
+            case LrDecayed():
+                self.decays.append(event)
+            case CheckpointSaved():
+                self.checkpoints[event.which] = event
+            case Paused():
+                self.paused = event
+            case Resumed():
+                self.paused = None
+            case CommandAccepted() | CommandRejected():
+                self.answers.append(event)
+            case SettingChanged():
+                self.settings.append(event)
+                self._set(event)
+            case PredictionProgress():
+                self.predicting = event
+            case PredictionWritten():
+                self.prediction, self.predicting = event, None
+            case BadImage():
+                self.bad_images[event.path] = event
+            case Warning():
+                self.warnings.append(event)
+            case RunEnded():
+                self.ended, self.paused, self.predicting = event, None, None
+            case AutoencoderEpoch():
+                self.outliers.current = event
+            case ThresholdSet():
+                self.outliers.thresholds.append(event)
+            case OutlierExcluded():
+                self.outliers.excluded[event.path] = event
+            case OutlierRestored():
+                self.outliers.excluded.pop(event.path, None)
+            case OutliersDone():
+                self.outliers.done, self.outliers.current = event, None
+
+    def _start(self, event: RunStarted) -> None:
+        if self.started is None:
+            self.first_started_at = event.t
+        self.started = event
+        self.stage = self.epoch = self.step = self.paused = self.ended = self.predicting = None
+        self.outliers.method = event.outliers
+        if not event.resumed_epoch:
+            self.epochs, self.decays, self.settings = [], [], []
+            self.confusion, self.checkpoints = None, {}
+        self.epochs = [epoch for epoch in self.epochs if epoch.epoch < event.resumed_epoch]
+        self.decays = [decay for decay in self.decays if decay.epoch <= event.resumed_epoch]
+        last = self.epochs[-1] if self.epochs else None
+        self.early_stop = EarlyStop(
+            monitor=event.monitor,
+            patience=event.patience,
+            counter=last.counter if last else 0,
+            best=last.best if last else None,
+            best_epoch=last.best_epoch if last else 0,
+            epochs_to_stop=event.patience - (last.counter if last else 0),
+        )
+
+    def _end_epoch(self, event: EpochEnded) -> None:
+        self.epochs.append(event)
+        self.early_stop.patience = event.patience
+        self.early_stop.counter = event.counter
+        self.early_stop.best = event.best
+        self.early_stop.best_epoch = event.best_epoch
+        self.early_stop.epochs_to_stop = event.epochs_to_stop
+
+    def _set(self, event: SettingChanged) -> None:
+        if event.key == "schedule.patience":
+            self.early_stop.patience = int(event.new)
+            self.early_stop.epochs_to_stop = max(0, int(event.new) - self.early_stop.counter)
