@@ -38,6 +38,9 @@ class PolicyState:
     plateau_best: float | None = None
     plateau_bad_epochs: int = 0
 
+    def with_lr(self, lr: float) -> "PolicyState":
+        return replace(self, lr=lr)
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
@@ -94,7 +97,7 @@ def _negated(value: float | None) -> float | None:
 
 def _plateau(schedule: Schedule, state: PolicyState, val_loss: float) -> tuple[PolicyState, float, str]:
     best = state.plateau_best
-    if best is None or val_loss < best * (1 - schedule.plateau_threshold):
+    if not math.isnan(val_loss) and (best is None or val_loss < best * (1 - schedule.plateau_threshold)):
         return replace(state, plateau_best=val_loss, plateau_bad_epochs=0), state.lr, ""
     bad_epochs = state.plateau_bad_epochs + 1
     if bad_epochs <= schedule.plateau_patience:

@@ -135,8 +135,9 @@ class RunLock:
     def __init__(self, fd: int) -> None:
         self.fd = fd
 
-    def sign(self) -> None:
-        """Write host and process id into the lock, for messages."""
+    def adopt(self) -> None:
+        """Make the lock this process's own: no child inherits it, and its file names host and process."""
+        os.set_inheritable(self.fd, False)
         content = json.dumps({"host": socket.gethostname(), "pid": os.getpid()}).encode()
         os.ftruncate(self.fd, 0)
         os.pwrite(self.fd, content, 0)

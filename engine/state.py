@@ -5,6 +5,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
+import msgspec
+
 from engine.events import (
     AnyEvent,
     AutoencoderEpoch,
@@ -218,3 +220,7 @@ class RunState:
         if event.key == "schedule.patience":
             self.early_stop.patience = int(event.new)
             self.early_stop.epochs_to_stop = max(0, int(event.new) - self.early_stop.counter)
+        elif event.key == "optim.lr" and self.epoch is not None:
+            self.epoch = msgspec.structs.replace(self.epoch, lr=float(event.new))
+        elif event.key == "train.epochs" and self.epoch is not None:
+            self.epoch = msgspec.structs.replace(self.epoch, epochs=int(event.new))

@@ -1,0 +1,34 @@
+"""The training process: ``python -m engine RUN_DIR`` owns a run from its start to its end."""
+
+import argparse
+import signal
+import sys
+from pathlib import Path
+
+from engine.errors import UserError
+from engine.rundir import RunDir, RunLock, is_run
+from engine.session import Session
+
+
+def main() -> int:
+    """Run the engine and return the exit code: 0 done, 1 failed, 2 bad usage, 130 interrupted."""
+    parser = argparse.ArgumentParser(prog="python -m engine", description="Train a run that vrdl-tui has prepared.")
+    parser.add_argument("run_dir", type=Path, help="a folder with recipe.toml")
+    parser.add_argument("--lock-fd", type=int, help="the run's lock, held open by whoever started this process")
+    arguments = parser.parse_args()
+    # The terminal that started the run may close; the run goes on.
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    run = RunDir(arguments.run_dir.resolve())
+    try:
+        if not is_run(run.path):
+            raise UserError(f"no run in {arguments.run_dir}; vrdl-tui train makes one")
+        lock = RunLock(arguments.lock_fd) if arguments.lock_fd is not None else run.lock(wait=1.0)
+    except UserError as error:
+        print(f"engine: {error}", file=sys.stderr)
+        return 2
+    lock.adopt()
+    return Session(run).run()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

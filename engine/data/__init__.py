@@ -1,0 +1,1 @@
+"""From files to batches: read, pad and resize, augment, order, load, mix."""

@@ -1,0 +1,75 @@
+"""Crop a padded or stretched picture to a square of the model's size, in one resampling."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import cv2
+import numpy as np
+
+from engine.data.decode import Pixels
+
+Pad = Literal["square", "stretch"]
+
+# One image is one task of the loader; OpenCV's own threads would only compete with it and with torch.
+cv2.setNumThreads(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A part of the canvas (the picture after padding or stretching): x, y, width, height in 0 to 1."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+
+
+WHOLE = Box(0.0, 0.0, 1.0, 1.0)
+
+
+def to_square(pixels: Pixels, size: int, pad: Pad, box: Box = WHOLE, *, flip: bool = False) -> Pixels:
+    """Return ``box`` of the canvas as (size, size, 3).
+
+    ``square`` centres the picture on a black square as wide as its longer side, so that nothing is
+    distorted; ``stretch`` makes it square by scaling each axis on its own. The padding is never built:
+    only the part of the box that holds picture is resampled, averaging areas where it shrinks.
+    """
+    height, width = pixels.shape[:2]
+    side = max(height, width)
+    canvas_width, canvas_height = (side, side) if pad == "square" else (width, height)
+    left, top = (canvas_width - width) / 2, (canvas_height - height) / 2
+    scale_x, scale_y = size / (box.width * canvas_width), size / (box.height * canvas_height)
+    # Where the box begins, in the picture's own pixels.
+    x0, y0 = box.x * canvas_width - left, box.y * canvas_height - top
+    out = _resample(pixels, x0, y0, scale_x, scale_y, size)
+    return np.ascontiguousarray(out[:, ::-1]) if flip else out
+
+
+def _resample(pixels: Pixels, x0: float, y0: float, scale_x: float, scale_y: float, size: int) -> Pixels:
+    height, width = pixels.shape[:2]
+    x1, y1 = x0 + size / scale_x, y0 + size / scale_y
+    left, top = max(0, int(np.floor(x0))), max(0, int(np.floor(y0)))
+    right, bottom = min(width, int(np.ceil(x1))), min(height, int(np.ceil(y1)))
+    if left >= right or top >= bottom:  # a crop that holds padding only
+        return np.zeros((size, size, 3), np.uint8)
+    part = pixels[top:bottom, left:right]
+    # Shrink by whole areas first: a bilinear warp alone would skip pixels and alias.
+    shrink_x, shrink_y = min(1.0, scale_x), min(1.0, scale_y)
+    if shrink_x < 1.0 or shrink_y < 1.0:
+        target = (max(1, round(part.shape[1] * shrink_x)), max(1, round(part.shape[0] * shrink_y)))
+        reduced = cv2.resize(part, target, interpolation=cv2.INTER_AREA)
+    else:
+        reduced = part
+    ratio_x, ratio_y = reduced.shape[1] / part.shape[1], reduced.shape[0] / part.shape[0]
+    # Pixel centres: output u maps to picture x0 + (u + 0.5) / scale - 0.5, then into the reduced part.
+    a, d = ratio_x / scale_x, ratio_y / scale_y
+    matrix = np.array(
+        [
+            [a, 0.0, (x0 - left) * ratio_x + 0.5 * a - 0.5],
+            [0.0, d, (y0 - top) * ratio_y + 0.5 * d - 0.5],
+        ]
+    )
+    warped = cv2.warpAffine(
+        reduced, matrix, (size, size), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_CONSTANT
+    )
+    return np.asarray(warped, dtype=np.uint8)

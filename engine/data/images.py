@@ -1,0 +1,93 @@
+"""The images of a run: paths and labels of each split, scanned from folders or read from the record."""
+
+import csv
+import io
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from engine.errors import UserError
+from engine.files import replace_file
+from engine.layout import list_data
+from engine.recipe import Data
+from engine.rng import Purpose, stream
+from engine.text import printable
+
+Split = Literal["train", "val", "test"]
+
+
+@dataclass(frozen=True, slots=True)
+class ImageSet:
+    """Files of one split, in a fixed order; ``labels`` index the classes and are empty for ``test``."""
+
+    split: Split
+    paths: list[Path]
+    labels: list[int]
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+
+@dataclass(frozen=True, slots=True)
+class DataSet:
+    classes: list[str]
+    train: ImageSet
+    val: ImageSet
+    test: ImageSet
+    how_split: Literal["folders", "stratified"]
+
+
+def scan(data: Data, seed: int, record: Path) -> DataSet:
+    """List the images of a recipe's ``[data]``; classes and files are sorted as text.
+
+    Without a validation folder, ``val_fraction`` of each class (at least one image, and at least one
+    left to train on) is split off by ``seed``; ``record`` keeps that split, so that a resumed run has the
+    same one even if files were added since. Raises UserError as ``engine.layout.list_data`` does.
+    """
+    listing = list_data(data.train, data.val, data.test)
+    root, classes = Path(data.train), listing.classes
+    test = ImageSet("test", [Path(data.test, name) for name in listing.test], [])
+    if listing.val is not None:
+        val = _image_set("val", Path(data.val), classes, listing.val)
+        return DataSet(classes, _image_set("train", root, classes, listing.train), val, test, "folders")
+    parts = _read_record(record) if record.exists() else None
+    if parts is None:
+        parts = _split(listing.train, data.val_fraction, seed)
+        _write_record(record, parts)
+    train, val = (_image_set(split, root, classes, parts[split]) for split in ("train", "val"))
+    return DataSet(classes, train, val, test, "stratified")
+
+
+def _image_set(split: str, root: Path, classes: list[str], listed: dict[str, list[str]]) -> ImageSet:
+    pairs = [(root / name / image, label) for label, name in enumerate(classes) for image in listed.get(name, ())]
+    return ImageSet("train" if split == "train" else "val", [path for path, _ in pairs], [label for _, label in pairs])
+
+
+def _split(listed: dict[str, list[str]], fraction: float, seed: int) -> dict[str, dict[str, list[str]]]:
+    parts: dict[str, dict[str, list[str]]] = {"train": {}, "val": {}}
+    for number, (name, images) in enumerate(listed.items()):
+        count = min(max(1, round(len(images) * fraction)), len(images) - 1)
+        chosen = set(stream(seed, Purpose.SPLIT, index=number).permutation(len(images))[:count].tolist())
+        parts["val"][name] = [image for i, image in enumerate(images) if i in chosen]
+        parts["train"][name] = [image for i, image in enumerate(images) if i not in chosen]
+    return parts
+
+
+def _write_record(record: Path, parts: dict[str, dict[str, list[str]]]) -> None:
+    text = io.StringIO()
+    rows = csv.writer(text, lineterminator="\n")
+    rows.writerow(("split", "class", "image"))
+    for split, classes in parts.items():
+        rows.writerows((split, name, image) for name, images in classes.items() for image in images)
+    replace_file(record, text.getvalue().encode("utf-8", "surrogateescape"))
+
+
+def _read_record(record: Path) -> dict[str, dict[str, list[str]]]:
+    parts: dict[str, dict[str, list[str]]] = {"train": {}, "val": {}}
+    try:
+        with record.open(encoding="utf-8", errors="surrogateescape", newline="") as file:
+            for row in csv.DictReader(file):
+                parts[row["split"]].setdefault(row["class"], []).append(row["image"])
+    except (OSError, KeyError, csv.Error) as error:
+        raise UserError(f"the recorded split {printable(str(record))} can't be read: {error}") from None
+    return parts

@@ -1,0 +1,85 @@
+"""Running figures of an epoch, kept on the device and read seldom, and the pace of the run."""
+
+import time
+
+import torch
+
+from engine.progress import Progress
+
+_BETWEEN_READS = 0.1
+_PACE_WINDOW = 0.9
+
+
+class Throttle:
+    """Says yes at most ten times a second."""
+
+    def __init__(self) -> None:
+        self._last = 0.0
+
+    def __call__(self) -> bool:
+        now = time.monotonic()
+        if now - self._last < _BETWEEN_READS:
+            return False
+        self._last = now
+        return True
+
+
+class Meter:
+    """Sums of loss and hits. Reading them waits for the device, so it is done at most ten times a second."""
+
+    def __init__(self, device: torch.device, progress: Progress) -> None:
+        self._loss_sum = torch.tensor(progress.loss_sum, device=device, dtype=torch.float32)
+        self._correct = torch.tensor(progress.correct, device=device, dtype=torch.long)
+        self._seen = progress.seen
+        self.due = Throttle()
+
+    def add(self, loss: torch.Tensor, correct: torch.Tensor, count: int) -> None:
+        """Take a step's mean ``loss`` and its number of ``correct`` of ``count`` images, both on the device."""
+        self._loss_sum += loss.detach() * count
+        self._correct += correct
+        self._seen += count
+
+    def read(self, progress: Progress) -> None:
+        """Put the sums into ``progress``, exactly as the device holds them."""
+        progress.loss_sum = float(self._loss_sum)
+        progress.correct = int(self._correct)
+        progress.seen = self._seen
+
+
+class Pace:
+    """Images a second and the time left, from what the run itself has taken; pauses don't count."""
+
+    def __init__(self) -> None:
+        self._step_time = 0.0
+        self._images_per_s = 0.0
+        self._mark: float | None = None
+        self._overhead: float | None = None
+
+    @property
+    def images_per_s(self) -> float:
+        return self._images_per_s
+
+    def step(self, images: int) -> None:
+        """Count a step that ends now; the first one after a ``restart`` only sets the mark."""
+        now = time.monotonic()
+        if self._mark is not None and now > self._mark:
+            taken = now - self._mark
+            keep = _PACE_WINDOW if self._step_time else 0.0
+            self._step_time = keep * self._step_time + (1 - keep) * taken
+            self._images_per_s = keep * self._images_per_s + (1 - keep) * images / taken
+        self._mark = now
+
+    def restart(self) -> None:
+        """Begin a new stretch of steps: after a pause, a validation, a prediction."""
+        self._mark = time.monotonic() if self._step_time else None
+
+    def epoch_overhead(self, seconds: float) -> None:
+        """Remember what an epoch takes besides its steps: validation, pictures."""
+        self._overhead = seconds
+
+    def eta(self, *, steps_left: int, epochs_left: int, steps: int) -> float | None:
+        """Return the seconds until the last epoch ends, None before anything was timed."""
+        if not self._step_time:
+            return None
+        overhead = self._overhead or 0.0
+        return self._step_time * (steps_left + epochs_left * steps) + overhead * (epochs_left + 1)

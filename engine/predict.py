@@ -1,0 +1,64 @@
+"""The test set's prediction: labels from weights, written as the contest wants them."""
+
+import csv
+import io
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from engine.data.order import Indices
+from engine.device import Precision
+from engine.files import replace_file
+
+
+@dataclass(frozen=True, slots=True)
+class Predictions:
+    """``probabilities[i]`` (images, classes) belong to ``paths[i]``; unreadable images are not among them."""
+
+    paths: list[Path]
+    probabilities: torch.Tensor
+
+    def labels(self, classes: list[str]) -> list[str]:
+        """Return the folder's name of each image's likeliest class."""
+        return [classes[index] for index in self.probabilities.argmax(1).tolist()]
+
+
+@torch.inference_mode()
+def predict(
+    model: nn.Module, batches: Iterable[tuple[torch.Tensor, Indices]], paths: list[Path], precision: Precision, *,
+    flip: bool = False, tick: Callable[[int], None],
+) -> Predictions:  # fmt: skip
+    """Return class probabilities for batches of (images, their indices into ``paths``).
+
+    ``flip`` averages each image's with those of its mirror image. ``tick`` hears how many are done.
+    """
+    model.eval()
+    seen: list[int] = []
+    parts: list[torch.Tensor] = []
+    for images, indices in batches:
+        if len(indices):
+            parts.append(_probabilities(model, images, precision, flip=flip))
+            seen += indices.tolist()
+        tick(len(seen))
+    return Predictions([paths[index] for index in seen], torch.cat(parts) if parts else torch.empty(0, 1))
+
+
+def _probabilities(model: nn.Module, images: torch.Tensor, precision: Precision, *, flip: bool) -> torch.Tensor:
+    views = (images, images.flip(3)) if flip else (images,)
+    with precision.autocast():
+        outputs = [model(view) for view in views]
+    return torch.stack([output.float().softmax(1) for output in outputs]).mean(0).cpu()
+
+
+def write_prediction(path: Path, paths: list[Path], labels: list[str]) -> int:
+    """Write ``image_name,pred_label``, sorted by file name, names without their extension; return the rows."""
+    text = io.StringIO()
+    rows = csv.writer(text, lineterminator="\n")
+    rows.writerow(("image_name", "pred_label"))
+    pairs = sorted(zip(paths, labels, strict=True), key=lambda pair: pair[0].name)
+    rows.writerows((image.stem, label) for image, label in pairs)
+    replace_file(path, text.getvalue().encode("utf-8", "surrogateescape"))
+    return len(pairs)

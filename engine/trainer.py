@@ -1,0 +1,245 @@
+"""The training loop (REPORT.md sections 3 to 5), from the first step to the last epoch."""
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from typing import Protocol
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from engine import figures
+from engine.checkpoint import Which
+from engine.data.feed import Batched, Feed
+from engine.data.mixup import draw_mix
+from engine.data.order import Indices
+from engine.device import Precision
+from engine.errors import UserError
+from engine.evaluate import Evaluation, evaluate
+from engine.events import ConfusionMatrix, EpochEnded, EpochStarted, Event, LrDecayed, Outcome, Step
+from engine.meter import Meter, Pace
+from engine.policy import PolicyState, Verdict, advance, epochs_to_stop
+from engine.progress import Cells, Progress
+from engine.recipe import Recipe
+from engine.rng import step_seed
+from engine.rundir import RunDir
+from engine.train_log import TrainLog
+
+
+class Helm(Protocol):
+    """Who steers the loop. Either method may raise StopRun, the order to leave."""
+
+    def between_steps(self) -> None: ...
+
+    def after_epoch(self) -> None: ...
+
+    def save(self, which: tuple[Which, ...], reason: str) -> None: ...
+
+
+class Trainer:
+    """Trains ``model`` on ``feed``; whatever happens goes to ``emit``, ``train.log`` and the pictures."""
+
+    def __init__(
+        self, run: RunDir, recipe: Recipe, feed: Feed, model: nn.Module, device: torch.device,
+        emit: Callable[[Event], object],
+    ) -> None:  # fmt: skip
+        self.recipe = recipe
+        self.device = device
+        self.model = model.to(device).to(memory_format=torch.channels_last)
+        self.precision = Precision.choose(device, recipe.optim.amp)
+        self.scaler = self.precision.scaler()
+        self.optimizer = torch.optim.AdamW(
+            self.model.parameters(), lr=recipe.optim.lr, weight_decay=recipe.optim.weight_decay
+        )
+        self.progress = Progress(policy=PolicyState(lr=recipe.optim.lr))
+        self.pace = Pace()
+        self._run = run
+        self._feed = feed
+        self._emit = emit
+        self._meter = Meter(device, self.progress)
+        self._log: TrainLog
+        self._helm: Helm
+
+    def train(self, helm: Helm) -> Outcome:
+        """Run the epochs that are left from ``progress`` on, and return how they ended.
+
+        Raises what ``helm`` raises, and UserError when there is no going on.
+        """
+        self._helm = helm
+        self._log = TrainLog(self._run.train_log, self.progress.log_length)
+        outcome: Outcome = "finished"
+        try:
+            while self.progress.epoch <= self.recipe.train.epochs:
+                if self._epoch().stop:
+                    outcome = "early_stopped"
+                    self._log.early_stop()
+                    break
+                if self.progress.epoch <= self.recipe.train.epochs:
+                    helm.after_epoch()
+            self._log.best_saved(self.progress.best_val_acc)
+            best = f"best epoch {self.progress.policy.best_epoch}"
+            self._draw(self._run.confusion_picture().name, self.progress.best_cells, best)
+        finally:
+            self._log.close()
+        return outcome
+
+    def synced_progress(self) -> Progress:
+        """Return ``progress`` with the sums as the device holds them now."""
+        self._meter.read(self.progress)
+        self.progress.log_length = self._log.length
+        return self.progress
+
+    def set_lr(self, lr: float) -> None:
+        for group in self.optimizer.param_groups:
+            group["lr"] = lr
+
+    def _epoch(self) -> Verdict:
+        progress, epochs = self.progress, self.recipe.train.epochs
+        plan = self._feed.plan(progress.epoch)
+        self._emit(EpochStarted(epoch=progress.epoch, epochs=epochs, lr=progress.policy.lr, steps=len(plan)))
+        if progress.step == 0:
+            self._log.lr(progress.epoch, epochs, progress.policy.lr)
+        self._meter = Meter(self.device, progress)
+        self.set_lr(progress.policy.lr)
+        started = time.monotonic()
+        self._train_steps(plan)
+        trained = time.monotonic()
+        verdict = self._close_epoch(self._validate(), time.monotonic() - started)
+        self.pace.epoch_overhead(time.monotonic() - trained)
+        return verdict
+
+    def _train_steps(self, plan: list[Indices]) -> None:
+        progress, steps = self.progress, len(plan)
+        self.model.train()
+        self.pace.restart()
+        for batch in self._feed.train(plan[progress.step :], progress.epoch):
+            self._helm.between_steps()
+            progress.step += 1
+            # Batch statistics of one image are undefined: what unreadable files left so small is passed over.
+            if len(batch) > min(1, len(plan[progress.step - 1]) - 1):
+                self._step(batch)
+            self.pace.step(len(batch))
+            if self._meter.due() or progress.step == steps:
+                self._tick(steps)
+        if not progress.seen:
+            raise UserError("none of the training images can be read")
+
+    def _step(self, batch: Batched) -> None:
+        alpha, seed, progress = self.recipe.mixup.alpha, self.recipe.train.seed, self.progress
+        images, labels, share, partner_labels = batch.images, batch.labels, 1.0, None
+        if alpha > 0:
+            share, order = draw_mix(alpha, len(batch), seed=seed, epoch=progress.epoch, step=progress.step)
+            partners = torch.from_numpy(order).to(self.device, non_blocking=True)
+            images, partner_labels = torch.lerp(images[partners], images, share), labels[partners]
+        torch.manual_seed(step_seed(seed, progress.epoch, progress.step))
+        with self.precision.autocast():
+            outputs = self.model(images)
+        loss = self._loss(outputs, labels)
+        if partner_labels is not None:
+            loss = share * loss + (1 - share) * self._loss(outputs, partner_labels)
+        self.optimizer.zero_grad(set_to_none=True)
+        self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+        self._meter.add(loss, (outputs.detach().argmax(1) == labels).sum(), len(batch))
+
+    def _loss(self, outputs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        return functional.cross_entropy(outputs.float(), labels, label_smoothing=self.recipe.optim.label_smoothing)
+
+    def _tick(self, steps: int) -> None:
+        progress, epochs = self.progress, self.recipe.train.epochs
+        self._meter.read(progress)
+        if not math.isfinite(progress.loss_sum):
+            where = f"epoch {progress.epoch}, step {progress.step}"
+            raise UserError(f"the loss is no longer a number ({where}); lower optim.lr, or try optim.amp=off")
+        if not progress.seen:
+            return
+        left = self.pace.eta(steps_left=steps - progress.step, epochs_left=epochs - progress.epoch, steps=steps)
+        self._emit(
+            Step(
+                epoch=progress.epoch,
+                step=progress.step,
+                steps=steps,
+                loss=progress.loss_sum / progress.seen,
+                train_acc=100 * progress.correct / progress.seen,
+                images_per_s=self.pace.images_per_s,
+                eta=left,
+            )
+        )
+
+    def _validate(self) -> Evaluation:
+        def polled() -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+            for batch in self._feed.val():
+                self._helm.between_steps()
+                if len(batch):
+                    yield batch.images, batch.labels
+
+        classes, smoothing = len(self._feed.data.classes), self.recipe.optim.label_smoothing
+        result = evaluate(self.model, polled(), classes, smoothing, self.precision)
+        if not result.seen:
+            raise UserError("none of the validation images can be read")
+        if not math.isfinite(result.loss_sum):
+            raise UserError(f"the validation loss is no longer a number (epoch {self.progress.epoch}); lower optim.lr")
+        return result
+
+    def _close_epoch(self, result: Evaluation, seconds: float) -> Verdict:
+        """Judge the epoch, tell everyone, save what is due, and step on to the next."""
+        progress, schedule, epochs = self.progress, self.recipe.schedule, self.recipe.train.epochs
+        epoch, lr, cells = progress.epoch, progress.policy.lr, result.cells()
+        train_acc = 100 * progress.correct / progress.seen
+        progress.policy, verdict = advance(
+            schedule,
+            progress.policy,
+            epoch=epoch,
+            epochs=epochs,
+            base_lr=self.recipe.optim.lr,
+            val_acc=result.accuracy,
+            val_loss=result.loss,
+        )
+        self._log.epoch(epoch, epochs, train_acc, result.accuracy, result.loss)
+        picture = ""
+        if verdict.new_best:
+            progress.best_val_acc, progress.best_cells = result.accuracy, cells
+            picture = self._run.confusion_picture(epoch).name
+            self._draw(picture, cells, f"epoch {epoch}")
+        self._emit(ConfusionMatrix(epoch=epoch, classes=len(result.matrix), cells=cells, path=picture))
+        policy = progress.policy
+        self._emit(
+            EpochEnded(
+                epoch=epoch,
+                lr=lr,
+                train_acc=train_acc,
+                train_loss=progress.loss_sum / progress.seen,
+                val_acc=result.accuracy,
+                val_loss=result.loss,
+                new_best=verdict.new_best,
+                best=policy.best or 0.0,
+                best_epoch=policy.best_epoch,
+                counter=policy.counter,
+                patience=schedule.patience,
+                epochs_to_stop=epochs_to_stop(schedule.patience, policy.counter),
+                next_lr=policy.lr,
+                images_per_s=self.pace.images_per_s,
+                seconds=seconds,
+            )
+        )
+        ends = verdict.stop or epoch == epochs
+        if verdict.decayed and not ends:
+            self._emit(LrDecayed(epoch=epoch + 1, old=verdict.old_lr, new=verdict.new_lr, reason=verdict.reason))
+        progress.begin_next_epoch()
+        self._meter = Meter(self.device, progress)
+        self._save_due(verdict, last_due=ends or epoch % self.recipe.train.checkpoint_every == 0)
+        return verdict
+
+    def _save_due(self, verdict: Verdict, *, last_due: bool) -> None:
+        if verdict.new_best:
+            self._helm.save(("best", "last") if last_due else ("best",), "new best")
+        elif last_due:
+            self._helm.save(("last",), "end of epoch")
+
+    def _draw(self, name: str, cells: Cells, which: str) -> None:
+        correct, seen = sum(cell[2] for cell in cells if cell[0] == cell[1]), sum(cell[2] for cell in cells)
+        title = f"{which}: {correct} of {seen} validation images right"
+        figures.draw_confusion_matrix(self._run.path / name, cells, self._feed.data.classes, title)
+        self._log.confusion_matrix(name)

@@ -1,0 +1,99 @@
+"""The heavy half of a session: model, feed, trainer and helm, made in order and let go together."""
+
+from collections.abc import Callable
+
+from engine import checkpoint
+from engine.checkpoint import ModelFacts
+from engine.controls import Controls
+from engine.data.feed import Feed
+from engine.data.images import DataSet
+from engine.data.normalize import Normalize
+from engine.device import choose_device
+from engine.errors import UserError
+from engine.events import Event, Outcome, Stage
+from engine.models import build_model
+from engine.progress import Progress
+from engine.recipe import Model, Recipe
+from engine.rundir import RunDir
+from engine.steering import Steering
+from engine.trainer import Trainer
+from engine.weights_source import weights_source
+
+Announce = Callable[[Stage, str], None]
+
+
+class Training:
+    """A run's training: ``prepare``, ``run``, and ``close`` whatever happened."""
+
+    def __init__(
+        self, run: RunDir, recipe: Recipe, data: DataSet, controls: Controls,
+        emit: Callable[[Event], None], known_bad: set[str],
+    ) -> None:  # fmt: skip
+        self._run = run
+        self._recipe = recipe
+        self._data = data
+        self._controls = controls
+        self._emit = emit
+        self._known_bad = known_bad
+        self._feed: Feed | None = None
+        self._trainer: Trainer | None = None
+        self._steering: Steering | None = None
+
+    def prepare(self, announce: Announce, *, resume: bool) -> None:
+        """Build the model, or bring it back from ``checkpoints/last``. Raises UserError."""
+        recipe, data = self._recipe, self._data
+        device = choose_device(recipe.train.device)
+        model = recipe.model.model_copy(update={"pretrained": False, "weights": ""}) if resume else recipe.model
+        _announce_weights(model, announce)
+        built = build_model(model, len(data.classes), recipe.train.seed)
+        facts = ModelFacts(
+            name=model.name,
+            classes=data.classes,
+            mean=built.mean,
+            std=built.std,
+            val_size=recipe.data.val_size,
+            pad=recipe.data.pad,
+            dropout=model.dropout,
+        )
+        normalize = Normalize(built.mean, built.std, device)
+        self._feed = Feed(data, recipe, normalize, device, self._emit, self._known_bad)
+        self._trainer = Trainer(self._run, recipe, self._feed, built.module, device, self._emit)
+        if resume:
+            folder = checkpoint.find(self._run.checkpoints, "last")
+            if folder is None:
+                raise UserError("the checkpoint to go on from is gone")
+            trainer = self._trainer
+            trainer.progress = checkpoint.load_last(
+                folder, trainer.model, trainer.optimizer, trainer.scaler, data.classes
+            )
+        self._steering = Steering(self._run, self._trainer, self._feed, self._controls, facts, self._emit)
+
+    def run(self, announce: Announce) -> Outcome:
+        """Train to the end, then predict the test set if there is one. Raises StopRun or UserError."""
+        if self._trainer is None or self._steering is None:
+            raise RuntimeError("run() before prepare()")
+        outcome = self._trainer.train(self._steering)
+        if len(self._data.test):
+            announce("predicting", "the test set, with the best weights")
+            self._steering.predict_now()
+        return outcome
+
+    def close(self) -> Progress | None:
+        """Finish what is being written, let the threads go, and return where the run stands."""
+        if self._steering is not None:
+            self._steering.close()
+        if self._feed is not None:
+            self._feed.close()
+        return self._trainer.progress if self._trainer is not None else None
+
+
+def _announce_weights(model: Model, announce: Announce) -> None:
+    match weights_source(model):
+        case "hub":
+            announce("downloading weights", model.name)
+        case "none":
+            announce("building model", model.name)
+        case "file":
+            announce("loading weights", model.weights)
+        case "package":
+            announce("loading weights", f"{model.name}, from its package")
