@@ -1,0 +1,148 @@
+"""The console's line to a run: a thread follows the journal and the lock; commands go into the spool."""
+
+import os
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+
+from engine.commands import AnyCommand, send
+from engine.errors import UserError
+from engine.events import AnyEvent
+from engine.journal import JournalReader
+from engine.rundir import RunDir
+from engine.state import RunState
+from tui.spawn import start_engine
+from tui.widgets.happenings import Happening, Teller
+
+_POLL = 0.25
+_LIVENESS = 1.0
+_KEPT = 2000
+
+
+class Model:
+    """A run as one console knows it: its state, and the log of what happened to it."""
+
+    def __init__(self) -> None:
+        self.state = RunState()
+        self.happenings: deque[Happening] = deque(maxlen=_KEPT)
+        self._teller = Teller()
+
+    def apply(self, events: list[AnyEvent]) -> list[Happening]:
+        """Fold events into the state and return the log lines they made."""
+        self.state.apply_all(events)
+        told = [line for event in events if (line := self._teller.tell(event)) is not None]
+        self.happenings.extend(told)
+        return told
+
+
+class Follower:
+    """Reads a run's journal in a thread, off the event loop: a shared file system may answer slowly.
+
+    The thread folds the journal's past into ``model``; from then on (``ready``) the model belongs to the
+    user interface, which collects what is new with ``take`` whenever ``on_news`` was called.
+    """
+
+    def __init__(self, run: RunDir) -> None:
+        self.run = run
+        self.model = Model()
+        self.ready = threading.Event()
+        self.on_news: Callable[[], object] | None = None
+        self._reader = JournalReader(run.journal)
+        self._news: list[AnyEvent] = []
+        self._alive = False
+        self._guard = threading.Lock()
+        self._wake = threading.Event()
+        self._stopped = False
+        self._thread = threading.Thread(target=self._follow, name="journal", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stopped = True
+        self._wake.set()
+
+    def look_now(self) -> None:
+        """Look at the lock and the journal at once: something was just done about them."""
+        self._wake.set()
+
+    def take(self) -> tuple[list[AnyEvent], bool]:
+        """Return the events that came since the last call, and whether an engine was alive before them."""
+        with self._guard:
+            news, self._news = self._news, []
+            return news, self._alive
+
+    def _follow(self) -> None:
+        self._alive = self.run.is_alive()
+        while events := self._read():
+            self.model.apply(events)
+            if self._stopped:
+                return
+        self.ready.set()
+        self._notify()
+        seen = self._stamp()
+        looked = time.monotonic()
+        while not self._stopped:
+            woken = self._wake.wait(_POLL)
+            self._wake.clear()
+            alive = self._alive
+            # The lock before the journal: an engine writes its end first and lets go of the lock after it.
+            # Asked the other way round, a run that ends in between would look cut off.
+            if woken or time.monotonic() - looked >= _LIVENESS:
+                looked = time.monotonic()
+                alive = self.run.is_alive()
+            stamp = self._stamp()
+            events = self._read() if alive != self._alive or stamp != seen else []
+            seen = stamp
+            if events or alive != self._alive:
+                with self._guard:
+                    self._news.extend(events)
+                    self._alive = alive
+                self._notify()
+
+    def _read(self) -> list[AnyEvent]:
+        try:
+            return self._reader.read()
+        except OSError:  # the disk or the folder is away: what is known stays on screen
+            return []
+
+    def _stamp(self) -> tuple[int, int]:
+        try:
+            stat = self.run.journal.stat()
+        except OSError:
+            return (0, 0)
+        return (stat.st_size, stat.st_mtime_ns)
+
+    def _notify(self) -> None:
+        if self.on_news is not None and not self._stopped:
+            self.on_news()
+
+
+def ask(run: RunDir, command: AnyCommand) -> tuple[str, str]:
+    """Send a command; return (id, "") or ("", why it can't be sent)."""
+    try:
+        return send(run.commands, command), ""
+    except OSError as error:
+        return "", f"the command can't be written: {error.strerror or error}"
+
+
+def start(run: RunDir) -> str:
+    """Start an engine that goes on with the run; return why it can't be started, or nothing."""
+    try:
+        start_engine(run)
+    except UserError as error:
+        return str(error)
+    except OSError as error:
+        return f"the engine can't be started: {error.strerror or error}"
+    return ""
+
+
+def engine_log_tail(run: RunDir, lines: int = 40) -> list[str]:
+    """Return the last lines of engine.log, where a failed run's traceback is."""
+    try:
+        with run.engine_log.open("rb") as file:
+            file.seek(max(0, os.fstat(file.fileno()).st_size - 32_768))
+            return file.read().decode("utf-8", "replace").splitlines()[-lines:]
+    except OSError:
+        return []

@@ -1,0 +1,49 @@
+"""A modal box over the screen beneath it: a title, some rows of text, what a subclass puts under them."""
+
+from typing import TypeVar
+
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.events import Resize
+from textual.screen import ModalScreen
+
+from tui.widgets.lines import Lines
+from tui.widgets.look import Glyphs
+
+R = TypeVar("R")
+
+
+class TextBlock(Lines):
+    """Fixed rows of text."""
+
+    def __init__(self, rows: list[Text], *, id: str) -> None:
+        super().__init__(id=id)
+        self._rows = rows
+        self.styles.height = len(rows)
+
+    def say(self, rows: list[Text]) -> None:
+        self._rows = rows
+        self.show(rows)
+
+    def on_resize(self, _event: Resize) -> None:
+        self.show(self._rows)
+
+
+class Box(ModalScreen[R]):
+    """Subclasses yield the box's content from ``content``."""
+
+    title_text = ""
+
+    def __init__(self, glyphs: Glyphs) -> None:
+        super().__init__()
+        self.glyphs = glyphs
+        self.set_class(glyphs.ascii, "-ascii")
+
+    def compose(self) -> ComposeResult:
+        with Vertical(id="box") as box:
+            box.border_title = self.title_text
+            yield from self.content()
+
+    def content(self) -> ComposeResult:
+        yield from ()

@@ -1,0 +1,49 @@
+"""Every key, and what the marks of the plot mean."""
+
+from typing import ClassVar
+
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+
+from tui.screens.box import Box, TextBlock
+from tui.widgets.look import BEST, KEY, MUTED, PLAIN, TRAIN, VAL, Glyphs
+
+_KEYS = [
+    ("p", "pause between two steps, or go on"),
+    ("c", "save a checkpoint now"),
+    ("x", "write prediction.csv from the best weights so far"),
+    ("r", "resume a stopped, interrupted or failed run"),
+    ("l", "log: what happened, with times (arrows, PgUp, PgDn, Home, End)"),
+    ("b, esc", "back to the list of runs"),
+    ("ctrl+p", "commands, found by typing a part of their name"),
+    ("q", "quit: detach, stop now, stop after this epoch, stay"),
+]
+
+
+_CLOSING = "escape,q,question_mark,f1,enter,space,b,ctrl+c,ctrl+q"
+
+
+class HelpScreen(Box[None]):
+    title_text = "help"
+    BINDINGS: ClassVar[list[BindingType]] = [Binding(_CLOSING, "close", show=False)]
+
+    def content(self) -> ComposeResult:
+        yield TextBlock(_rows(self.glyphs), id="help")
+
+    def action_close(self) -> None:
+        self.dismiss(None)
+
+
+def _rows(glyphs: Glyphs) -> list[Text]:
+    rows = [Text(key.ljust(8), KEY).append(meaning, PLAIN) for key, meaning in _KEYS]
+    rows.append(Text())
+    legend = Text(f"{glyphs.val}{glyphs.val} ", VAL).append("validation accuracy   ", PLAIN)
+    legend.append(f"{glyphs.train} ", TRAIN).append("training accuracy   ", PLAIN)
+    rows.append(legend.append(f"{glyphs.best} ", BEST).append("best epoch", PLAIN))
+    rows.append(Text("With mixup the training accuracy counts the first label only: it stays low.", MUTED))
+    rows.append(Text())
+    rows.append(Text("The engine is a process of its own: closing this console, or losing", MUTED))
+    rows.append(Text("the connection, does not stop the run. vrdl-tui attach opens it again.", MUTED))
+    rows.append(Text())
+    return [*rows, Text("esc closes this", MUTED)]

@@ -1,0 +1,23 @@
+"""Which keys do something in the live view, by how the run stands."""
+
+from engine.state import Status
+from tui.widgets.keys import Key
+
+
+def keys_for(status: Status, *, alive: bool, log: bool) -> list[Key]:
+    """Return the keys to offer, most wanted first."""
+    keys: list[Key] = []
+    if alive:
+        keys.append(Key("p", "go on" if status == "paused" else "pause", "pause"))
+        keys.append(Key("c", "checkpoint", "checkpoint"))
+        keys.append(Key("x", "predict", "predict"))
+    elif status in ("stopped", "interrupted", "failed"):
+        keys.append(Key("r", "resume", "resume"))
+    keys.append(Key("l", "panels" if log else "log", "log"))
+    if log:
+        keys.append(Key("arrows", "scroll", "log"))
+    keys.append(Key("b", "runs", "back"))
+    keys.append(Key("^p", "commands", "commands"))
+    keys.append(Key("?", "help", "help"))
+    keys.append(Key("q", "quit" if alive else "leave", "quit_menu"))
+    return keys

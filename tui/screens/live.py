@@ -1,0 +1,301 @@
+"""The live view of one run: five panels, the progress above them, the keys below."""
+
+import threading
+from collections.abc import Callable
+from typing import ClassVar
+
+from rich.style import Style
+from textual import work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.screen import Screen
+
+from engine.commands import AnyCommand, Checkpoint, Pause, Predict, Resume, Stop
+from engine.events import CheckpointSaved, PredictionWritten, RunStarted
+from engine.state import Status
+from tui import link
+from tui.link import Follower
+from tui.screens.keys import keys_for
+from tui.widgets import plot
+from tui.widgets.accuracy import Accuracy
+from tui.widgets.confusion import Confusion
+from tui.widgets.early_stop import EarlyStop
+from tui.widgets.header import Header
+from tui.widgets.keys import Keys
+from tui.widgets.learning_rate import LearningRate
+from tui.widgets.log import Log
+from tui.widgets.look import BAD, GOOD, KEY, MUTED, WARN, Glyphs
+from tui.widgets.notice import Notice
+from tui.widgets.outliers import Outliers
+from tui.widgets.panel import Panel
+from tui.widgets.requests import Requests
+from tui.widgets.standing import standing, status_of
+from tui.widgets.view import View
+from tui.widgets.wording import count, size
+
+_FIRST_READ = 0.15
+_START_PATIENCE = 15.0
+
+
+class LiveScreen(Screen[None]):
+    """Shows what the journal says and asks the engine what the keys say."""
+
+    AUTO_FOCUS = None
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("p", "pause", "Pause or go on"),
+        Binding("c", "checkpoint", "Save a checkpoint"),
+        Binding("x", "predict", "Export the test-set prediction"),
+        Binding("r", "resume", "Resume the run"),
+        Binding("l", "log", "Log"),
+        Binding("b", "back", "Runs"),
+        Binding("escape", "escape", show=False),
+        Binding("q,ctrl+q,ctrl+c", "quit_menu", "Quit"),
+        Binding("question_mark,f1", "help", "Help"),
+        Binding("ctrl+p", "commands", "Commands"),
+    ]
+
+    def __init__(self, follower: Follower, glyphs: Glyphs, clock: Callable[[], float]) -> None:
+        super().__init__()
+        self.follower = follower
+        self._model = follower.model
+        self._glyphs = glyphs
+        self._clock = clock
+        self._alive = False
+        self._requests = Requests(glyphs)
+        self._resuming: tuple[RunStarted | None, float] | None = None
+        """The start that stood in the journal when an engine was started from here, and when that was."""
+        self._log_stale = True
+        self.set_class(glyphs.ascii, "-ascii")
+
+    def compose(self) -> ComposeResult:
+        accuracy, rate, stop = (
+            Accuracy(id="accuracy"),
+            LearningRate(id="learning-rate"),
+            EarlyStop(id="early-stop"),
+        )
+        header, confusion, outliers = (
+            Header(self.follower.run.name),
+            Confusion(id="confusion"),
+            Outliers(id="outliers"),
+        )
+        self._panels: list[Panel] = [header, accuracy, rate, stop, confusion, outliers]
+        yield header
+        yield Notice()
+        with Horizontal(id="upper"):
+            yield accuracy
+            with Vertical(id="rules"):
+                yield rate
+                yield stop
+        with Horizontal(id="lower"):
+            yield confusion
+            yield outliers
+        yield Log(self._glyphs, id="log")
+        yield Keys()
+
+    def on_mount(self) -> None:
+        self.query_one(Log).display = False
+        # A journal of ordinary length is read by now: then the first paint is the whole picture.
+        self.follower.ready.wait(_FIRST_READ)
+        self.follower.on_news = lambda: self.app.call_later(self._collect)
+        self.set_interval(1.0, self._tick)
+        self.call_after_refresh(self._fetch_plotext)
+        self._collect()
+
+    def on_unmount(self) -> None:
+        self.follower.stop()
+
+    @property
+    def status(self) -> Status:
+        return status_of(self._model.state, alive=self._alive, resuming=self._resuming is not None)
+
+    def _fetch_plotext(self) -> None:
+        def fetch() -> None:
+            plot.plotext()
+            self.app.call_later(self._plot_is_here)
+
+        threading.Thread(target=fetch, name="plotext", daemon=True).start()
+
+    def _plot_is_here(self) -> None:
+        if self.is_attached:
+            self.query_one(Accuracy).enable_plot()
+
+    def _collect(self) -> None:
+        """Take what the follower has read, and show it."""
+        if not self.follower.ready.is_set() or not self.is_attached:
+            return
+        events, alive = self.follower.take()
+        was_alive, self._alive = self._alive, alive
+        log = self.query_one(Log)
+        for line in self._model.apply(events):
+            log.add(line)
+        now = self._clock()
+        for event in events:
+            if isinstance(event, CheckpointSaved) and event.which == "last":
+                self._requests.say(
+                    f"checkpoint saved: epoch {event.epoch}, step {event.step}, {size(event.size)}", GOOD, now
+                )
+            elif isinstance(event, PredictionWritten):
+                self._requests.say(
+                    f"prediction written: {count(event.rows, 'row')} in prediction.csv", GOOD, now
+                )
+        self._requests.hear(self._model.state, now)
+        if was_alive and not alive:
+            self._requests.engine_gone(now)
+            self._log_stale = True
+        self._judge_start(was_alive, now)
+        if log.display:
+            self._fill_log()
+        self._show()
+
+    def _judge_start(self, was_alive: bool, now: float) -> None:
+        """See whether the engine that was started from here has begun, or has died before it could."""
+        if self._resuming is None:
+            return
+        before, since = self._resuming
+        if self._model.state.started is not before:
+            self._resuming = None
+        elif not self._alive and (was_alive or now - since > _START_PATIENCE):
+            self._resuming = None
+            self._log_stale = True
+            self._requests.say(
+                "the engine ended before it could begin; l shows the end of engine.log", BAD, now
+            )
+
+    def _tick(self) -> None:
+        self._judge_start(False, self._clock())
+        self._show()
+
+    def _show(self) -> None:
+        now = self._clock()
+        status = self.status
+        view = View(self._model.state, status, self._alive, now, self._glyphs)
+        for panel in self._panels:
+            panel.show_run(view)
+        self.query_one(Notice).say(*(self._requests.word(now) or standing(view)))
+        self.query_one(Keys).offer(keys_for(status, alive=self._alive, log=self.query_one(Log).display))
+
+    # what the keys do
+
+    def _say(self, text: str, style: Style) -> None:
+        self._requests.say(text, style, self._clock())
+        self._show()
+
+    def _send(self, command: AnyCommand, label: str) -> None:
+        if not self._alive:
+            hint = "; r resumes the run" if self.status in ("stopped", "interrupted", "failed") else ""
+            self._say(f"{label}: no engine is running{hint}", WARN)
+            return
+        identity, problem = link.ask(self.follower.run, command)
+        if problem:
+            self._say(f"{label}: {self._glyphs.clean(problem)}", BAD)
+            return
+        self._requests.sent(identity, label, self._clock())
+        self._show()
+
+    def action_pause(self) -> None:
+        if self._model.state.paused is not None and self._alive:
+            self._send(Resume(), "going on")
+        else:
+            self._send(Pause(), "pause")
+
+    def action_checkpoint(self) -> None:
+        self._send(Checkpoint(), "checkpoint")
+
+    def action_predict(self) -> None:
+        if self._alive:
+            self._send(Predict(), "prediction")
+        else:
+            name = self._glyphs.clean(self.follower.run.name)
+            self._say(f"no engine is running; type: vrdl-tui predict {name}", WARN)
+
+    def action_stop(self, after_epoch: bool) -> None:
+        self._send(Stop(after_epoch=after_epoch), "stop after this epoch" if after_epoch else "stop")
+
+    def action_resume(self) -> None:
+        if self._resuming is not None:
+            self._say(f"the engine is being started{self._glyphs.ellipsis}", KEY)
+        elif self._alive:
+            self._say("the run is live already; p pauses it", MUTED)
+        elif self.status == "finished":
+            self._say("the run is finished: there is nothing to resume", MUTED)
+        else:
+            self._resuming = (self._model.state.started, self._clock())
+            self._say(f"resume requested{self._glyphs.ellipsis}", KEY)
+            self._start_engine()
+
+    @work(thread=True)
+    def _start_engine(self) -> None:
+        self.app.call_from_thread(self._engine_started, link.start(self.follower.run))
+
+    def _engine_started(self, problem: str) -> None:
+        if problem:
+            self._resuming = None
+            self._say(self._glyphs.clean(problem), BAD)
+        else:
+            self._say("the engine is started; it goes on from the last checkpoint", GOOD)
+            self.follower.look_now()
+
+    def action_log(self) -> None:
+        log = self.query_one(Log)
+        log.display = not log.display
+        self.query_one("#lower").display = not log.display
+        if log.display:
+            self._fill_log()
+            log.focus()
+        else:
+            self.set_focus(None)
+        self._show()
+
+    def _fill_log(self) -> None:
+        log = self.query_one(Log)
+        if self._log_stale:
+            self._log_stale = False
+            told = self.status == "failed" or (not self._alive and self._model.state.ended is None)
+            log.tell(self._model.happenings, link.engine_log_tail(self.follower.run) if told else [])
+        else:
+            log.redraw()
+
+    def action_escape(self) -> None:
+        if self.query_one(Log).display:
+            self.action_log()
+        else:
+            self.action_back()
+
+    def action_back(self) -> None:
+        self.app.run_action("show_runs")  # type: ignore[unused-coroutine]
+
+    def action_quit_menu(self) -> None:
+        from tui.screens.quit import QuitScreen
+
+        if self._alive:
+            self.app.push_screen(QuitScreen(self._glyphs), self._quit_chosen)
+        else:
+            self._leave()
+
+    def _quit_chosen(self, choice: str | None) -> None:
+        if choice == "detach":
+            self._leave()
+        elif choice in ("stop", "after_epoch"):
+            self.action_stop(choice == "after_epoch")
+
+    def _leave(self) -> None:
+        self.app.exit(1 if self.status == "failed" else 0)
+
+    def action_help(self) -> None:
+        from tui.screens.help import HelpScreen
+
+        self.app.push_screen(HelpScreen(self._glyphs))
+
+    def action_commands(self) -> None:
+        from tui.screens.commands import CommandsScreen
+
+        offered = keys_for(self.status, alive=self._alive, log=False)
+        self.app.push_screen(CommandsScreen(offered, self._alive, self._glyphs), self._command_chosen)
+
+    async def _command_chosen(self, action: str | None) -> None:
+        if action:
+            await self.run_action(action)
+
+    async def on_keys_pressed(self, message: Keys.Pressed) -> None:
+        await self.run_action(message.action)

@@ -1,0 +1,86 @@
+"""Panel: training and validation accuracy of every epoch, the best one marked."""
+
+from rich.text import Text
+
+from engine.state import RunState
+from tui.widgets import plot
+from tui.widgets.look import BEST, FAINT, MUTED, PLAIN, TRAIN, VAL, Glyphs
+from tui.widgets.panel import Panel
+from tui.widgets.view import View
+from tui.widgets.wording import percent, score
+
+
+class Accuracy(Panel):
+    """Latest and best figures over the whole history as a plot; a table of epochs until plotext is there."""
+
+    title = "accuracy"
+    plot_ready = False
+
+    def facts(self, view: View) -> object:
+        state = view.state
+        last = state.epochs[-1] if state.epochs else None
+        first = state.step if last is None else None
+        return self.plot_ready, len(state.epochs), last, first, state.started, state.epoch is None
+
+    def enable_plot(self) -> None:
+        """plotext has been imported."""
+        self.plot_ready = True
+        self._redraw()
+
+    def rows(self, view: View, width: int, height: int) -> list[Text]:
+        state, glyphs = view.state, view.glyphs
+        if not state.epochs:
+            return _waiting(state, glyphs)
+        figures = _figures(state, width, glyphs)
+        left = height - len(figures)
+        if not self.plot_ready or left < 4 or width < 24:
+            return figures + _table(state, left, glyphs)
+        epochs = state.epochs
+        best = next((epoch for epoch in epochs if epoch.epoch == state.early_stop.best_epoch), None)
+        return figures + plot.curves(
+            [epoch.epoch for epoch in epochs],
+            [epoch.val_acc for epoch in epochs],
+            [epoch.train_acc for epoch in epochs],
+            (best.epoch, best.val_acc) if best else None,
+            epochs[-1].epoch,
+            width,
+            left,
+            glyphs,
+        )
+
+
+def _figures(state: RunState, width: int, glyphs: Glyphs) -> list[Text]:
+    """The latest epoch's figures and the best; they are the plot's legend too."""
+    last, stop = state.epochs[-1], state.early_stop
+    val = Text(f"{glyphs.val} val ", MUTED).append(percent(last.val_acc), VAL)
+    train = Text(f"{glyphs.train} train ", MUTED).append(percent(last.train_acc), TRAIN)
+    best = Text(f"{glyphs.best} best ", MUTED).append(score(stop.monitor, stop.best), BEST)
+    best.append(f" epoch {stop.best_epoch}", MUTED)
+    loss = Text("val loss ", MUTED).append(f"{last.val_loss:.5f}", PLAIN)
+    at = Text(f"epoch {last.epoch}", MUTED)
+    for parts in ([at, val, train, best, loss], [val, train, best, loss], [val, train, best]):
+        if sum(part.cell_len + 2 for part in parts) - 2 <= width:
+            return [Text("  ").join(parts)]
+    return [Text("  ").join([val, train]), best]
+
+
+def _table(state: RunState, height: int, glyphs: Glyphs) -> list[Text]:
+    rows = [Text("epoch    train      val  val loss", MUTED)]
+    for epoch in state.epochs[-max(0, height - 1) :] if height > 1 else []:
+        row = Text(
+            f"{epoch.epoch:>5} {epoch.train_acc:>8.2f} {epoch.val_acc:>8.2f} {epoch.val_loss:>9.5f}", PLAIN
+        )
+        rows.append(
+            row.append(f" {glyphs.best} best", BEST) if epoch.epoch == state.early_stop.best_epoch else row
+        )
+    return rows[: max(0, height)]
+
+
+def _waiting(state: RunState, glyphs: Glyphs) -> list[Text]:
+    rows = [Text("no epoch has ended yet", MUTED)]
+    if state.step is not None:
+        row = Text(f"epoch {state.step.epoch} so far: ", MUTED)
+        row.append(f"train {percent(state.step.train_acc)}", TRAIN)
+        rows.append(row.append(f" {glyphs.dot} loss {state.step.loss:.4f}", PLAIN))
+    rows.append(Text("the curves begin after the first validation", FAINT))
+    return rows

@@ -1,0 +1,139 @@
+"""Panel: which classes are taken for which."""
+
+from rich.cells import cell_len
+from rich.style import Style
+from rich.text import Text
+
+from engine.events import ConfusionMatrix
+from engine.state import RunState
+from tui.widgets.heatmap import Blocks, merge, worst
+from tui.widgets.look import BAD, FAINT, GOOD, MUTED, PLAIN, STRONG, WARN, Glyphs
+from tui.widgets.panel import Panel
+from tui.widgets.view import View
+
+_RIGHT = [
+    Style.parse(style) for style in ("#dfe5ee on #12321f", "#ffffff on #1c5a31", "bold #0f1319 on #3fb960")
+]
+_WRONG = [
+    Style.parse(style) for style in ("#dfe5ee on #3a1f22", "#ffffff on #7d2f33", "bold #0f1319 on #ff7b72")
+]
+
+
+class Confusion(Panel):
+    """A heat map of the newest matrix, rows true and columns predicted; the worst confusions beside it."""
+
+    title = "confusion"
+
+    def facts(self, view: View) -> object:
+        return view.state.confusion, view.state.data
+
+    def rows(self, view: View, width: int, height: int) -> list[Text]:
+        matrix, glyphs = view.state.confusion, view.glyphs
+        if matrix is None:
+            return [Text("none yet: comes with the first best epoch", MUTED)]
+        names = class_names(view.state, matrix, glyphs)
+        beside = worst_rows(matrix, names, max(18, min(44, width * 2 // 5)), height, glyphs)
+        room = width - max((row.cell_len for row in beside), default=0) - 2
+        drawn = _numbers(matrix, names, room, height, glyphs) or _shades(matrix, names, room, height, glyphs)
+        left = max((row.cell_len for row in drawn), default=0)
+        rows = []
+        for y in range(min(height, max(len(drawn), len(beside)))):
+            row = drawn[y].copy() if y < len(drawn) else Text()
+            if y < len(beside):
+                row.append(" " * (left + 2 - row.cell_len)).append(beside[y])
+            rows.append(row)
+        return rows
+
+
+def class_names(state: RunState, matrix: ConfusionMatrix, glyphs: Glyphs) -> list[str]:
+    if state.data is not None and len(state.data.classes) == matrix.classes:
+        return [glyphs.clean(name) for name in state.data.classes]
+    return [f"#{index}" for index in range(matrix.classes)]
+
+
+def worst_rows(
+    matrix: ConfusionMatrix, names: list[str], width: int, height: int, glyphs: Glyphs
+) -> list[Text]:
+    """Name the largest confusions: ``cat → dog 5``."""
+    wrong = sum(images for true, predicted, images in matrix.cells if true != predicted)
+    total = sum(images for _, _, images in matrix.cells)
+    rows = [Text(glyphs.cut(f"epoch {matrix.epoch}: {wrong:,} of {total:,} wrong", width), MUTED)]
+    if not wrong:
+        return [*rows, Text("no confusion at all", GOOD)]
+    for true, predicted, images in worst(matrix.cells, height - 1):
+        number = f" {images}"
+        arrow = f" {glyphs.arrow} "
+        room = width - len(number) - len(arrow)
+        left, right = _share(cell_len(names[true]), cell_len(names[predicted]), room)
+        row = Text(glyphs.cut(names[true], left), PLAIN).append(arrow, FAINT)
+        rows.append(row.append(glyphs.cut(names[predicted], right), PLAIN).append(number, BAD))
+    return rows
+
+
+def _share(left: int, right: int, room: int) -> tuple[int, int]:
+    """Divide ``room`` between two names: what the short one leaves, the long one gets."""
+    half = room // 2
+    if left <= half:
+        return left, room - left
+    return (room - right, right) if right <= room - half else (half, room - half)
+
+
+def _numbers(
+    matrix: ConfusionMatrix, names: list[str], width: int, height: int, glyphs: Glyphs
+) -> list[Text]:
+    """Every class its row with its counts written out; nothing when that doesn't fit."""
+    blocks = merge(matrix.cells, matrix.classes, matrix.classes)
+    digits = len(str(max(blocks.largest_diagonal, blocks.largest_off_diagonal)))
+    label = min(16, max(map(cell_len, names)))
+    longest_label = width - matrix.classes * max(3, digits + 1) - 1
+    if matrix.classes + 1 > height or longest_label < min(label, 3):
+        return []
+    label = min(label, longest_label)
+    cell = min(max(digits + 1, 7), (width - label - 1) // matrix.classes)
+    head = Text(" " * (label + 1))
+    for name in names:
+        head.append(glyphs.fit(glyphs.cut(name, cell - 1).rjust(cell - 1) + " ", cell), MUTED)
+    rows = [head]
+    for true, counts in enumerate(blocks.counts):
+        row = Text(glyphs.fit(names[true], label), PLAIN).append(" ")
+        for predicted, images in enumerate(counts):
+            style = _heat(images, true == predicted, blocks)
+            text = f"{images if images else glyphs.dot:>{cell - 1}} "
+            row.append(text, style or FAINT)
+        rows.append(row)
+    return rows
+
+
+def _shades(matrix: ConfusionMatrix, names: list[str], width: int, height: int, glyphs: Glyphs) -> list[Text]:
+    """Blocks of classes as shades: the darker, the more images; diagonal and rest each on its own scale."""
+    label = min(10, max(map(cell_len, names)))
+    most = max(1, min(height - 1, (width - label - 1) // 2))
+    blocks = merge(matrix.cells, matrix.classes, most)
+    number = len(blocks.counts)
+    head = (
+        f"cell = {blocks.side}{glyphs.times}{blocks.side} classes"
+        if blocks.side > 1
+        else "true down, predicted across"
+    )
+    rows = [Text(glyphs.cut(head, max(width, 0)), FAINT)]
+    for true, counts in enumerate(blocks.counts):
+        row = Text(glyphs.fit(names[true * blocks.side], label), MUTED).append(" ")
+        for predicted, images in enumerate(counts):
+            row.append(*_shade(images, true == predicted, blocks, glyphs))
+        rows.append(row)
+    return rows if number else []
+
+
+def _heat(images: int, diagonal: bool, blocks: Blocks) -> Style | None:
+    largest = blocks.largest_diagonal if diagonal else blocks.largest_off_diagonal
+    if not images or not largest:
+        return None
+    return (_RIGHT if diagonal else _WRONG)[min(2, images * 3 // (largest + 1))]
+
+
+def _shade(images: int, diagonal: bool, blocks: Blocks, glyphs: Glyphs) -> tuple[str, Style]:
+    largest = blocks.largest_diagonal if diagonal else blocks.largest_off_diagonal
+    if not images or not largest:
+        return (f"{glyphs.dot} ", FAINT)
+    shade = glyphs.shades[1 + min(3, images * 4 // (largest + 1))]
+    return shade * 2, STRONG if glyphs.ascii and diagonal else GOOD if diagonal else WARN

@@ -1,0 +1,150 @@
+"""A journal's events as lines of a log: the training log's own lines, and what else befell the run."""
+
+from typing import Literal, NamedTuple
+
+from engine.events import (
+    AnyEvent,
+    BadImage,
+    CheckpointSaved,
+    CommandAccepted,
+    CommandRejected,
+    ConfusionMatrix,
+    DatasetScanned,
+    EpochEnded,
+    EpochStarted,
+    LrDecayed,
+    OutlierExcluded,
+    OutlierRestored,
+    OutliersDone,
+    Paused,
+    PredictionWritten,
+    Resumed,
+    RunEnded,
+    RunStarted,
+    SettingChanged,
+    StageStarted,
+    ThresholdSet,
+    Warning,
+)
+from tui.widgets.wording import count, duration, learning_rate, score, size
+
+Kind = Literal["train", "run", "command", "good", "warn", "bad"]
+
+
+class Happening(NamedTuple):
+    """``text`` is raw: names and messages in it have yet to be made safe to show."""
+
+    t: float
+    kind: Kind
+    text: str
+
+
+class Teller:
+    """Turns events into lines; remembers of the run only what a line needs to be whole."""
+
+    def __init__(self) -> None:
+        self._epochs = 0
+        self._monitor = "val_acc"
+
+    def tell(self, event: AnyEvent) -> Happening | None:
+        """Return the event's line, None for one that the panels alone show."""
+        told = self._train_log(event) or self._run(event) or self._command(event) or self._images(event)
+        return Happening(event.t, *told) if told else None
+
+    def _train_log(self, event: AnyEvent) -> tuple[Kind, str] | None:
+        match event:
+            case EpochStarted():
+                self._epochs = event.epochs
+                return "train", f"Epoch {event.epoch}/{event.epochs} | LR: {event.lr:.9f}"
+            case EpochEnded():
+                line = (
+                    f"Epoch {event.epoch}/{self._epochs or event.epoch} | Train Acc: {event.train_acc:.2f}%"
+                )
+                return "train", f"{line} | Val Acc: {event.val_acc:.2f}% | Val Loss: {event.val_loss:.5f}"
+            case ConfusionMatrix() if event.path:
+                return "train", f"Confusion Matrix saved at: {event.path}"
+        return None
+
+    def _run(self, event: AnyEvent) -> tuple[Kind, str] | None:
+        match event:
+            case RunStarted():
+                self._epochs, self._monitor = event.epochs, event.monitor
+                where = f"on {event.host}, process {event.pid}"
+                if event.resumed_epoch:
+                    at = f"epoch {event.resumed_epoch} step {event.resumed_step}"
+                    return "run", f"resumed at {at} {where}, attempt {event.attempt}"
+                return (
+                    "run",
+                    f"run started {where}: {event.model}, {count(event.epochs, 'epoch')}, data {event.data}",
+                )
+            case StageStarted():
+                return "run", f"stage: {event.stage}{f' ({event.detail})' if event.detail else ''}"
+            case LrDecayed():
+                old, new = learning_rate(event.old), learning_rate(event.new)
+                return "warn", f"learning rate {old} to {new} from epoch {event.epoch}: {event.reason}"
+            case CheckpointSaved():
+                took = f"{size(event.size)} in {event.seconds:.2f} s"
+                at = f"epoch {event.epoch} step {event.step}"
+                why = f" ({event.reason})" if event.reason else ""
+                return "good", f"checkpoint {event.which} saved: {at}, {took}{why}"
+            case Paused():
+                return "warn", f"paused at epoch {event.epoch} step {event.step}"
+            case Resumed():
+                return "good", f"training again after a pause of {duration(event.paused_for)}"
+            case RunEnded():
+                best = (
+                    ""
+                    if event.best is None
+                    else f"; best {score(self._monitor, event.best)} at {event.best_epoch}"
+                )
+                word = event.outcome.replace("_", " ")
+                reason = f": {event.reason}" if event.reason else ""
+                return (
+                    "bad" if event.outcome == "failed" else "good",
+                    f"{word} at epoch {event.epoch}{best}{reason}",
+                )
+            case Warning():
+                return "warn", f"warning: {event.message}"
+        return None
+
+    @staticmethod
+    def _command(event: AnyEvent) -> tuple[Kind, str] | None:
+        match event:
+            case CommandAccepted():
+                detail = f": {event.detail}" if event.detail else ""
+                return "command", f"{event.name} by {event.by} accepted{detail}"
+            case CommandRejected():
+                return "bad", f"{event.name} by {event.by} refused: {event.reason}"
+            case SettingChanged():
+                at = f"epoch {event.epoch} step {event.step}"
+                return "command", f"{event.key} changed from {event.old} to {event.new} at {at}"
+            case PredictionWritten():
+                rows = count(event.rows, "row")
+                return (
+                    "good",
+                    f"prediction written: {rows}, best of epoch {event.epoch}, {event.path}",
+                )
+        return None
+
+    @staticmethod
+    def _images(event: AnyEvent) -> tuple[Kind, str] | None:
+        match event:
+            case DatasetScanned():
+                images = f"{event.train_images:,} train, {event.val_images:,} val, {event.test_images:,} test"
+                return (
+                    "run",
+                    f"{count(len(event.classes), 'class', 'classes')}, images: {images} ({event.split})",
+                )
+            case BadImage():
+                return "warn", f"bad image left out of {event.split}: {event.path}: {event.reason}"
+            case ThresholdSet():
+                relaxed = ", relaxed" if event.relaxed else ""
+                return "run", f"outlier threshold of {event.class_name}: {event.threshold:.6f}{relaxed}"
+            case OutlierExcluded():
+                error = f"{event.error:.6f} > {event.threshold:.6f}"
+                return "warn", f"outlier ({event.action}): {event.path}, {error}"
+            case OutlierRestored():
+                return "good", f"outlier restored: {event.path}"
+            case OutliersDone():
+                return "run", f"outliers: {event.excluded:,} of {count(event.images, 'image')} excluded"
+        return None

@@ -1,0 +1,87 @@
+"""The accuracy curves, drawn by plotext, as text rows in this program's colours."""
+
+from functools import cache
+from typing import Any
+
+from rich.style import Style
+from rich.text import Text
+
+from tui.widgets.look import BEST, FAINT, MUTED, PLAIN, TRAIN, VAL, Glyphs
+
+_AXIS, _VAL, _TRAIN, _BEST = 8, 2, 4, 3
+_STYLES = {_AXIS: FAINT, _VAL: VAL, _TRAIN: TRAIN, _BEST: BEST}
+_PLAIN_AXES = str.maketrans("┤┬└─│┼├┴┌┐┘", "++`-|++++++")
+
+
+@cache
+def plotext() -> Any:
+    """Import plotext (0.2 s) once; the live view does so in a thread after its first paint."""
+    import plotext
+
+    return plotext
+
+
+def curves(
+    epochs: list[int], val: list[float], train: list[float], best: tuple[int, float] | None,
+    total: int, width: int, height: int, glyphs: Glyphs,
+) -> list[Text]:  # fmt: skip
+    """Draw validation accuracy as a line, training accuracy as dots, and mark the best epoch."""
+    library = plotext()
+    figure = library.figure
+    figure.clear()
+    figure.theme("colorless")
+    figure.plot_size(width, height)
+    figure.canvas("default")
+    figure.axes(False, axis="x", side="upper")
+    figure.axes(False, axis="y", side="right")
+    low, high, ticks = _scale(min(val + train), max(val + train), height)
+    last = max(epochs[-1], min(total, 2), 2)
+    labels = [f"{tick:g} %" for tick in ticks]
+    widest = max(map(len, labels))
+    figure.ruler("y").lim(low, high)
+    figure.ruler("y").ticks(ticks, [label.rjust(widest) for label in labels])
+    figure.ruler("x").lim(1, last)
+    marks = _epoch_ticks(last, width - widest)
+    figure.ruler("x").ticks(marks, [str(mark) for mark in marks])
+    fine = not glyphs.ascii
+    figure.draw(figure.signal(epochs, train, marker=library.marker("braille" if fine else ".", _TRAIN)))
+    line = figure.signal(epochs, val, marker=library.marker("braille" if fine else "*", _VAL))
+    figure.draw(line.lines())
+    if best is not None:
+        figure.draw(figure.signal([best[0]], [best[1]], marker=library.marker(glyphs.best, _BEST)))
+    return _rows(figure.build().string(), glyphs)
+
+
+def _rows(ansi: str, glyphs: Glyphs) -> list[Text]:
+    rows = []
+    for line in Text.from_ansi(ansi).split("\n"):
+        plain = line.plain.translate(_PLAIN_AXES) if glyphs.ascii else line.plain
+        row = Text(plain, MUTED)
+        for span in line.spans:
+            if isinstance(span.style, Style) and span.style.color is not None:
+                row.stylize(_STYLES.get(span.style.color.number or 0, PLAIN), span.start, span.end)
+        rows.append(row)
+    return rows
+
+
+def _scale(low: float, high: float, height: int) -> tuple[float, float, list[float]]:
+    """Return limits on round percents around the data, and as many ticks as the rows can tell apart."""
+    span = max(high - low, 5.0)
+    wanted = max(1, min(8, (height - 2) // 3))
+    step = next(step for step in (1, 2, 5, 10, 20, 25, 50, 100) if span / step <= wanted or step == 100)
+    bottom = max(0, int(low // step) * step)
+    top = bottom + step
+    while top < high:
+        top += step
+    return float(bottom), float(min(top, 100) if high <= 100 else top), [
+        float(tick) for tick in range(bottom, min(top, 100) + 1, step)
+    ]  # fmt: skip
+
+
+def _epoch_ticks(last: int, width: int) -> list[int]:
+    wanted = max(2, width // 9)
+    step = next(
+        (step for step in (1, 2, 5, 10, 20, 25, 50, 100, 200, 500, 1000) if last / step <= wanted),
+        max(1, last // wanted),
+    )
+    return [1, *(tick for tick in range(step, last + 1, step) if tick != 1)]

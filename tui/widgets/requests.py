@@ -1,0 +1,65 @@
+"""Commands that were sent and the words about them: requested, done, refused, no answer yet."""
+
+from dataclasses import dataclass, field
+
+from rich.style import Style
+
+from engine.events import CommandRejected
+from engine.state import RunState
+from tui.widgets.look import BAD, GOOD, KEY, WARN, Glyphs
+
+_PATIENCE = 8.0
+_SHOWN = 8.0
+
+
+@dataclass(slots=True)
+class _Request:
+    identity: str
+    label: str
+    sent_at: float
+
+
+@dataclass(slots=True)
+class Requests:
+    """What the notice row says about the newest command, until it has been read."""
+
+    glyphs: Glyphs
+    _waiting: list[_Request] = field(default_factory=list)
+    _text: str = ""
+    _style: Style = KEY
+    _until: float = 0.0
+
+    def sent(self, identity: str, label: str, now: float) -> None:
+        self._waiting.append(_Request(identity, label, now))
+
+    def say(self, text: str, style: Style, now: float) -> None:
+        """Say something of our own: why a command was not sent, what came of one."""
+        self._text, self._style, self._until = text, style, now + _SHOWN
+
+    def hear(self, state: RunState, now: float) -> None:
+        """Match the engine's answers to what was asked."""
+        for request in list(self._waiting):
+            answer = state.answer(request.identity)
+            if answer is None:
+                continue
+            self._waiting.remove(request)
+            if isinstance(answer, CommandRejected):
+                self.say(f"{request.label} refused: {self.glyphs.clean(answer.reason)}", BAD, now)
+            else:
+                self.say(f"{request.label}: {self.glyphs.clean(answer.detail) or 'done'}", GOOD, now)
+
+    def engine_gone(self, now: float) -> None:
+        """Nobody will answer any more."""
+        if self._waiting:
+            self.say(f"{self._waiting[-1].label}: the engine ended without an answer", WARN, now)
+            self._waiting.clear()
+
+    def word(self, now: float) -> tuple[str, Style] | None:
+        """Return what to say now; None when there is nothing (any more)."""
+        if self._waiting:
+            request = self._waiting[-1]
+            waited = now - request.sent_at
+            if waited < _PATIENCE:
+                return f"{request.label} requested{self.glyphs.ellipsis}", KEY
+            return f"{request.label}: no answer yet, asked {waited:.0f} s ago", WARN
+        return (self._text, self._style) if now < self._until else None

@@ -1,0 +1,95 @@
+"""How a run stands, in one sentence: what is going on, or how it ended and what can be done."""
+
+from rich.style import Style
+
+from engine.state import RunState, Status
+from tui.widgets.look import BAD, GOOD, MUTED, PLAIN, WARN, Glyphs
+from tui.widgets.view import View
+from tui.widgets.wording import count, duration, moment, score
+
+_SILENT = 30.0
+
+
+def status_of(state: RunState, *, alive: bool, resuming: bool) -> Status:
+    """The run's status; an engine just started over an older end is "starting" until it says so itself."""
+    if alive and (resuming or _begun_again(state)):
+        return "starting"
+    return state.status(alive=alive)
+
+
+def _begun_again(state: RunState) -> bool:
+    return state.ended is not None and state.stage is not None and state.stage.t > state.ended.t
+
+
+def standing(view: View) -> tuple[str, Style]:
+    """Return the sentence and its colour."""
+    state, glyphs = view.state, view.glyphs
+    match view.status:
+        case "starting":
+            return _starting(view), PLAIN
+        case "running":
+            return _running(view)
+        case "paused":
+            assert state.paused is not None
+            at = f"epoch {state.paused.epoch}, step {state.paused.step}"
+            return f"paused at {at}, {duration(view.now - state.paused.t)} ago; p goes on", WARN
+        case "finished":
+            return _finished(state, glyphs), GOOD
+        case "failed":
+            assert state.ended is not None
+            reason = glyphs.clean(state.ended.reason)
+            return f"failed: {reason} {glyphs.dash} l shows the traceback, r tries again", BAD
+    if state.ended is None:
+        return f"the engine is gone without a last word {glyphs.dash} r resumes {_from_where(state)}", WARN
+    reason = glyphs.clean(state.ended.reason) or f"{view.status} at epoch {state.ended.epoch}"
+    return f"{reason} {glyphs.dash} r resumes {_from_where(state)}", WARN
+
+
+def _starting(view: View) -> str:
+    state, glyphs = view.state, view.glyphs
+    if state.stage is None or (state.ended is not None and not _begun_again(state)):
+        return f"starting the engine{glyphs.ellipsis}"
+    detail = f" {glyphs.dot} {glyphs.clean(state.stage.detail)}" if state.stage.detail else ""
+    return f"{state.stage.stage}{detail} {glyphs.dot} {duration(view.now - state.stage.t)}"
+
+
+def _running(view: View) -> tuple[str, Style]:
+    state, glyphs = view.state, view.glyphs
+    silent = view.now - state.updated_at
+    if silent > _SILENT:
+        return f"the engine lives, but has said nothing for {duration(silent)}", WARN
+    if state.predicting is not None:
+        return (
+            f"predicting the test set: {state.predicting.done:,} of {count(state.predicting.total, 'image')}",
+            PLAIN,
+        )
+    parts = []
+    if state.data is not None:
+        data = state.data
+        parts.append(count(len(data.classes), "class", "classes"))
+        parts.append(f"{data.train_images:,} train, {data.val_images:,} val, {data.test_images:,} test")
+    parts.append(f"running {duration(view.now - state.first_started_at)}")
+    if (last := state.checkpoints.get("last")) is not None:
+        parts.append(f"checkpoint {last.epoch}/{last.step}")
+    return f" {glyphs.dot} ".join(parts), MUTED
+
+
+def _finished(state: RunState, glyphs: Glyphs) -> str:
+    assert state.ended is not None
+    parts = []
+    if state.ended.reason:
+        parts.append(glyphs.clean(state.ended.reason))
+    if state.ended.best is not None:
+        best = score(state.early_stop.monitor, state.ended.best)
+        parts.append(f"best {best} at epoch {state.ended.best_epoch}")
+    if state.prediction is not None:
+        parts.append(f"prediction of {count(state.prediction.rows, 'image')} written")
+    parts.append(f"ended {moment(state.ended.t)}")
+    return f" {glyphs.dot} ".join(parts)
+
+
+def _from_where(state: RunState) -> str:
+    last = state.checkpoints.get("last")
+    if last is None:
+        return "from the start: no checkpoint was written"
+    return f"from the checkpoint at epoch {last.epoch}, step {last.step}"
