@@ -9,7 +9,7 @@ from textual.events import Key as KeyEvent
 
 from tui.screens.box import Box, TextBlock
 from tui.widgets.keys import Key
-from tui.widgets.look import KEY, MUTED, STRONG, Glyphs
+from tui.widgets.look import KEY, MUTED, STRONG, Glyphs, styled
 from tui.widgets.menu import Choice, Menu
 
 _LONG = {
@@ -49,11 +49,11 @@ class CommandsScreen(Box[str]):
         yield TextBlock(self._prompt(), id="above")
         yield Menu(self._all, self.glyphs)
         yield TextBlock(
-            [Text(), Text("type to find, arrows and Enter to do, esc to leave", MUTED)], id="below"
+            [Text(), styled("type to find, arrows and Enter to do, esc to leave", MUTED)], id="below"
         )
 
     def _prompt(self) -> list[Text]:
-        typed = Text("> ", KEY).append(self.glyphs.clean(self._typed), STRONG)
+        typed = styled("> ", KEY).append(self.glyphs.clean(self._typed), STRONG)
         return [typed.append("_", MUTED), Text()]
 
     def on_key(self, event: KeyEvent) -> None:

@@ -7,7 +7,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
 from tui.screens.box import Box, TextBlock
-from tui.widgets.look import BEST, KEY, MUTED, PLAIN, TRAIN, VAL, Glyphs
+from tui.widgets.look import BEST, KEY, MUTED, PLAIN, TRAIN, VAL, Glyphs, styled
 
 _KEYS = [
     ("p", "pause between two steps, or go on"),
@@ -36,14 +36,14 @@ class HelpScreen(Box[None]):
 
 
 def _rows(glyphs: Glyphs) -> list[Text]:
-    rows = [Text(key.ljust(8), KEY).append(meaning, PLAIN) for key, meaning in _KEYS]
+    rows = [styled(key.ljust(8), KEY).append(meaning, PLAIN) for key, meaning in _KEYS]
     rows.append(Text())
-    legend = Text(f"{glyphs.val}{glyphs.val} ", VAL).append("validation accuracy   ", PLAIN)
+    legend = styled(f"{glyphs.val}{glyphs.val} ", VAL).append("validation accuracy   ", PLAIN)
     legend.append(f"{glyphs.train} ", TRAIN).append("training accuracy   ", PLAIN)
     rows.append(legend.append(f"{glyphs.best} ", BEST).append("best epoch", PLAIN))
-    rows.append(Text("With mixup the training accuracy counts the first label only: it stays low.", MUTED))
+    rows.append(styled("With mixup the training accuracy counts the first label only: it stays low.", MUTED))
     rows.append(Text())
-    rows.append(Text("The engine is a process of its own: closing this console, or losing", MUTED))
-    rows.append(Text("the connection, does not stop the run. vrdl-tui attach opens it again.", MUTED))
+    rows.append(styled("The engine is a process of its own: closing this console, or losing", MUTED))
+    rows.append(styled("the connection, does not stop the run. vrdl-tui attach opens it again.", MUTED))
     rows.append(Text())
-    return [*rows, Text("esc closes this", MUTED)]
+    return [*rows, styled("esc closes this", MUTED)]

@@ -29,6 +29,7 @@ from tui.widgets.look import BAD, GOOD, KEY, MUTED, WARN, Glyphs
 from tui.widgets.notice import Notice
 from tui.widgets.outliers import Outliers
 from tui.widgets.panel import Panel
+from tui.widgets.progress import Progress
 from tui.widgets.requests import Requests
 from tui.widgets.standing import standing, status_of
 from tui.widgets.view import View
@@ -42,6 +43,7 @@ class LiveScreen(Screen[None]):
     """Shows what the journal says and asks the engine what the keys say."""
 
     AUTO_FOCUS = None
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]  # noqa: RUF012
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("p", "pause", "Pause or go on"),
         Binding("c", "checkpoint", "Save a checkpoint"),
@@ -81,6 +83,7 @@ class LiveScreen(Screen[None]):
         )
         self._panels: list[Panel] = [header, accuracy, rate, stop, confusion, outliers]
         yield header
+        yield Progress()
         yield Notice()
         with Horizontal(id="upper"):
             yield accuracy
@@ -172,6 +175,7 @@ class LiveScreen(Screen[None]):
         view = View(self._model.state, status, self._alive, now, self._glyphs)
         for panel in self._panels:
             panel.show_run(view)
+        self.query_one(Progress).show_run(view)
         self.query_one(Notice).say(*(self._requests.word(now) or standing(view)))
         self.query_one(Keys).offer(keys_for(status, alive=self._alive, log=self.query_one(Log).display))
 

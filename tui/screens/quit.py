@@ -7,7 +7,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
 from tui.screens.box import Box, TextBlock
-from tui.widgets.look import MUTED
+from tui.widgets.look import MUTED, styled
 from tui.widgets.menu import Choice, Menu
 
 _CHOICES = [
@@ -31,9 +31,9 @@ class QuitScreen(Box[str]):
     ]
 
     def content(self) -> ComposeResult:
-        yield TextBlock([Text("The run is live.", MUTED), Text()], id="above")
+        yield TextBlock([styled("The run is live.", MUTED), Text()], id="above")
         yield Menu(_CHOICES, self.glyphs)
-        yield TextBlock([Text(), Text("one key, or arrows and Enter", MUTED)], id="below")
+        yield TextBlock([Text(), styled("one key, or arrows and Enter", MUTED)], id="below")
 
     def on_menu_chosen(self, message: Menu.Chosen) -> None:
         self.dismiss(message.value)

@@ -14,7 +14,7 @@ from engine.rundir import RunDir
 from tui.listing import Listing, RunRow
 from tui.screens.box import TextBlock
 from tui.widgets.keys import Key, Keys
-from tui.widgets.look import FAINT, KEY, MUTED, PLAIN, STRONG, Glyphs
+from tui.widgets.look import FAINT, KEY, MUTED, PLAIN, STRONG, Glyphs, styled
 from tui.widgets.run_list import RunList, best
 from tui.widgets.wrapping import wrap
 
@@ -49,11 +49,11 @@ class RunsScreen(Screen[None]):
 
     def compose(self) -> ComposeResult:
         yield TextBlock(
-            [Text(" vrdl-tui ", KEY).append(f"runs in {self._glyphs.clean(str(self._runs))}", MUTED)],
+            [styled(" vrdl-tui ", KEY).append(f"runs in {self._glyphs.clean(str(self._runs))}", MUTED)],
             id="title",
         )
         yield RunList(self._at, self._glyphs)
-        yield TextBlock([Text("looking for runs" + self._glyphs.ellipsis, MUTED)], id="empty")
+        yield TextBlock([styled("looking for runs" + self._glyphs.ellipsis, MUTED)], id="empty")
         yield TextBlock([Text()] * _DETAIL, id="detail")
         yield Keys()
 
@@ -118,11 +118,11 @@ class RunsScreen(Screen[None]):
 
 def _nothing(runs: str) -> list[Text]:
     return [
-        Text(f"no runs in {runs} yet", STRONG),
+        styled(f"no runs in {runs} yet", STRONG),
         Text(),
-        Text("leave with q, then start one by typing:", MUTED),
-        Text("  vrdl-tui train DATA", KEY).append("   DATA: a folder with train/CLASS/*.jpg", MUTED),
-        Text("  vrdl-tui demo", KEY).append("         a minute's run on data that comes along", MUTED),
+        styled("leave with q, then start one by typing:", MUTED),
+        styled("  vrdl-tui train DATA", KEY).append("   DATA: a folder with train/CLASS/*.jpg", MUTED),
+        styled("  vrdl-tui demo", KEY).append("         a minute's run on data that comes along", MUTED),
     ]
 
 
@@ -136,5 +136,5 @@ def _detail(row: RunRow, width: int, glyphs: Glyphs) -> list[Text]:
     rows = []
     for label, value in facts:
         for number, piece in enumerate(wrap(glyphs.clean(value), width - 7)):
-            rows.append(Text((label if number == 0 else "").ljust(7), FAINT).append(piece, PLAIN))
+            rows.append(styled((label if number == 0 else "").ljust(7), FAINT).append(piece, PLAIN))
     return rows[:_DETAIL]

@@ -4,7 +4,7 @@ from rich.text import Text
 
 from engine.state import RunState
 from tui.widgets import plot
-from tui.widgets.look import BEST, FAINT, MUTED, PLAIN, TRAIN, VAL, Glyphs
+from tui.widgets.look import BEST, FAINT, MUTED, PLAIN, TRAIN, VAL, Glyphs, styled
 from tui.widgets.panel import Panel
 from tui.widgets.view import View
 from tui.widgets.wording import percent, score
@@ -42,7 +42,6 @@ class Accuracy(Panel):
             [epoch.val_acc for epoch in epochs],
             [epoch.train_acc for epoch in epochs],
             (best.epoch, best.val_acc) if best else None,
-            epochs[-1].epoch,
             width,
             left,
             glyphs,
@@ -52,20 +51,26 @@ class Accuracy(Panel):
 def _figures(state: RunState, width: int, glyphs: Glyphs) -> list[Text]:
     """The latest epoch's figures and the best; they are the plot's legend too."""
     last, stop = state.epochs[-1], state.early_stop
-    val = Text(f"{glyphs.val} val ", MUTED).append(percent(last.val_acc), VAL)
-    train = Text(f"{glyphs.train} train ", MUTED).append(percent(last.train_acc), TRAIN)
-    best = Text(f"{glyphs.best} best ", MUTED).append(score(stop.monitor, stop.best), BEST)
+    val = styled(f"{glyphs.val} val ", MUTED).append(percent(last.val_acc), VAL)
+    train = styled(f"{glyphs.train} train ", MUTED).append(percent(last.train_acc), TRAIN)
+    best = styled(f"{glyphs.best} best ", MUTED).append(score(stop.monitor, stop.best), BEST)
     best.append(f" epoch {stop.best_epoch}", MUTED)
-    loss = Text("val loss ", MUTED).append(f"{last.val_loss:.5f}", PLAIN)
-    at = Text(f"epoch {last.epoch}", MUTED)
+    loss = styled("val loss ", MUTED).append(f"{last.val_loss:.5f}", PLAIN)
+    at = styled(f"epoch {last.epoch}", MUTED)
     for parts in ([at, val, train, best, loss], [val, train, best, loss], [val, train, best]):
         if sum(part.cell_len + 2 for part in parts) - 2 <= width:
             return [Text("  ").join(parts)]
-    return [Text("  ").join([val, train]), best]
+    short = styled(f"{glyphs.val}val ", MUTED).append(f"{last.val_acc:.2f}%", VAL)
+    short.append(f" {glyphs.train}train ", MUTED).append(f"{last.train_acc:.2f}%", TRAIN)
+    if stop.best is None or width < 42:
+        return [Text("  ").join([val, train]), best]
+    number = f"{stop.best:.2f}%" if stop.monitor == "val_acc" else f"loss {stop.best:.3f}"
+    short.append(f" {glyphs.best}best ", MUTED).append(number, BEST)
+    return [short.append(f" at {stop.best_epoch}", MUTED)]
 
 
 def _table(state: RunState, height: int, glyphs: Glyphs) -> list[Text]:
-    rows = [Text("epoch    train      val  val loss", MUTED)]
+    rows = [styled("epoch    train      val  val loss", MUTED)]
     for epoch in state.epochs[-max(0, height - 1) :] if height > 1 else []:
         row = Text(
             f"{epoch.epoch:>5} {epoch.train_acc:>8.2f} {epoch.val_acc:>8.2f} {epoch.val_loss:>9.5f}", PLAIN
@@ -77,10 +82,10 @@ def _table(state: RunState, height: int, glyphs: Glyphs) -> list[Text]:
 
 
 def _waiting(state: RunState, glyphs: Glyphs) -> list[Text]:
-    rows = [Text("no epoch has ended yet", MUTED)]
+    rows = [styled("no epoch has ended yet", MUTED)]
     if state.step is not None:
-        row = Text(f"epoch {state.step.epoch} so far: ", MUTED)
+        row = styled(f"epoch {state.step.epoch} so far: ", MUTED)
         row.append(f"train {percent(state.step.train_acc)}", TRAIN)
         rows.append(row.append(f" {glyphs.dot} loss {state.step.loss:.4f}", PLAIN))
-    rows.append(Text("the curves begin after the first validation", FAINT))
+    rows.append(styled("the curves begin after the first validation", FAINT))
     return rows

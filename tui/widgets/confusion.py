@@ -1,13 +1,13 @@
 """Panel: which classes are taken for which."""
 
-from rich.cells import cell_len
+from rich.cells import cell_len, set_cell_size
 from rich.style import Style
 from rich.text import Text
 
 from engine.events import ConfusionMatrix
 from engine.state import RunState
 from tui.widgets.heatmap import Blocks, merge, worst
-from tui.widgets.look import BAD, FAINT, GOOD, MUTED, PLAIN, STRONG, WARN, Glyphs
+from tui.widgets.look import BAD, FAINT, GOOD, MUTED, PLAIN, STRONG, WARN, Glyphs, styled
 from tui.widgets.panel import Panel
 from tui.widgets.view import View
 
@@ -24,15 +24,22 @@ class Confusion(Panel):
 
     title = "confusion"
 
+    def show_run(self, view: View) -> None:
+        matrix = view.state.confusion
+        title = f"{self.title}, epoch {matrix.epoch}" if matrix else self.title
+        if title != self.border_title:
+            self.border_title = title
+        super().show_run(view)
+
     def facts(self, view: View) -> object:
         return view.state.confusion, view.state.data
 
     def rows(self, view: View, width: int, height: int) -> list[Text]:
         matrix, glyphs = view.state.confusion, view.glyphs
         if matrix is None:
-            return [Text("none yet: comes with the first best epoch", MUTED)]
+            return [styled("none yet: comes with the first best epoch", MUTED)]
         names = class_names(view.state, matrix, glyphs)
-        beside = worst_rows(matrix, names, max(18, min(44, width * 2 // 5)), height, glyphs)
+        beside = worst_rows(matrix, names, max(16, min(44, width * 2 // 5 - 2)), height, glyphs)
         room = width - max((row.cell_len for row in beside), default=0) - 2
         drawn = _numbers(matrix, names, room, height, glyphs) or _shades(matrix, names, room, height, glyphs)
         left = max((row.cell_len for row in drawn), default=0)
@@ -57,15 +64,15 @@ def worst_rows(
     """Name the largest confusions: ``cat → dog 5``."""
     wrong = sum(images for true, predicted, images in matrix.cells if true != predicted)
     total = sum(images for _, _, images in matrix.cells)
-    rows = [Text(glyphs.cut(f"epoch {matrix.epoch}: {wrong:,} of {total:,} wrong", width), MUTED)]
+    rows = [styled(glyphs.cut(f"{wrong:,} of {total:,} wrong", width), MUTED)]
     if not wrong:
-        return [*rows, Text("no confusion at all", GOOD)]
+        return [*rows, styled("no confusion at all", GOOD)]
     for true, predicted, images in worst(matrix.cells, height - 1):
         number = f" {images}"
         arrow = f" {glyphs.arrow} "
         room = width - len(number) - len(arrow)
         left, right = _share(cell_len(names[true]), cell_len(names[predicted]), room)
-        row = Text(glyphs.cut(names[true], left), PLAIN).append(arrow, FAINT)
+        row = styled(glyphs.cut(names[true], left), PLAIN).append(arrow, FAINT)
         rows.append(row.append(glyphs.cut(names[predicted], right), PLAIN).append(number, BAD))
     return rows
 
@@ -92,10 +99,11 @@ def _numbers(
     cell = min(max(digits + 1, 7), (width - label - 1) // matrix.classes)
     head = Text(" " * (label + 1))
     for name in names:
-        head.append(glyphs.fit(glyphs.cut(name, cell - 1).rjust(cell - 1) + " ", cell), MUTED)
+        short = set_cell_size(name, cell - 1) if cell < 5 else glyphs.cut(name, cell - 1)
+        head.append(glyphs.fit(" " * (cell - 1 - cell_len(short)) + short, cell), MUTED)
     rows = [head]
     for true, counts in enumerate(blocks.counts):
-        row = Text(glyphs.fit(names[true], label), PLAIN).append(" ")
+        row = styled(glyphs.fit(names[true], label), PLAIN).append(" ")
         for predicted, images in enumerate(counts):
             style = _heat(images, true == predicted, blocks)
             text = f"{images if images else glyphs.dot:>{cell - 1}} "
@@ -115,9 +123,9 @@ def _shades(matrix: ConfusionMatrix, names: list[str], width: int, height: int, 
         if blocks.side > 1
         else "true down, predicted across"
     )
-    rows = [Text(glyphs.cut(head, max(width, 0)), FAINT)]
+    rows = [styled(glyphs.cut(head, max(width, 0)), FAINT)]
     for true, counts in enumerate(blocks.counts):
-        row = Text(glyphs.fit(names[true * blocks.side], label), MUTED).append(" ")
+        row = styled(glyphs.fit(names[true * blocks.side], label), MUTED).append(" ")
         for predicted, images in enumerate(counts):
             row.append(*_shade(images, true == predicted, blocks, glyphs))
         rows.append(row)

@@ -3,7 +3,7 @@
 from rich.text import Text
 
 from tui.widgets.bar import bar
-from tui.widgets.look import BAD, BEST, FAINT, GOOD, MUTED, PLAIN, STRONG, WARN
+from tui.widgets.look import BAD, BEST, FAINT, GOOD, MUTED, PLAIN, STRONG, WARN, styled
 from tui.widgets.panel import Panel
 from tui.widgets.view import View
 from tui.widgets.wording import count, score
@@ -24,7 +24,7 @@ class EarlyStop(Panel):
     def rows(self, view: View, width: int, height: int) -> list[Text]:
         stop, glyphs = view.state.early_stop, view.glyphs
         if view.state.started is None:
-            return [Text("not known yet", MUTED)]
+            return [styled("not known yet", MUTED)]
         share = stop.counter / stop.patience if stop.patience else 0.0
         heat = GOOD if share < 0.5 else WARN if share < 0.8 else BAD
         gauge = _labelled("counter").append(f"{stop.counter}/{stop.patience} ", STRONG)
@@ -38,8 +38,8 @@ class EarlyStop(Panel):
             rows.append(_labelled("watches").append(watched, PLAIN))
         if height >= 7:
             rows.append(Text())
-            rows.append(Text(glyphs.cut("an epoch without a better score adds one,", width), FAINT))
-            rows.append(Text(glyphs.cut("a better score sets the counter to 0", width), FAINT))
+            rows.append(styled(glyphs.cut("an epoch without a better score adds one,", width), FAINT))
+            rows.append(styled(glyphs.cut("a better score sets the counter to 0", width), FAINT))
         return rows
 
 
@@ -47,11 +47,11 @@ def _to_go(view: View) -> Text:
     ended, stop = view.state.ended, view.state.early_stop
     row = _labelled("to go")
     if ended is not None and ended.outcome == "early_stopped":
-        return row.append(f"none: stopped early at {ended.epoch}", WARN)
+        return row.append("none, stopped early", WARN)
     if ended is not None and ended.outcome == "finished":
         return row.append("all epochs ran", PLAIN)
     return row.append(count(stop.epochs_to_stop, "epoch"), PLAIN).append(" to a stop", MUTED)
 
 
 def _labelled(label: str) -> Text:
-    return Text(label.ljust(_LABEL), MUTED)
+    return styled(label.ljust(_LABEL), MUTED)

@@ -1,10 +1,11 @@
 """Panel: the learning rate in force, its steps, and where and why it decayed."""
 
+from rich.cells import cell_len
 from rich.text import Text
 
 from engine.events import LrDecayed, RunStarted
 from engine.state import RunState
-from tui.widgets.look import FAINT, MUTED, PLAIN, RATE, Glyphs
+from tui.widgets.look import FAINT, MUTED, PLAIN, RATE, Glyphs, styled
 from tui.widgets.panel import Panel
 from tui.widgets.staircase import staircase
 from tui.widgets.view import View
@@ -23,12 +24,12 @@ class LearningRate(Panel):
     def rows(self, view: View, width: int, height: int) -> list[Text]:
         state, glyphs = view.state, view.glyphs
         if state.started is None or state.lr is None:
-            return [Text("not known yet", MUTED)]
+            return [styled("not known yet", MUTED)]
         rows = [_now(state, width, glyphs)]
         rest = height - 1
         if rest >= 5:
             chart = max(3, min(rest - 3, rest * 3 // 5))
-            rows += [Text(line, RATE) for line in staircase(_history(state), width, chart, glyphs)]
+            rows += [styled(line, RATE) for line in staircase(_history(state), width, chart, glyphs)]
             rest -= chart
         return rows + _decays(state, state.started, width, rest, glyphs)
 
@@ -36,7 +37,7 @@ class LearningRate(Panel):
 def _now(state: RunState, width: int, glyphs: Glyphs) -> Text:
     assert state.started is not None
     assert state.lr is not None
-    row = Text(learning_rate(state.lr), RATE)
+    row = styled(learning_rate(state.lr), RATE)
     if state.lr == state.started.lr:
         tail = "  as at the start"
     else:
@@ -56,13 +57,15 @@ def _history(state: RunState) -> list[float]:
 def _decays(state: RunState, started: RunStarted, width: int, height: int, glyphs: Glyphs) -> list[Text]:
     """The newest decay with its reason, then older ones, newest first, as many as there is room for."""
     if not state.decays:
-        rows = [Text("no decay yet", MUTED), Text(_rule(started, glyphs), FAINT)]
-        return [Text(glyphs.cut(row.plain, width), row.style) for row in rows][:height]
+        rule = glyphs.cut(_rule(started, width, glyphs), width)
+        return [styled("no decay yet", MUTED), styled(rule, FAINT)][:height]
     rows = []
     for decay in reversed(state.decays):
         rows.append(_decay(decay, width, glyphs))
         if len(rows) < height:
-            rows.append(Text(glyphs.cut(glyphs.clean(f"  {decay.reason}"), width), MUTED))
+            rows.append(
+                styled(glyphs.cut(glyphs.clean(f"{'  ' if width > 40 else ''}{decay.reason}"), width), MUTED)
+            )
     if len(rows) > height:
         rows = rows[:height]
     return rows
@@ -70,20 +73,19 @@ def _decays(state: RunState, started: RunStarted, width: int, height: int, glyph
 
 def _decay(decay: LrDecayed, width: int, glyphs: Glyphs) -> Text:
     old, new = learning_rate(decay.old), learning_rate(decay.new)
-    row = Text(f"epoch {decay.epoch:<3} ", MUTED).append(f"{old} {glyphs.arrow} {new}", PLAIN)
+    row = styled(f"epoch {decay.epoch:<3} ", MUTED).append(f"{old} {glyphs.arrow} {new}", PLAIN)
     if row.cell_len > width:
-        row = Text(f"epoch {decay.epoch} ", MUTED).append(
+        row = styled(f"epoch {decay.epoch} ", MUTED).append(
             f"{decay.old:.2e} {glyphs.arrow} {decay.new:.2e}", PLAIN
         )
     return row
 
 
-def _rule(started: RunStarted, glyphs: Glyphs) -> str:
+def _rule(started: RunStarted, width: int, glyphs: Glyphs) -> str:
+    by = f"{glyphs.times}{started.factor:g}"
     if started.schedule == "cosine":
         return f"cosine over {count(started.epochs, 'epoch')}"
-    by = f"{glyphs.times}{started.factor:g}"
-    return (
-        f"{by} on a plateau"
-        if started.schedule == "plateau"
-        else f"{by} every {started.every} without a better"
-    )
+    if started.schedule == "plateau":
+        return f"{by} on a plateau of the loss"
+    whole = f"{by} every {started.every} epochs without a better score"
+    return whole if cell_len(whole) <= width else f"{by} every {started.every} without better"

@@ -10,7 +10,7 @@ from textual.events import MouseScrollDown, MouseScrollUp, Resize
 
 from tui.widgets.happenings import Happening
 from tui.widgets.lines import Lines
-from tui.widgets.look import BAD, FAINT, GOOD, KEY, MUTED, PLAIN, WARN, Glyphs
+from tui.widgets.look import BAD, FAINT, GOOD, KEY, MUTED, PLAIN, WARN, Glyphs, styled
 from tui.widgets.wording import clock
 from tui.widgets.wrapping import wrap
 
@@ -87,12 +87,12 @@ class Log(Lines, can_focus=True):
         for happening in self._happenings:
             pieces = wrap(self._glyphs.clean(happening.text), width - _TIME)
             for number, piece in enumerate(pieces):
-                row = Text(f"{clock(happening.t)}  " if number == 0 else " " * _TIME, FAINT)
+                row = styled(f"{clock(happening.t)}  " if number == 0 else " " * _TIME, FAINT)
                 rows.append(row.append(piece, _STYLES[happening.kind]))
         if self._engine_log:
-            rows.append(Text("the end of engine.log:", MUTED))
+            rows.append(styled("the end of engine.log:", MUTED))
             for line in self._engine_log:
-                rows.extend(Text(piece, BAD) for piece in wrap(self._glyphs.clean(line), width))
+                rows.extend(styled(piece, BAD) for piece in wrap(self._glyphs.clean(line), width))
         self._wrapped = rows
         if self._from_end:  # scrolled back: stay where the reader is
             self._from_end += max(0, len(rows) - before)
@@ -103,7 +103,7 @@ class Log(Lines, can_focus=True):
         self._from_end = min(self._from_end, self._most())
         end = len(self._wrapped) - self._from_end
         start = max(0, end - height)
-        self.show(self._wrapped[start:end] or [Text("nothing has happened yet", MUTED)])
+        self.show(self._wrapped[start:end] or [styled("nothing has happened yet", MUTED)])
         below = f", {self._from_end} below" if self._from_end else ""
         subtitle = f"{start + 1}-{end} of {len(self._wrapped)}{below}" if self._most() else ""
         if subtitle != self.border_subtitle:

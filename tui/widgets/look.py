@@ -4,9 +4,16 @@ from dataclasses import dataclass
 
 from rich.cells import cell_len, set_cell_size
 from rich.style import Style
+from rich.text import Text
 from textual.theme import Theme
 
 from engine.text import printable
+
+
+def styled(text: str, style: Style) -> Text:
+    """Return text of one style that what is appended to it does not inherit."""
+    return Text().append(text, style)
+
 
 THEME = Theme(
     name="vrdl",
@@ -88,7 +95,7 @@ class Glyphs:
 
 
 UNICODE = Glyphs(
-    ascii=False, full="━", empty="─", best="◆", val="━", train="⠢", arrow="→", times="×", dot="·",
+    ascii=False, full="━", empty="─", best="◆", val="━", train="•", arrow="→", times="×", dot="·",
     ellipsis="…", dash="–", shades=" ░▒▓█", cursor="▶", stair="─╮│╰╯╭",
 )  # fmt: skip
 ASCII = Glyphs(

@@ -3,13 +3,12 @@
 from collections.abc import Sequence
 from typing import ClassVar, NamedTuple
 
-from rich.text import Text
 from textual.binding import Binding, BindingType
 from textual.events import Click, Resize
 from textual.message import Message
 
 from tui.widgets.lines import Lines
-from tui.widgets.look import KEY, MUTED, PLAIN, STRONG, Glyphs
+from tui.widgets.look import KEY, MUTED, PLAIN, STRONG, Glyphs, styled
 
 
 class Choice(NamedTuple):
@@ -66,7 +65,7 @@ class Menu(Lines, can_focus=True):
         rows = []
         for number, choice in enumerate(self._choices):
             here = number == self._at
-            row = Text(f"{self._glyphs.cursor} " if here else "  ", KEY)
+            row = styled(f"{self._glyphs.cursor} " if here else "  ", KEY)
             row.append(choice.key.ljust(widest), KEY)
             rows.append(row.append(f"  {choice.label}", STRONG if here else PLAIN))
-        self.show(rows or [Text("nothing here has that in its name", MUTED)])
+        self.show(rows or [styled("nothing here has that in its name", MUTED)])

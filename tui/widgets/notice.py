@@ -1,10 +1,10 @@
 """The row under the progress: what is going on, or the answer to the key just pressed."""
 
 from rich.style import Style
-from rich.text import Text
 from textual.events import Resize
 
 from tui.widgets.lines import Lines
+from tui.widgets.look import styled
 from tui.widgets.wrapping import wrap
 
 _MOST = 5
@@ -36,4 +36,4 @@ class Notice(Lines):
         pieces = wrap(self._text, self.size.width)[:_MOST]
         if self.styles.height is None or self.styles.height.value != len(pieces):
             self.styles.height = len(pieces)
-        self.show([Text(piece, self._style) for piece in pieces])
+        self.show([styled(piece, self._style) for piece in pieces])

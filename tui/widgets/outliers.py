@@ -1,16 +1,18 @@
 """Panel: the outlier stage, images that could not be read, warnings."""
 
-from collections.abc import Iterable
 from itertools import islice
 
+from rich.cells import cell_len
 from rich.text import Text
 
+from engine.events import BadImage
 from engine.state import RunState
 from tui.widgets.bar import bar
-from tui.widgets.look import BAD, FAINT, GOOD, MUTED, PLAIN, STRONG, TRAIN, WARN, Glyphs
+from tui.widgets.look import BAD, FAINT, GOOD, MUTED, PLAIN, STRONG, TRAIN, WARN, Glyphs, styled
 from tui.widgets.panel import Panel
 from tui.widgets.view import View
 from tui.widgets.wording import count
+from tui.widgets.wrapping import wrap
 
 
 class Outliers(Panel):
@@ -31,7 +33,7 @@ class Outliers(Panel):
     def rows(self, view: View, width: int, height: int) -> list[Text]:
         state, glyphs = view.state, view.glyphs
         if state.started is None:
-            return [Text("not known yet", MUTED)]
+            return [styled("not known yet", MUTED)]
         rows = _stage(view, width)
         trouble = _trouble(state, width, max(2, height - len(rows) - 2), glyphs)
         if state.outliers.excluded:
@@ -44,22 +46,22 @@ def _stage(view: View, width: int) -> list[Text]:
     state, glyphs = view.state, view.glyphs
     stage = state.outliers
     if stage.method == "none":
-        rows = [Text("off", STRONG).append(f" {glyphs.dash} outliers.method is none", MUTED)]
-        return [Text(glyphs.cut(row.plain, width), MUTED) if row.cell_len > width else row for row in rows]
+        why = " (outliers.method is none)" if width >= 29 else " (method: none)"
+        return [styled("off", STRONG).append(why, MUTED)]
     excluded = len(stage.excluded)
     if stage.done is not None:
-        row = Text("done ", GOOD).append(f"{count(excluded, 'image')} excluded", STRONG)
+        row = styled("done ", GOOD).append(f"{count(excluded, 'image')} excluded", STRONG)
         row.append(f" of {stage.done.images:,}", MUTED)
         return [row]
     if stage.current is None:
         word = "waiting to begin" if view.alive and not state.epochs else "not finished"
-        return [Text(glyphs.cut(f"{glyphs.clean(stage.method)}: {word}", width), MUTED)]
+        return [styled(glyphs.cut(f"{glyphs.clean(stage.method)}: {word}", width), MUTED)]
     now = stage.current
-    head = Text(f"class {now.class_index}/{now.classes} ", PLAIN)
+    head = styled(f"class {now.class_index}/{now.classes} ", PLAIN)
     head.append(glyphs.cut(glyphs.clean(now.class_name), width - head.cell_len), STRONG)
-    epoch = Text(f"epoch {now.epoch}/{now.epochs} ", PLAIN)
+    epoch = styled(f"epoch {now.epoch}/{now.epochs} ", PLAIN)
     epoch.append(bar(now.epoch, now.epochs, max(0, min(40, width - epoch.cell_len)), TRAIN, glyphs))
-    return [head, epoch, Text(f"{count(excluded, 'image')} excluded so far", MUTED)]
+    return [head, epoch, styled(f"{count(excluded, 'image')} excluded so far", MUTED)]
 
 
 def _newest(state: RunState, width: int, height: int, glyphs: Glyphs) -> list[Text]:
@@ -67,31 +69,33 @@ def _newest(state: RunState, width: int, height: int, glyphs: Glyphs) -> list[Te
     for outlier in islice(reversed(state.outliers.excluded.values()), height):
         numbers = f" {outlier.error:.4f} > {outlier.threshold:.4f}"
         path = glyphs.cut_start(glyphs.clean(outlier.path), width - len(numbers))
-        rows.append(Text(glyphs.fit(path, width - len(numbers)), PLAIN).append(numbers, MUTED))
+        rows.append(styled(glyphs.fit(path, width - len(numbers)), PLAIN).append(numbers, MUTED))
     return rows
 
 
 def _trouble(state: RunState, width: int, height: int, glyphs: Glyphs) -> list[Text]:
+    """Bad images with their reasons, then warnings, newest first, wrapped; each has half of the rows."""
     bad, warnings = state.bad_images, state.warnings
     if not bad and not warnings:
-        return [Text("no bad images, no warnings", FAINT)]
+        return [styled("no bad images, no warnings", FAINT)]
+    told: list[Text] = []
+    if warnings:
+        told.append(styled(count(len(warnings), "warning"), WARN))
+        for warning in islice(reversed(warnings), height):
+            told += [styled(f"  {row}", MUTED) for row in wrap(glyphs.clean(warning.message), width - 2)]
     rows: list[Text] = []
     if bad:
-        rows.append(Text(f"{count(len(bad), 'bad image')}, left out", BAD))
-        room = max(0, (height - 2) // 2 if warnings else height - 1)
-        rows += _pairs(((image.path, image.reason) for image in reversed(bad.values())), room, width, glyphs)
-    if warnings:
-        rows.append(Text(count(len(warnings), "warning"), WARN))
-        for warning in islice(reversed(warnings), max(0, height - len(rows))):
-            rows.append(Text(glyphs.cut(f"  {glyphs.clean(warning.message)}", width), MUTED))
-    return rows
+        rows.append(styled(f"{count(len(bad), 'bad image')}, left out", BAD))
+        for image in islice(reversed(bad.values()), height):
+            rows += _bad_image(image, width, glyphs)
+        del rows[max(height // 2, height - len(told)) :]
+    return rows + told[: height - len(rows)]
 
 
-def _pairs(pairs: Iterable[tuple[str, str]], height: int, width: int, glyphs: Glyphs) -> list[Text]:
-    """A path and its reason a row: the path's end and the reason's start tell most."""
-    rows = []
-    for path, reason in islice(pairs, height):
-        shown = glyphs.cut_start(glyphs.clean(path), max(10, width // 2))
-        row = Text(f"  {shown}", PLAIN)
-        rows.append(row.append(glyphs.cut(f" {glyphs.clean(reason)}", width - row.cell_len), MUTED))
-    return rows
+def _bad_image(image: BadImage, width: int, glyphs: Glyphs) -> list[Text]:
+    """Path and reason in one row where they fit, else in a row each: of a path the end tells most."""
+    path, reason = glyphs.clean(image.path), glyphs.clean(image.reason)
+    if cell_len(path) + cell_len(reason) + 3 <= width:
+        return [styled(f"  {path}", PLAIN).append(f" {reason}", MUTED)]
+    rows = [styled(f"  {row}", MUTED) for row in wrap(reason, width - 2)]
+    return [styled(f"  {glyphs.cut_start(path, width - 2)}", PLAIN), *rows]

@@ -6,7 +6,7 @@ from typing import Any
 from rich.style import Style
 from rich.text import Text
 
-from tui.widgets.look import BEST, FAINT, MUTED, PLAIN, TRAIN, VAL, Glyphs
+from tui.widgets.look import BEST, FAINT, MUTED, PLAIN, TRAIN, VAL, Glyphs, styled
 
 _AXIS, _VAL, _TRAIN, _BEST = 8, 2, 4, 3
 _STYLES = {_AXIS: FAINT, _VAL: VAL, _TRAIN: TRAIN, _BEST: BEST}
@@ -23,7 +23,7 @@ def plotext() -> Any:
 
 def curves(
     epochs: list[int], val: list[float], train: list[float], best: tuple[int, float] | None,
-    total: int, width: int, height: int, glyphs: Glyphs,
+    width: int, height: int, glyphs: Glyphs,
 ) -> list[Text]:  # fmt: skip
     """Draw validation accuracy as a line, training accuracy as dots, and mark the best epoch."""
     library = plotext()
@@ -34,8 +34,10 @@ def curves(
     figure.canvas("default")
     figure.axes(False, axis="x", side="upper")
     figure.axes(False, axis="y", side="right")
-    low, high, ticks = _scale(min(val + train), max(val + train), height)
-    last = max(epochs[-1], min(total, 2), 2)
+    low, high, ticks = _scale(min(val + train), max(val + train), height - 2)
+    if height < 8:  # the row of the axis itself is worth more to the curves
+        figure.axes(False, axis="x", side="lower")
+    last = max(epochs[-1], 2)
     labels = [f"{tick:g} %" for tick in ticks]
     widest = max(map(len, labels))
     figure.ruler("y").lim(low, high)
@@ -44,7 +46,7 @@ def curves(
     marks = _epoch_ticks(last, width - widest)
     figure.ruler("x").ticks(marks, [str(mark) for mark in marks])
     fine = not glyphs.ascii
-    figure.draw(figure.signal(epochs, train, marker=library.marker("braille" if fine else ".", _TRAIN)))
+    figure.draw(figure.signal(epochs, train, marker=library.marker(glyphs.train, _TRAIN)))
     line = figure.signal(epochs, val, marker=library.marker("braille" if fine else "*", _VAL))
     figure.draw(line.lines())
     if best is not None:
@@ -56,7 +58,7 @@ def _rows(ansi: str, glyphs: Glyphs) -> list[Text]:
     rows = []
     for line in Text.from_ansi(ansi).split("\n"):
         plain = line.plain.translate(_PLAIN_AXES) if glyphs.ascii else line.plain
-        row = Text(plain, MUTED)
+        row = styled(plain, MUTED)
         for span in line.spans:
             if isinstance(span.style, Style) and span.style.color is not None:
                 row.stylize(_STYLES.get(span.style.color.number or 0, PLAIN), span.start, span.end)
@@ -64,18 +66,15 @@ def _rows(ansi: str, glyphs: Glyphs) -> list[Text]:
     return rows
 
 
-def _scale(low: float, high: float, height: int) -> tuple[float, float, list[float]]:
-    """Return limits on round percents around the data, and as many ticks as the rows can tell apart."""
-    span = max(high - low, 5.0)
-    wanted = max(1, min(8, (height - 2) // 3))
-    step = next(step for step in (1, 2, 5, 10, 20, 25, 50, 100) if span / step <= wanted or step == 100)
-    bottom = max(0, int(low // step) * step)
-    top = bottom + step
-    while top < high:
-        top += step
-    return float(bottom), float(min(top, 100) if high <= 100 else top), [
-        float(tick) for tick in range(bottom, min(top, 100) + 1, step)
-    ]  # fmt: skip
+def _scale(low: float, high: float, rows: int) -> tuple[float, float, list[float]]:
+    """Return limits on round percents close around the data, and ticks that the rows can tell apart."""
+    bottom, top = max(0.0, low // 5 * 5), min(100.0, -(-high // 5) * 5)
+    if top <= bottom:
+        bottom, top = max(0.0, bottom - 5), bottom + 5
+    if rows < 6:
+        return bottom, top, [bottom, top]
+    step = next((step for step in (5, 10, 20, 25, 50) if (top - bottom) / step <= rows / 2.5), 100)
+    return bottom, top, [float(tick) for tick in range(0, 101, step) if bottom <= tick <= top]
 
 
 def _epoch_ticks(last: int, width: int) -> list[int]:

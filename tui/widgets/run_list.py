@@ -11,7 +11,21 @@ from textual.message import Message
 from engine.rundir import RunDir
 from tui.listing import RunRow
 from tui.widgets.lines import Lines
-from tui.widgets.look import BAD, BEST, FAINT, GOOD, KEY, MUTED, PLAIN, RATE, STRONG, TRAIN, WARN, Glyphs
+from tui.widgets.look import (
+    BAD,
+    BEST,
+    FAINT,
+    GOOD,
+    KEY,
+    MUTED,
+    PLAIN,
+    RATE,
+    STRONG,
+    TRAIN,
+    WARN,
+    Glyphs,
+    styled,
+)
 from tui.widgets.wording import moment, percent
 
 _STATUS: dict[str, Style] = {
@@ -102,7 +116,7 @@ class RunList(Lines, can_focus=True):
         name_width, model_width = _divide(width - 53, name)
         head = f"  {'state':<12}{'epoch':>8}{'best':>10}  {'started':<16}   {'name':<{name_width}}"
         head += "  model" if model_width else ""
-        rows = [Text(self._glyphs.cut(head, width), MUTED)]
+        rows = [styled(self._glyphs.cut(head, width), MUTED)]
         shown = self._rows[self._top : self._top + seen]
         for number, row in enumerate(shown, self._top):
             rows.append(self._row(row, number == cursor, name_width, model_width))
@@ -112,7 +126,7 @@ class RunList(Lines, can_focus=True):
 
     def _row(self, row: RunRow, here: bool, name_width: int, model_width: int) -> Text:
         glyphs = self._glyphs
-        text = Text(f"{glyphs.cursor} " if here else "  ", KEY)
+        text = styled(f"{glyphs.cursor} " if here else "  ", KEY)
         if not row.read:
             text.append(f"{'reading':<12}{'':>8}{'':>10}  {'':<16}   ", FAINT)
         else:

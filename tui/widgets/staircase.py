@@ -1,5 +1,6 @@
 """A quantity that moves in steps, drawn as a staircase of line characters."""
 
+import math
 from collections.abc import Sequence
 
 from tui.widgets.look import Glyphs
@@ -9,7 +10,9 @@ def staircase(values: Sequence[float], width: int, height: int, glyphs: Glyphs) 
     """Draw ``values`` (all positive or zero) from left to right over ``width`` columns."""
     if not values or width < 1 or height < 1:
         return []
-    columns = [values[column * len(values) // width] for column in range(width)]
+    # In the logarithm, so that each decay by the same factor is a step of the same height.
+    scaled = [math.log(value) for value in values] if min(values) > 0 else list(values)
+    columns = [scaled[column * len(scaled) // width] for column in range(width)]
     low, high = min(columns), max(columns)
     span = (high - low) or 1.0
     levels = [0 if high == low else round((high - value) / span * (height - 1)) for value in columns]

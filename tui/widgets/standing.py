@@ -5,7 +5,7 @@ from rich.style import Style
 from engine.state import RunState, Status
 from tui.widgets.look import BAD, GOOD, MUTED, PLAIN, WARN, Glyphs
 from tui.widgets.view import View
-from tui.widgets.wording import count, duration, moment, score
+from tui.widgets.wording import count, duration, moment
 
 _SILENT = 30.0
 
@@ -68,7 +68,8 @@ def _running(view: View) -> tuple[str, Style]:
         data = state.data
         parts.append(count(len(data.classes), "class", "classes"))
         parts.append(f"{data.train_images:,} train, {data.val_images:,} val, {data.test_images:,} test")
-    parts.append(f"running {duration(view.now - state.first_started_at)}")
+    if state.started is not None:
+        parts.append(f"running {duration(view.now - state.started.t)}")
     if (last := state.checkpoints.get("last")) is not None:
         parts.append(f"checkpoint {last.epoch}/{last.step}")
     return f" {glyphs.dot} ".join(parts), MUTED
@@ -79,9 +80,6 @@ def _finished(state: RunState, glyphs: Glyphs) -> str:
     parts = []
     if state.ended.reason:
         parts.append(glyphs.clean(state.ended.reason))
-    if state.ended.best is not None:
-        best = score(state.early_stop.monitor, state.ended.best)
-        parts.append(f"best {best} at epoch {state.ended.best_epoch}")
     if state.prediction is not None:
         parts.append(f"prediction of {count(state.prediction.rows, 'image')} written")
     parts.append(f"ended {moment(state.ended.t)}")
