@@ -1,1 +1,44 @@
-def main() -> None: ...
+"""``vrdl-tui``: what goes wrong on the user's side becomes one line and exit code 2."""
+
+import io
+import os
+import sys
+
+from engine.errors import UserError
+from engine.text import printable
+
+_READER_GONE = 128 + 13
+
+
+def main() -> int:
+    """Run the command line and return the exit code: 0 done, 1 failed, 2 bad input, 130 interrupted."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a locale that can't write a name must not stop the program
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        from tui.cli.program import run
+
+        code = run(sys.argv[1:])
+        if sys.stdout is not None:
+            sys.stdout.flush()
+        return code
+    except UserError as error:
+        return _complain(str(error))
+    except BrokenPipeError:
+        # The interpreter flushes once more on its way out, and would complain.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return _READER_GONE
+    except OSError as error:
+        where = f"{printable(str(error.filename))}: " if error.filename is not None else ""
+        return _complain(f"{where}{error.strerror or error}")
+    except KeyboardInterrupt:
+        return 130
+
+
+def _complain(message: str) -> int:
+    print(f"vrdl-tui: {' '.join(message.split())}", file=sys.stderr)
+    return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

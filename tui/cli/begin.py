@@ -1,0 +1,40 @@
+"""Start a run's engine and stay with it as the user wants: console, headless, or not at all."""
+
+from pathlib import Path
+from typing import Literal
+
+from engine.errors import UserError
+from engine.rundir import RunDir
+from engine.text import printable
+from tui.cli.naming import run_argument
+from tui.cli.terminal import is_terminal
+
+Mode = Literal["console", "headless", "detached"]
+
+
+def choose_mode(*, headless: bool, detach: bool) -> Mode:
+    """Return how to stay with the run; off a terminal that is headless. Raises UserError for both at once."""
+    if headless and detach:
+        raise UserError("--headless stays with the run and --detach leaves it; give one of them")
+    if detach:
+        return "detached"
+    return "headless" if headless or not is_terminal() else "console"
+
+
+def begin(runs: Path, run: RunDir, mode: Mode, *, ascii: bool) -> int:
+    """Start the engine on ``run`` and return the exit code. Raises UserError when one has it already."""
+    if mode == "headless":
+        from tui.headless import run_headless
+
+        return run_headless(run)
+    from tui.spawn import start_engine
+
+    process = start_engine(run)
+    if mode == "detached":
+        print(
+            f"run {printable(run.name)} is started (process {process}); watch it: vrdl-tui attach {run_argument(run)}"
+        )
+        return 0
+    from tui.cli.console import open_console
+
+    return open_console(runs, run, ascii=ascii)

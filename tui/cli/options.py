@@ -1,0 +1,31 @@
+"""The options that several commands share."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
+
+DEFAULT_RUNS = Path("runs")
+
+Runs = Annotated[Path, Parameter(help="Folder that holds the runs.")]
+Ascii = Annotated[
+    bool,
+    Parameter(
+        help="Draw in plain ASCII; the default where the locale isn't UTF-8.",
+        show_default=False,
+    ),
+]
+Headless = Annotated[
+    bool,
+    Parameter(
+        help="No console: print train.log's lines. Ctrl-C saves and stops the run.",
+        show_default=False,
+    ),
+]
+Detach = Annotated[
+    bool, Parameter(help="Start the training in the background and return at once.", show_default=False)
+]
+Run = Annotated[str, Parameter(help="Name of a run, or its path.")]
+NewestRun = Annotated[str | None, Parameter(help="Name of a run, or its path. Left out: the newest.")]
+Device = Literal["auto", "cpu", "cuda", "mps"]
+Which = Literal["best", "last"]

@@ -1,0 +1,58 @@
+"""All that can be judged of a run before its folder exists, without importing torch."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from engine.catalogue import check_model
+from engine.errors import UserError
+from engine.layout import DataFolders, find_folders, list_data
+from engine.recipe import Recipe, load_recipe
+from engine.rundir import check_name
+from engine.text import printable
+from tui.cli.devices import check_device
+
+_DATA_KEYS = ("data.train", "data.val", "data.test")
+
+
+def prepare_recipe(data: Path, source: str, settings: Iterable[str], name: str | None) -> Recipe:
+    """Return the complete recipe of a run on ``data``. Raises UserError with what stands in its way.
+
+    The data folder lies over the recipe's own ``[data]`` paths, which may be those of the run that the
+    recipe was taken from; ``settings`` lie over both.
+    """
+    folders = find_folders(data)
+    settings = list(settings)
+    if not any(setting.partition("=")[0].strip() in _DATA_KEYS for setting in settings):
+        list_data(*_paths(folders))
+    train, val, test = _paths(folders)
+    recipe = load_recipe(source, settings, base={"data": {"train": train, "val": val, "test": test}})
+    recipe = _with_absolute_paths(recipe)
+    if (recipe.data.train, recipe.data.val, recipe.data.test) != (train, val, test):
+        list_data(recipe.data.train, recipe.data.val, recipe.data.test)
+    check_model(recipe.model.name)
+    if recipe.model.weights and not Path(recipe.model.weights).is_file():
+        raise UserError(f"model.weights: no such file: {printable(recipe.model.weights)}")
+    check_device(recipe.train.device)
+    if name is not None:
+        check_name(name)
+    return recipe
+
+
+def _paths(folders: DataFolders) -> tuple[str, str, str]:
+    return str(folders.train), str(folders.val or ""), str(folders.test or "")
+
+
+def _with_absolute_paths(recipe: Recipe) -> Recipe:
+    """A run may be resumed from another folder: its paths must not depend on this one."""
+    data, model = recipe.data, recipe.model
+    paths = {"train": _absolute(data.train), "val": _absolute(data.val), "test": _absolute(data.test)}
+    return recipe.model_copy(
+        update={
+            "data": data.model_copy(update=paths),
+            "model": model.model_copy(update={"weights": _absolute(model.weights)}),
+        }
+    )
+
+
+def _absolute(path: str) -> str:
+    return str(Path(path).expanduser().resolve()) if path else ""

@@ -1,0 +1,71 @@
+"""`vrdl-tui`: the table of its commands, and what a wrong call is answered."""
+
+from collections.abc import Sequence
+
+from cyclopts import App, CycloptsError, Parameter
+
+from engine.errors import UserError
+from engine.text import nearest, printable
+from tui.cli.options import DEFAULT_RUNS, Ascii, Runs
+
+_HELP = """\
+Train image classifiers, and watch and steer the run from the terminal.
+
+A first look, in about a minute:  vrdl-tui demo
+Your own pictures:                vrdl-tui train DATA
+where DATA holds train/CLASS/*.jpg and, if you have them, val/CLASS/*.jpg and
+test/*.jpg. Training is a process of its own: it goes on when the console is
+closed or the connection drops, and vrdl-tui attach brings it back. Without a
+command the console opens on the list of runs."""
+
+_COMMANDS = ("demo", "train", "attach", "runs", "resume", "send", "predict", "doctor")
+
+
+def _version() -> str:
+    from engine import __version__
+
+    return __version__
+
+
+def _console(*, runs: Runs = DEFAULT_RUNS, ascii: Ascii = False) -> int:
+    from tui.cli.console import open_console
+
+    return open_console(runs, None, ascii=ascii)
+
+
+def make_app() -> App:
+    """Return the command line; a command's own module is imported when the command is given."""
+    app = App(
+        name="vrdl-tui",
+        help=_HELP,
+        help_format="plaintext",
+        version=_version,
+        default_parameter=Parameter(negative=(), show_env_var=False),
+        result_action="return_value",
+        print_error=False,
+        exit_on_error=False,
+    )
+    app.default(_console)
+    for order, name in enumerate(_COMMANDS):
+        app.command(f"tui.cli.{name}:{name}", name=name, sort_key=order)
+    app.register_install_completion_command(help="Install completion of commands and options in your shell.")
+    return app
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Do what ``arguments`` ask and return the exit code. Raises UserError (a wrong call, too) and OSError."""
+    try:
+        result = make_app()(list(arguments))
+    except CycloptsError as error:
+        raise UserError(_explain(error)) from None
+    return result if isinstance(result, int) else 0
+
+
+def _explain(error: CycloptsError) -> str:
+    chain = error.command_chain or ()
+    if not chain and error.unused_tokens:
+        word = error.unused_tokens[0]
+        close = nearest(word, _COMMANDS, 1)
+        hint = f"did you mean {close[0]}?" if close else f"the commands are {', '.join(_COMMANDS)}"
+        return f"no command '{printable(word, 80)}'; {hint}"
+    return f"{printable(' '.join(str(error).split()))} See: {' '.join(('vrdl-tui', *chain))} --help"

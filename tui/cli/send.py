@@ -1,0 +1,141 @@
+"""`vrdl-tui send`."""
+
+import time
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from cyclopts import Parameter
+
+from tui.cli.options import DEFAULT_RUNS, Run, Runs
+
+if TYPE_CHECKING:
+    from engine.commands import AnyCommand
+    from engine.events import CommandAccepted, CommandRejected
+    from engine.journal import JournalReader
+    from engine.rundir import RunDir
+
+_PATIENCE = 30.0
+_POLL = 0.05
+
+Word = Literal["pause", "resume", "checkpoint", "stop", "predict", "set"]
+
+
+def send(
+    run: Run,
+    command: Annotated[
+        Word,
+        Parameter(
+            help="pause, resume: the training; checkpoint: save now; predict: write prediction.csv from the "
+            "best weights so far; stop: save and end; set: change a setting."
+        ),
+    ],
+    setting: Annotated[
+        str | None, Parameter(help="KEY=VALUE, for set only, such as optim.lr=1e-4 or train.epochs=80.")
+    ] = None,
+    /,
+    *,
+    after_epoch: Annotated[
+        bool, Parameter(help="With stop: once the epoch under way is over.", show_default=False)
+    ] = False,
+    runs: Runs = DEFAULT_RUNS,
+) -> int:
+    """Ask a running run to pause, save, stop, predict or change a setting.
+
+    Waits for the run's answer and prints it. Exit code: 0 accepted, 1 refused or
+    no answer within 30 seconds, 2 no such run, or it isn't running.
+    """
+    from engine.errors import UserError
+    from engine.rundir import find_run
+    from engine.text import printable
+    from tui.cli.naming import run_argument
+
+    if (command == "set") != (setting is not None):
+        raise UserError(
+            "send RUN set needs one KEY=VALUE"
+            if command == "set"
+            else f"send RUN {command} takes no KEY=VALUE"
+        )
+    if after_epoch and command != "stop":
+        raise UserError(f"--after-epoch goes with stop, not with {command}")
+    found = find_run(runs, run)
+    if not found.is_alive():
+        raise UserError(
+            f"run {printable(found.name)} is not running, so nothing can be sent; "
+            f"vrdl-tui resume {run_argument(found)} goes on with it"
+        )
+    return _ask(found, _command(found, command, setting, after_epoch=after_epoch))
+
+
+def _command(run: "RunDir", word: Word, setting: str | None, *, after_epoch: bool) -> "AnyCommand":
+    from engine import commands
+
+    match word:
+        case "pause":
+            return commands.Pause()
+        case "resume":
+            return commands.Resume()
+        case "checkpoint":
+            return commands.Checkpoint()
+        case "predict":
+            return commands.Predict()
+        case "stop":
+            return commands.Stop(after_epoch=after_epoch)
+        case "set":
+            key, value = _checked_setting(run, setting or "")
+            return commands.Set(key=key, value=value)
+
+
+def _checked_setting(run: "RunDir", setting: str) -> tuple[str, str]:
+    """Return key and value of a setting that a living run takes. Raises UserError."""
+    from engine.errors import UserError
+    from engine.recipe import LIVE_KEYS, change, load_recipe
+    from engine.text import nearest, printable
+
+    key, equals, value = (part.strip() for part in setting.partition("="))
+    if not equals or not key or not value:
+        raise UserError(f"'{printable(setting, 80)}' is not KEY=VALUE")
+    if key not in LIVE_KEYS:
+        close = nearest(key, LIVE_KEYS, 1)
+        hint = f"did you mean {close[0]}? " if close else ""
+        raise UserError(
+            f"{printable(key, 80)} can't be set while a run goes on; {hint}these can: {', '.join(LIVE_KEYS)}"
+        )
+    change(load_recipe(run.recipe), key, value)
+    return key, value
+
+
+def _ask(run: "RunDir", command: "AnyCommand") -> int:
+    from engine.commands import command_name
+    from engine.commands import send as put
+    from engine.events import CommandAccepted
+    from engine.journal import JournalReader
+    from engine.text import printable
+    from tui.cli.say import note
+
+    reader = JournalReader(run.journal, offset=run.journal.stat().st_size if run.journal.exists() else 0)
+    identity, word = put(run.commands, command), command_name(command)
+    deadline = time.monotonic() + _PATIENCE
+    while time.monotonic() < deadline:
+        # The lock before the journal: a dying engine answers first and lets go of the lock after it.
+        alive = run.is_alive()
+        answer = _answer(reader, identity)
+        if isinstance(answer, CommandAccepted):
+            print(f"{word}: accepted{f', {printable(answer.detail)}' if answer.detail else ''}")
+            return 0
+        if answer is not None:
+            note(f"vrdl-tui: {word}: refused, {printable(answer.reason)}")
+            return 1
+        if not alive:
+            note(f"vrdl-tui: {word}: the run ended before it answered")
+            return 1
+        time.sleep(_POLL)
+    note(f"vrdl-tui: {word}: no answer in {_PATIENCE:.0f} s; the run takes it up between two of its steps")
+    return 1
+
+
+def _answer(reader: "JournalReader", identity: str) -> "CommandAccepted | CommandRejected | None":
+    from engine.events import CommandAccepted, CommandRejected
+
+    for event in reader.read():
+        if isinstance(event, CommandAccepted | CommandRejected) and event.id == identity:
+            return event
+    return None

@@ -1,0 +1,66 @@
+"""`vrdl-tui train`."""
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from tui.cli.options import DEFAULT_RUNS, Ascii, Detach, Device, Headless, Runs
+
+
+def train(
+    data: Annotated[Path, Parameter(help="Folder with train/CLASS/*.jpg, or CLASS/*.jpg.")],
+    /,
+    *,
+    recipe: Annotated[
+        str | None,
+        Parameter(
+            help="How to train: demo, quick, report, report-text, resnet50, or a TOML file. "
+            "Left out: report with an NVIDIA GPU, quick without."
+        ),
+    ] = None,
+    settings: Annotated[
+        list[str] | None,
+        Parameter(
+            name="--set",
+            help="KEY=VALUE: change one key of the recipe, such as train.epochs=20 or model.name=resnet18; "
+            "may be given again. All keys, with their values, are in the recipe.toml of any run.",
+        ),
+    ] = None,
+    name: Annotated[str | None, Parameter(help="Name of the run. Left out: the time and the model.")] = None,
+    runs: Runs = DEFAULT_RUNS,
+    device: Annotated[Device | None, Parameter(help="Where to train: train.device.")] = None,
+    headless: Headless = False,
+    detach: Detach = False,
+    ascii: Ascii = False,
+) -> int:
+    """Start a run on a folder of images.
+
+    Opens the console on it; where there is no terminal, as with --headless, it
+    prints the training log. Without a val folder a share of each class
+    (data.val_fraction) is set aside for validation. With a test folder the run
+    ends by writing prediction.csv. The paths of DATA go before those that a
+    recipe file names. Exit code: 0 done, 1 failed, 2 bad input, 130 interrupted.
+    """
+    from engine.rundir import RunDir
+    from tui.cli.begin import begin, choose_mode
+    from tui.cli.preflight import prepare_recipe
+    from tui.cli.say import note
+
+    mode = choose_mode(headless=headless, detach=detach)
+    chosen = _default_recipe() if recipe is None else recipe
+    asked = list(settings or ()) + ([f"train.device={device}"] if device else [])
+    complete = prepare_recipe(data, chosen, asked, name)
+    run = RunDir.create(runs, name, complete.model.name, complete.to_toml())
+    if recipe is None:
+        note(f"recipe {chosen}, chosen {_WHY[chosen]}; another with --recipe")
+    return begin(runs, run, mode, ascii=ascii)
+
+
+_WHY = {"report": "since an NVIDIA GPU is here", "quick": "since no NVIDIA GPU is here"}
+
+
+def _default_recipe() -> str:
+    from tui.cli.devices import nvidia_gpus
+
+    return "report" if nvidia_gpus() else "quick"
