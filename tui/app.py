@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from textual.app import App
 from textual.filter import Monochrome, NoColor
@@ -13,11 +14,13 @@ from tui.link import Follower
 from tui.screens.live import LiveScreen
 from tui.widgets.look import ASCII, THEME, UNICODE
 
+if TYPE_CHECKING:
+    from tui.widgets.run_list import RunList
+
 
 class ConsoleApp(App[int]):
     """Opens a run's live view, or the list of runs. ``run()`` gives 1 for a run left failed, else 0."""
 
-    # All here: the first screen of an app is shown without its own stylesheet being read.
     CSS_PATH = ["styles/live.tcss", "styles/runs.tcss", "styles/box.tcss"]  # noqa: RUF012
     ENABLE_COMMAND_PALETTE = False
 
@@ -42,19 +45,20 @@ class ConsoleApp(App[int]):
         follower.start()
         return follower
 
-    def get_default_screen(self) -> Screen[None]:
+    def on_mount(self) -> None:
         if self._first is not None:
-            return LiveScreen(self._first, self.glyphs, self._clock)
-        return self._runs_screen()
+            self.push_screen(LiveScreen(self._first, self.glyphs, self._clock))
+        else:
+            self.push_screen(self._runs_screen())
 
     def _runs_screen(self) -> Screen[None]:
         from tui.screens.runs import RunsScreen
 
         return RunsScreen(self.runs, self.left_run, self.glyphs, self._clock)
 
-    def open_run(self, run: RunDir) -> None:
-        self.left_run = run
-        self.switch_screen(LiveScreen(self._follow(run), self.glyphs, self._clock))
+    def on_run_list_opened(self, message: "RunList.Opened") -> None:
+        self.left_run = message.run
+        self.switch_screen(LiveScreen(self._follow(message.run), self.glyphs, self._clock))
 
-    def action_show_runs(self) -> None:
+    def on_live_screen_left(self) -> None:
         self.switch_screen(self._runs_screen())

@@ -15,7 +15,7 @@ R = TypeVar("R")
 
 
 class TextBlock(Lines):
-    """Fixed rows of text."""
+    """Rows of text, as high as they are many."""
 
     def __init__(self, rows: list[Text], *, id: str) -> None:
         super().__init__(id=id)
@@ -24,6 +24,7 @@ class TextBlock(Lines):
 
     def say(self, rows: list[Text]) -> None:
         self._rows = rows
+        self.styles.height = len(rows)
         self.show(rows)
 
     def on_resize(self, _event: Resize) -> None:

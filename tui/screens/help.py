@@ -41,7 +41,7 @@ def _rows(glyphs: Glyphs) -> list[Text]:
     legend = styled(f"{glyphs.val}{glyphs.val} ", VAL).append("validation accuracy   ", PLAIN)
     legend.append(f"{glyphs.train} ", TRAIN).append("training accuracy   ", PLAIN)
     rows.append(legend.append(f"{glyphs.best} ", BEST).append("best epoch", PLAIN))
-    rows.append(styled("With mixup the training accuracy counts the first label only: it stays low.", MUTED))
+    rows.append(styled("With mixup, training accuracy counts the first label only: it stays low.", MUTED))
     rows.append(Text())
     rows.append(styled("The engine is a process of its own: closing this console, or losing", MUTED))
     rows.append(styled("the connection, does not stop the run. vrdl-tui attach opens it again.", MUTED))

@@ -16,8 +16,9 @@ def keys_for(status: Status, *, alive: bool, log: bool) -> list[Key]:
     keys.append(Key("l", "panels" if log else "log", "log"))
     if log:
         keys.append(Key("arrows", "scroll", "log"))
+    else:
+        keys.append(Key("^p", "commands", "commands"))
     keys.append(Key("b", "runs", "back"))
-    keys.append(Key("^p", "commands", "commands"))
     keys.append(Key("?", "help", "help"))
     keys.append(Key("q", "quit" if alive else "leave", "quit_menu"))
     return keys

@@ -9,6 +9,7 @@ from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
+from textual.message import Message
 from textual.screen import Screen
 
 from engine.commands import AnyCommand, Checkpoint, Pause, Predict, Resume, Stop
@@ -56,6 +57,9 @@ class LiveScreen(Screen[None]):
         Binding("question_mark,f1", "help", "Help"),
         Binding("ctrl+p", "commands", "Commands"),
     ]
+
+    class Left(Message):
+        """The person goes back to the list of runs."""
 
     def __init__(self, follower: Follower, glyphs: Glyphs, clock: Callable[[], float]) -> None:
         super().__init__()
@@ -133,6 +137,7 @@ class LiveScreen(Screen[None]):
         for line in self._model.apply(events):
             log.add(line)
         now = self._clock()
+        self._requests.hear(self._model.state, now)
         for event in events:
             if isinstance(event, CheckpointSaved) and event.which == "last":
                 self._requests.say(
@@ -142,7 +147,6 @@ class LiveScreen(Screen[None]):
                 self._requests.say(
                     f"prediction written: {count(event.rows, 'row')} in prediction.csv", GOOD, now
                 )
-        self._requests.hear(self._model.state, now)
         if was_alive and not alive:
             self._requests.engine_gone(now)
             self._log_stale = True
@@ -267,7 +271,7 @@ class LiveScreen(Screen[None]):
             self.action_back()
 
     def action_back(self) -> None:
-        self.app.run_action("show_runs")  # type: ignore[unused-coroutine]
+        self.post_message(self.Left())
 
     def action_quit_menu(self) -> None:
         from tui.screens.quit import QuitScreen

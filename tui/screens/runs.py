@@ -85,9 +85,6 @@ class RunsScreen(Screen[None]):
     def on_run_list_moved(self, message: RunList.Moved) -> None:
         self.query_one("#detail", TextBlock).say(_detail(message.row, self.size.width - 4, self._glyphs))
 
-    def on_run_list_opened(self, message: RunList.Opened) -> None:
-        self.app.open_run(message.run)  # type: ignore[attr-defined]
-
     def action_open(self) -> None:
         self.query_one(RunList).action_open()
 
@@ -137,4 +134,4 @@ def _detail(row: RunRow, width: int, glyphs: Glyphs) -> list[Text]:
     for label, value in facts:
         for number, piece in enumerate(wrap(glyphs.clean(value), width - 7)):
             rows.append(styled((label if number == 0 else "").ljust(7), FAINT).append(piece, PLAIN))
-    return rows[:_DETAIL]
+    return [*rows, *[Text()] * _DETAIL][:_DETAIL]

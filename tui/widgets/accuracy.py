@@ -60,13 +60,22 @@ def _figures(state: RunState, width: int, glyphs: Glyphs) -> list[Text]:
     for parts in ([at, val, train, best, loss], [val, train, best, loss], [val, train, best]):
         if sum(part.cell_len + 2 for part in parts) - 2 <= width:
             return [Text("  ").join(parts)]
-    short = styled(f"{glyphs.val}val ", MUTED).append(f"{last.val_acc:.2f}%", VAL)
-    short.append(f" {glyphs.train}train ", MUTED).append(f"{last.train_acc:.2f}%", TRAIN)
-    if stop.best is None or width < 42:
-        return [Text("  ").join([val, train]), best]
+    return _narrow(state, width, glyphs) or [Text("  ").join([val, train]), best]
+
+
+def _narrow(state: RunState, width: int, glyphs: Glyphs) -> list[Text]:
+    """All three in one row of about 44 cells; nothing when they don't fit."""
+    last, stop = state.epochs[-1], state.early_stop
+    row = styled(f"{glyphs.val}val ", MUTED).append(f"{last.val_acc:.2f}%", VAL)
+    row.append(f" {glyphs.train}train ", MUTED).append(f"{last.train_acc:.2f}%", TRAIN)
+    if stop.best is None:
+        return []
     number = f"{stop.best:.2f}%" if stop.monitor == "val_acc" else f"loss {stop.best:.3f}"
-    short.append(f" {glyphs.best}best ", MUTED).append(number, BEST)
-    return [short.append(f" at {stop.best_epoch}", MUTED)]
+    row.append(f" {glyphs.best}best ", MUTED).append(number, BEST)
+    at = f" at {stop.best_epoch}"
+    if row.cell_len + len(at) <= width:
+        row.append(at, MUTED)
+    return [row] if row.cell_len <= width else []
 
 
 def _table(state: RunState, height: int, glyphs: Glyphs) -> list[Text]:

@@ -1,6 +1,6 @@
 """The second row of the live view: epoch and step progress, speed, time left.
 
-A widget a field: a terminal update starts at a widget's left edge, so that in one wide row every changed digit
+A widget a field: a terminal update starts at a widget's left edge, so that in one wide row a changed digit
 would have all that stands left of it written again.
 """
 

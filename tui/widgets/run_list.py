@@ -112,10 +112,11 @@ class RunList(Lines, can_focus=True):
             return
         cursor, seen = self._cursor(), height - 1
         self._top = max(min(self._top, cursor, len(self._rows) - seen), cursor - seen + 1, 0)
+        wide = width >= 100
         name = max(len("name"), *(len(row.run.name) for row in self._rows))
-        name_width, model_width = _divide(width - 53, name)
-        head = f"  {'state':<12}{'epoch':>8}{'best':>10}  {'started':<16}   {'name':<{name_width}}"
-        head += "  model" if model_width else ""
+        name_width, model_width = _divide(width - (53 if wide else 48), name)
+        head = f"  {'state':<12}{'epoch':>8}{'best':>10}  {'started':<{16 if wide else 11}}   "
+        head += f"{'name':<{name_width}}{'  model' if model_width else ''}"
         rows = [styled(self._glyphs.cut(head, width), MUTED)]
         shown = self._rows[self._top : self._top + seen]
         for number, row in enumerate(shown, self._top):
@@ -126,14 +127,16 @@ class RunList(Lines, can_focus=True):
 
     def _row(self, row: RunRow, here: bool, name_width: int, model_width: int) -> Text:
         glyphs = self._glyphs
+        # Where there is little room, the year goes first.
+        started = f"{moment(row.started) if row.started else '':<16}"[0 if self.size.width >= 100 else 5 :]
         text = styled(f"{glyphs.cursor} " if here else "  ", KEY)
         if not row.read:
-            text.append(f"{'reading':<12}{'':>8}{'':>10}  {'':<16}   ", FAINT)
+            text.append(f"{'reading':<12}{'':>8}{'':>10}  {'':<{len(started)}}   ", FAINT)
         else:
             text.append(f"{row.status:<12}", _STATUS[row.status])
             text.append(f"{f'{row.epoch}/{row.epochs}' if row.epochs else '':>8}", PLAIN)
             text.append(f"{best(row):>10}  ", BEST)
-            text.append(f"{moment(row.started) if row.started else '':<16}   ", MUTED)
+            text.append(f"{started}   ", MUTED)
         live = row.status in _LIVE
         text.append(glyphs.fit(glyphs.clean(row.run.name), name_width), STRONG if here or live else PLAIN)
         return (
