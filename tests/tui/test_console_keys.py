@@ -1,0 +1,310 @@
+"""Every key of the live view: at once a word on the screen, then the engine's own."""
+
+from collections.abc import Callable
+
+import made_runs
+import pytest
+from watching import PlayedEngine, screen_text, shows, until
+
+from engine.commands import Checkpoint, Pause, Predict, Resume, Stop
+from engine.events import CheckpointSaved, Paused, PredictionProgress, PredictionWritten, Resumed, RunEnded
+from engine.rundir import RunDir
+from tui import link
+from tui.app import ConsoleApp
+
+Make = Callable[..., RunDir]
+Console = Callable[..., ConsoleApp]
+SIZE = (80, 24)
+
+
+async def test_pause_and_go_on(make: Make, console: Console) -> None:
+    run = make(made_runs.live(), alive=True)
+    engine = PlayedEngine(run)
+    async with console(run).run_test(size=SIZE) as pilot:
+        await shows(pilot, "TRAINING", "p pause")
+        await pilot.press("p")
+        assert "pause requested" in screen_text(pilot)
+        command = await engine.next_command(pilot)
+        assert isinstance(command, Pause)
+        engine.accepts(command)
+        engine.says(Paused(epoch=15, step=41))
+        await shows(pilot, "PAUSED", "pause: done", "p go on")
+        await pilot.press("p")
+        command = await engine.next_command(pilot)
+        assert isinstance(command, Resume)
+        engine.accepts(command)
+        engine.says(Resumed(epoch=15, step=41, paused_for=2.0))
+        await shows(pilot, "TRAINING", "going on: done", "p pause")
+
+
+async def test_checkpoint(make: Make, console: Console) -> None:
+    run = make(made_runs.live(), alive=True)
+    engine = PlayedEngine(run)
+    async with console(run).run_test(size=SIZE) as pilot:
+        await shows(pilot, "TRAINING")
+        await pilot.press("c")
+        assert "checkpoint requested" in screen_text(pilot)
+        command = await engine.next_command(pilot)
+        assert isinstance(command, Checkpoint)
+        engine.accepts(command)
+        engine.says(CheckpointSaved(which="last", epoch=15, step=44, reason="asked", size=51_000_000, seconds=0.2))
+        await shows(pilot, "checkpoint saved: epoch 15, step 44, 51.0 MB")
+
+
+async def test_a_refusal_says_why(make: Make, console: Console) -> None:
+    run = make(made_runs.live(), alive=True)
+    engine = PlayedEngine(run)
+    async with console(run).run_test(size=SIZE) as pilot:
+        await shows(pilot, "TRAINING")
+        await pilot.press("x")
+        command = await engine.next_command(pilot)
+        engine.refuses(command, "there is no test set: data.test is empty")
+        await shows(pilot, "prediction refused: there is no test set: data.test is empty")
+
+
+async def test_prediction(make: Make, console: Console) -> None:
+    run = make(made_runs.live(), alive=True)
+    engine = PlayedEngine(run)
+    async with console(run).run_test(size=SIZE) as pilot:
+        await shows(pilot, "TRAINING")
+        await pilot.press("x")
+        assert "prediction requested" in screen_text(pilot)
+        command = await engine.next_command(pilot)
+        assert isinstance(command, Predict)
+        engine.accepts(command, "from the best weights, epoch 13")
+        engine.says(PredictionProgress(done=40, total=120))
+        await shows(pilot, "PREDICTING", "predict  40/120", "from the best weights, epoch 13")
+        engine.says(PredictionWritten(path=str(run.prediction), rows=120, epoch=13))
+        await shows(pilot, "TRAINING", "prediction written: 120 rows")
+
+
+async def test_no_answer_is_said_to_be_none(make: Make, console: Console) -> None:
+    now = [made_runs.START + 500]
+    run = make(made_runs.live(), alive=True)
+    async with console(run, clock=lambda: now[0]).run_test(size=SIZE) as pilot:
+        await shows(pilot, "TRAINING")
+        await pilot.press("c")
+        now[0] += 11
+        await shows(pilot, "checkpoint: no answer yet, asked 11 s ago")
+
+
+@pytest.mark.parametrize(("key", "word"), [("p", "pause"), ("c", "checkpoint")])
+async def test_without_an_engine_nothing_is_sent(make: Make, console: Console, key: str, word: str) -> None:
+    run = make(made_runs.live(), alive=False)
+    engine = PlayedEngine(run)
+    async with console(run).run_test(size=SIZE) as pilot:
+        await shows(pilot, "INTERRUPTED")
+        await pilot.press(key)
+        await shows(pilot, f"{word}: no engine is running; r resumes the run")
+        assert engine.nothing_asked()
+
+
+async def test_x_without_an_engine_says_what_to_type(make: Make, console: Console) -> None:
+    run = make(made_runs.finished(), alive=False, name="done")
+    async with console(run).run_test(size=SIZE) as pilot:
+        await shows(pilot, "EARLY STOP")
+        await pilot.press("x")
+        await shows(pilot, "vrdl-tui predict done")
+
+
+async def test_an_unwritable_spool_is_said(make: Make, console: Console) -> None:
+    run = make(made_runs.live(), alive=True)
+    run.commands.rmdir()
+    async with console(run).run_test(size=SIZE) as pilot:
+        await shows(pilot, "TRAINING")
+        await pilot.press("c")
+        await shows(pilot, "checkpoint: the command can't be written: No such file or directory")
+
+
+async def test_the_answer_to_another_console_is_in_the_log(make: Make, console: Console) -> None:
+    run = make(made_runs.live(), alive=True)
+    engine = PlayedEngine(run)
+    async with console(run).run_test(size=(120, 40)) as pilot:
+        await shows(pilot, "TRAINING")
+        await pilot.press("l")
+        await shows(pilot, "warning: the disk has 3.1 GB left", "Epoch 14/30 | Train Acc: 53.37% | Val Acc: 86.08%")
+        engine.accepts(Checkpoint(id="other", by="ann@login1"))
+        await shows(pilot, "checkpoint by ann@login1 accepted")
+        await pilot.press("home")
+        await shows(pilot, "run started on node7, process 4711", " below")
+        await pilot.press("escape")
+        text = await shows(pilot, "confusion")
+        assert "run started" not in text
+
+
+@pytest.mark.parametrize(
+    ("keys", "expected"),
+    [
+        (["s"], Stop(after_epoch=False)),
+        (["e"], Stop(after_epoch=True)),
+        (["down", "enter"], Stop(after_epoch=False)),
+        (["up", "up", "enter"], Stop(after_epoch=True)),
+    ],
+)
+async def test_quit_menu_stops(make: Make, console: Console, keys: list[str], expected: Stop) -> None:
+    run = make(made_runs.live(), alive=True)
+    engine = PlayedEngine(run)
+    async with console(run).run_test(size=SIZE) as pilot:
+        await shows(pilot, "TRAINING")
+        await pilot.press("q")
+        await shows(pilot, "detach: leave and let it run", "stop now, with a checkpoint", "stop after this epoch", "stay")
+        await pilot.press(*keys)
+        command = await engine.next_command(pilot)
+        assert isinstance(command, Stop)
+        assert command.after_epoch is expected.after_epoch
+        await shows(pilot, "requested")
+        engine.accepts(command)
+        await shows(pilot, ": done")
+
+
+async def test_quit_menu_detaches(make: Make, console: Console) -> None:
+    run = make(made_runs.live(), alive=True)
+    app = console(run)
+    async with app.run_test(size=SIZE) as pilot:
+        await shows(pilot, "TRAINING")
+        await pilot.press("q")
+        await shows(pilot, "detach")
+        await pilot.press("d")
+        await until(pilot, lambda: app.return_code is not None)
+    assert app.return_value == 0
+    assert app.left_run == run
+
+
+@pytest.mark.parametrize("keys", [["escape"], ["q"], ["up", "enter"]])
+async def test_quit_menu_stays(make: Make, console: Console, keys: list[str]) -> None:
+    run = make(made_runs.live(), alive=True)
+    engine = PlayedEngine(run)
+    async with console(run).run_test(size=SIZE) as pilot:
+        await shows(pilot, "TRAINING")
+        await pilot.press("q")
+        await shows(pilot, "detach")
+        await pilot.press(*keys)
+        await until(pilot, lambda: "detach" not in screen_text(pilot))
+        assert engine.nothing_asked()
+
+
+@pytest.mark.parametrize(("state", "code"), [("finished", 0), ("failed", 1)])
+async def test_q_just_leaves_a_run_that_is_over(make: Make, console: Console, state: str, code: int) -> None:
+    app = console(make(made_runs.STATES[state](), alive=False))
+    async with app.run_test(size=SIZE) as pilot:
+        await shows(pilot, "88.94" if state == "finished" else "FAILED")
+        await pilot.press("q")
+        await until(pilot, lambda: app.return_value is not None)
+    assert app.return_value == code
+
+
+async def test_help(make: Make, console: Console) -> None:
+    run = make(made_runs.live(), alive=True)
+    async with console(run).run_test(size=SIZE) as pilot:
+        await shows(pilot, "TRAINING")
+        await pilot.press("question_mark")
+        await shows(pilot, "pause between two steps", "vrdl-tui attach opens it again")
+        await pilot.press("escape")
+        await until(pilot, lambda: "pause between" not in screen_text(pilot))
+
+
+async def test_command_palette(make: Make, console: Console) -> None:
+    run = make(made_runs.live(), alive=True)
+    engine = PlayedEngine(run)
+    async with console(run).run_test(size=SIZE) as pilot:
+        await shows(pilot, "TRAINING")
+        await pilot.press("ctrl+p")
+        await shows(pilot, "save a checkpoint now", "export the test-set prediction", "stop after this epoch")
+        await pilot.press(*"exporx", "backspace", "t")
+        await until(pilot, lambda: "save a checkpoint" not in screen_text(pilot))
+        await pilot.press("enter")
+        assert isinstance(await engine.next_command(pilot), Predict)
+        await pilot.press("ctrl+p")
+        await pilot.press(*"after", "enter")
+        command = await engine.next_command(pilot)
+        assert isinstance(command, Stop)
+        assert command.after_epoch
+
+
+async def test_resume_starts_an_engine(make: Make, console: Console, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = make(made_runs.live(), alive=False)
+    locks = []
+
+    def start(started: RunDir) -> int:
+        assert started == run
+        locks.append(started.lock())
+        return 1
+
+    monkeypatch.setattr(link, "start_engine", start)
+    async with console(run).run_test(size=SIZE) as pilot:
+        await shows(pilot, "INTERRUPTED", "r resumes from the checkpoint", "epoch 14, step 103", "r resume ")
+        await pilot.press("r")
+        await shows(pilot, "STARTING", "the engine is started")
+        engine = PlayedEngine(run)
+        engine.says(made_runs.started(attempt=2, resumed_epoch=15, resumed_step=0))
+        engine.says(*made_runs.live()[-2:])
+        await shows(pilot, "TRAINING", "p pause")
+        await pilot.press("r")
+        await shows(pilot, "the run is live already")
+    locks[0].release()
+
+
+async def test_resume_that_fails_says_why(make: Make, console: Console) -> None:
+    run = make(made_runs.live(), alive=False)
+    async with console(run).run_test(size=SIZE) as pilot:
+        await shows(pilot, "INTERRUPTED")
+        lock = run.lock()
+        await pilot.press("r")
+        await shows(pilot, "is already running")
+        lock.release()
+
+
+async def test_an_engine_that_dies_at_once_is_said(
+    make: Make, console: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = make(made_runs.live(), alive=False)
+    now = [made_runs.START + 500]
+    monkeypatch.setattr(link, "start_engine", lambda _run: 1)
+    async with console(run, clock=lambda: now[0]).run_test(size=SIZE) as pilot:
+        await shows(pilot, "INTERRUPTED")
+        await pilot.press("r")
+        await shows(pilot, "the engine is started")
+        now[0] += 20
+        await shows(pilot, "the engine ended before it could begin")
+
+
+async def test_a_finished_run_is_not_resumed(make: Make, console: Console) -> None:
+    run = make(made_runs.finished(), alive=False)
+    async with console(run).run_test(size=SIZE) as pilot:
+        await shows(pilot, "EARLY STOP")
+        await pilot.press("r")
+        await shows(pilot, "nothing to resume")
+
+
+async def test_the_end_of_a_watched_run_is_shown(make: Make, console: Console) -> None:
+    run = made_runs.make_run(make([], alive=False, name="other").path.parent, "watched", made_runs.live())
+    lock = run.lock()
+    engine = PlayedEngine(run)
+    run.engine_log.write_text("Traceback (most recent call last):\nRuntimeError: boom\n")
+    app = console(run)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await shows(pilot, "TRAINING")
+        engine.says(RunEnded(outcome="failed", reason="boom", epoch=15, best=88.0, best_epoch=13, exit_code=1))
+        lock.release()
+        await shows(pilot, "FAILED", "failed: boom", "r resume")
+        await pilot.press("l")
+        await shows(pilot, "the end of engine.log:", "RuntimeError: boom")
+        await pilot.press("l", "q")
+        await until(pilot, lambda: app.return_value is not None)
+    assert app.return_value == 1
+
+
+async def test_back_to_the_runs_and_into_another(make: Make, console: Console) -> None:
+    run = make(made_runs.live(), alive=True)
+    other = make(made_runs.finished(), alive=False, name="another")
+    app = console(run)
+    async with app.run_test(size=SIZE) as pilot:
+        await shows(pilot, "TRAINING")
+        await pilot.press("b")
+        await shows(pilot, "another", "finished", "running")
+        # Both began in the same second: which one is above the other is not the point here.
+        await pilot.press("home" if app.left_run == run else "end")
+        row = next(line for line in screen_text(pilot).splitlines() if "another" in line)
+        await pilot.press(*([] if "▶" in row else ["down"]), "enter")
+        assert app.left_run == other
+        await shows(pilot, "EARLY STOP")
