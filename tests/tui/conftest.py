@@ -26,7 +26,7 @@ def _utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.fixture
 def make(tmp_path: Path) -> Iterator[Callable[..., RunDir]]:
-    """Make a run below ``tmp_path/runs``; a live one holds its lock, as its engine would, until the test ends."""
+    """Make a run below ``tmp_path/runs``; a live one holds its lock, as its engine would."""
     locks: list[RunLock] = []
 
     def made(events: Iterable[Event], *, alive: bool, name: str = NAME) -> RunDir:
@@ -44,7 +44,9 @@ def make(tmp_path: Path) -> Iterator[Callable[..., RunDir]]:
 def console(tmp_path: Path) -> Callable[..., ConsoleApp]:
     """A console on a run, its clock standing shortly after the journal's last event."""
 
-    def made(run: RunDir | None, *, ascii: bool = False, clock: Callable[[], float] | None = None) -> ConsoleApp:
+    def made(
+        run: RunDir | None, *, ascii: bool = False, clock: Callable[[], float] | None = None
+    ) -> ConsoleApp:
         now = made_runs.now_after(run) if run is not None else made_runs.START + 100
         return ConsoleApp(tmp_path / "runs", run, ascii, clock=clock or (lambda: now))
 

@@ -47,7 +47,9 @@ async def test_checkpoint(make: Make, console: Console) -> None:
         command = await engine.next_command(pilot)
         assert isinstance(command, Checkpoint)
         engine.accepts(command)
-        engine.says(CheckpointSaved(which="last", epoch=15, step=44, reason="asked", size=51_000_000, seconds=0.2))
+        engine.says(
+            CheckpointSaved(which="last", epoch=15, step=44, reason="asked", size=51_000_000, seconds=0.2)
+        )
         await shows(pilot, "checkpoint saved: epoch 15, step 44, 51.0 MB")
 
 
@@ -122,7 +124,9 @@ async def test_the_answer_to_another_console_is_in_the_log(make: Make, console: 
     async with console(run).run_test(size=(120, 40)) as pilot:
         await shows(pilot, "TRAINING")
         await pilot.press("l")
-        await shows(pilot, "warning: the disk has 3.1 GB left", "Epoch 14/30 | Train Acc: 53.37% | Val Acc: 86.08%")
+        await shows(
+            pilot, "warning: the disk has 3.1 GB left", "Epoch 14/30 | Train Acc: 53.37% | Val Acc: 86.08%"
+        )
         engine.accepts(Checkpoint(id="other", by="ann@login1"))
         await shows(pilot, "checkpoint by ann@login1 accepted")
         await pilot.press("home")
@@ -147,7 +151,13 @@ async def test_quit_menu_stops(make: Make, console: Console, keys: list[str], ex
     async with console(run).run_test(size=SIZE) as pilot:
         await shows(pilot, "TRAINING")
         await pilot.press("q")
-        await shows(pilot, "detach: leave and let it run", "stop now, with a checkpoint", "stop after this epoch", "stay")
+        await shows(
+            pilot,
+            "detach: leave and let it run",
+            "stop now, with a checkpoint",
+            "stop after this epoch",
+            "stay",
+        )
         await pilot.press(*keys)
         command = await engine.next_command(pilot)
         assert isinstance(command, Stop)
@@ -284,7 +294,9 @@ async def test_the_end_of_a_watched_run_is_shown(make: Make, console: Console) -
     app = console(run)
     async with app.run_test(size=(120, 40)) as pilot:
         await shows(pilot, "TRAINING")
-        engine.says(RunEnded(outcome="failed", reason="boom", epoch=15, best=88.0, best_epoch=13, exit_code=1))
+        engine.says(
+            RunEnded(outcome="failed", reason="boom", epoch=15, best=88.0, best_epoch=13, exit_code=1)
+        )
         lock.release()
         await shows(pilot, "FAILED", "failed: boom", "r resume")
         await pilot.press("l")

@@ -62,8 +62,12 @@ def test_outlier_stage(
     events = [
         *made_runs.beginning(outliers="autoencoder"),
         StageStarted(stage="finding outliers"),
-        OutlierExcluded(class_name="bird", path="train/bird/0017.jpg", error=0.0213, threshold=0.0187, action="exclude"),
-        OutlierExcluded(class_name="bird", path="train/bird/0203.jpg", error=0.0301, threshold=0.0187, action="exclude"),
+        OutlierExcluded(
+            class_name="bird", path="train/bird/0017.jpg", error=0.0213, threshold=0.0187, action="exclude"
+        ),
+        OutlierExcluded(
+            class_name="bird", path="train/bird/0203.jpg", error=0.0301, threshold=0.0187, action="exclude"
+        ),
         AutoencoderEpoch(class_name="cat", class_index=2, classes=7, epoch=11, epochs=30, loss=0.0123),
     ]
     run = make(events, alive=True)
@@ -104,7 +108,10 @@ def test_no_runs(snap_compare: Callable[..., bool], tmp_path: Path, monkeypatch:
 
 @pytest.mark.parametrize("key", ["q", "question_mark", "l", "ctrl+p"])
 def test_over_the_live_view(
-    snap_compare: Callable[..., bool], make: Callable[..., RunDir], console: Callable[..., ConsoleApp], key: str
+    snap_compare: Callable[..., bool],
+    make: Callable[..., RunDir],
+    console: Callable[..., ConsoleApp],
+    key: str,
 ) -> None:
     run = make(made_runs.live(), alive=True)
 

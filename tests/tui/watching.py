@@ -35,7 +35,9 @@ async def shows(pilot: Pilot[int], *texts: str) -> str:
 
 async def plotted(pilot: Pilot[int]) -> None:
     """Wait until the accuracy curves are drawn."""
-    await until(pilot, lambda: pilot.app.screen.query(Accuracy) and pilot.app.screen.query_one(Accuracy).plot_ready)
+    await until(
+        pilot, lambda: pilot.app.screen.query(Accuracy) and pilot.app.screen.query_one(Accuracy).plot_ready
+    )
     await pilot.pause()
 
 

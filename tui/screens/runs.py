@@ -48,14 +48,18 @@ class RunsScreen(Screen[None]):
         self.set_class(glyphs.ascii, "-ascii")
 
     def compose(self) -> ComposeResult:
-        yield TextBlock(
-            [styled(" vrdl-tui ", KEY).append(f"runs in {self._glyphs.clean(str(self._runs))}", MUTED)],
-            id="title",
-        )
+        yield TextBlock([self._title()], id="title")
         yield RunList(self._at, self._glyphs)
         yield TextBlock([styled("looking for runs" + self._glyphs.ellipsis, MUTED)], id="empty")
         yield TextBlock([Text()] * _DETAIL, id="detail")
         yield Keys()
+
+    def _title(self) -> Text:
+        where = self._glyphs.cut_start(self._glyphs.clean(str(self._runs)), max(10, self.app.size.width - 22))
+        return styled("vrdl-tui ", KEY).append(f"runs in {where}", MUTED)
+
+    def on_resize(self) -> None:
+        self.query_one("#title", TextBlock).say([self._title()])
 
     def on_mount(self) -> None:
         table = self.query_one(RunList)
@@ -125,7 +129,11 @@ def _nothing(runs: str) -> list[Text]:
 
 def _detail(row: RunRow, width: int, glyphs: Glyphs) -> list[Text]:
     """The run under the cursor, nothing of it cut that the rows can hold."""
-    facts = [("run", row.run.name), ("model", row.model or "not known yet"), ("data", row.data)]
+    facts = [
+        ("run", row.run.name),
+        ("model", row.model or "not known yet"),
+        *([("data", row.data)] if row.data else []),
+    ]
     if row.best is not None:
         facts.append(("best", f"{best(row)} at epoch {row.best_epoch} of {row.epoch}"))
     if row.reason:

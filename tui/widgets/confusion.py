@@ -96,19 +96,20 @@ def _numbers(
     if matrix.classes + 1 > height or longest_label < min(label, 3):
         return []
     label = min(label, longest_label)
-    cell = min(max(digits + 1, 7), (width - label - 1) // matrix.classes)
+    tall = 3 if matrix.classes * 3 + 1 <= height and width >= label + 1 + matrix.classes * 7 else 1
+    cell = min(max(digits + 1, 11 if tall == 3 else 7), (width - label - 1) // matrix.classes)
     head = Text(" " * (label + 1))
     for name in names:
         short = set_cell_size(name, cell - 1) if cell < 5 else glyphs.cut(name, cell - 1)
         head.append(glyphs.fit(" " * (cell - 1 - cell_len(short)) + short, cell), MUTED)
     rows = [head]
     for true, counts in enumerate(blocks.counts):
-        row = styled(glyphs.fit(names[true], label), PLAIN).append(" ")
+        edge, row = Text(" " * (label + 1)), styled(glyphs.fit(names[true], label), PLAIN).append(" ")
         for predicted, images in enumerate(counts):
-            style = _heat(images, true == predicted, blocks)
-            text = f"{images if images else glyphs.dot:>{cell - 1}} "
-            row.append(text, style or FAINT)
-        rows.append(row)
+            style = _heat(images, true == predicted, blocks) or FAINT
+            row.append(f"{images if images else glyphs.dot:>{cell - 1}} ", style)
+            edge.append(" " * cell, style)
+        rows += [edge, row, edge] if tall == 3 else [row]
     return rows
 
 

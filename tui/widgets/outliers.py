@@ -18,7 +18,7 @@ from tui.widgets.wrapping import wrap
 class Outliers(Panel):
     """Stage progress, counts and the newest exclusions, or a plain "off"; then bad images and warnings."""
 
-    title = "outliers"
+    title = "outlier log"
 
     def facts(self, view: View) -> object:
         state = view.state

@@ -18,6 +18,8 @@ def plotext() -> Any:
     """Import plotext (0.2 s) once; the live view does so in a thread after its first paint."""
     import plotext
 
+    # The panel says how large a plot is; the terminal that plotext would ask may be another size, or none.
+    plotext.terminal.limit(False, False)
     return plotext
 
 

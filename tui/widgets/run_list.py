@@ -70,6 +70,8 @@ class RunList(Lines, can_focus=True):
 
     def tell(self, rows: list[RunRow]) -> None:
         self._rows = rows
+        if rows and self._at not in [row.run for row in rows]:
+            self._at = rows[0].run
         self._draw()
 
     def on_resize(self, _event: Resize) -> None:
