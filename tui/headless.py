@@ -78,9 +78,8 @@ class _Headless:
                 while self._step(bar):
                     if self._signals > 1:
                         bar.hide()
-                        note(
-                            f"left; the run saves its state and ends; go on with: vrdl-tui resume {run_argument(self._run)}"
-                        )
+                        resume = f"vrdl-tui resume {run_argument(self._run)}"
+                        note(f"left; the run saves its state and ends; go on with: {resume}")
                         return _INTERRUPTED
                     if self._signals > asked:
                         asked = self._signals
@@ -120,16 +119,11 @@ class _Headless:
             if self._signals:
                 note(standing(self._run))
                 return _INTERRUPTED
-            note(
-                f"run {printable(self._run.name)} broke off without a word; see {shown_path(self._run.engine_log)}"
-            )
+            log = shown_path(self._run.engine_log)
+            note(f"run {printable(self._run.name)} broke off without a word; see {log}")
             return 1
         note(standing(self._run))
-        return (
-            _INTERRUPTED
-            if self._signals and ended.exit_code == 0 and ended.outcome == "stopped"
-            else ended.exit_code
-        )
+        return ended.exit_code
 
 
 def _write(lines: bytes) -> None:

@@ -31,9 +31,8 @@ def begin(runs: Path, run: RunDir, mode: Mode, *, ascii: bool) -> int:
 
     process = start_engine(run)
     if mode == "detached":
-        print(
-            f"run {printable(run.name)} is started (process {process}); watch it: vrdl-tui attach {run_argument(run)}"
-        )
+        watch = f"vrdl-tui attach {run_argument(run)}"
+        print(f"run {printable(run.name)} is started (process {process}); watch it: {watch}")
         return 0
     from tui.cli.console import open_console
 

@@ -53,7 +53,7 @@ def make_app() -> App:
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Do what ``arguments`` ask and return the exit code. Raises UserError (a wrong call, too) and OSError."""
+    """Do what ``arguments`` ask and return the exit code. Raises UserError (a wrong call too) and OSError."""
     try:
         result = make_app()(list(arguments))
     except CycloptsError as error:

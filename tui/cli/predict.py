@@ -1,0 +1,112 @@
+"""`vrdl-tui predict`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter
+
+from tui.cli.options import DEFAULT_RUNS, Runs, Which
+
+if TYPE_CHECKING:
+    from engine.rundir import RunDir
+
+
+def predict(
+    *run: Annotated[str, Parameter(help="Names of runs, or their paths. Of several the mean decides.")],
+    test: Annotated[
+        Path | None, Parameter(help="Flat folder of images. Left out: the test folder of the first run.")
+    ] = None,
+    out: Annotated[
+        Path | None,
+        Parameter(help="File to write. Left out: prediction.csv in the run's folder, for several runs here."),
+    ] = None,
+    tta: Annotated[
+        bool,
+        Parameter(help="Average each image with its mirror image; takes twice as long.", show_default=False),
+    ] = False,
+    checkpoint: Annotated[
+        Which, Parameter(help="Weights to use: the best epoch's, or the last ones.")
+    ] = "best",
+    runs: Runs = DEFAULT_RUNS,
+) -> int:
+    """Write the labels of test images, from one trained run or several together.
+
+    The file has the columns image_name and pred_label, one row an image, sorted by
+    file name. Several runs must know the same classes; their probabilities are
+    averaged. Exit code: 0 written, 1 failed, 2 bad input.
+    """
+    from engine.errors import UserError
+    from engine.rundir import find_run
+    from engine.text import printable
+    from tui.cli.say import note
+    from tui.helper import HelperError, run_helper
+    from tui.progress import ProgressBar
+
+    if not run:
+        raise UserError("which run? vrdl-tui predict RUN; vrdl-tui runs lists them")
+    found = [find_run(runs, name) for name in run]
+    for one in found:
+        _check_weights(one, checkpoint)
+    _check_test(found[0], test)
+    target = _target(found, out)
+    arguments = [*(str(one.path) for one in found), "--out", str(target), "--checkpoint", checkpoint]
+    arguments += ["--test", str(test)] if test is not None else []
+    arguments += ["--tta"] if tta else []
+    written: dict[str, Any] = {}
+    with ProgressBar() as bar:
+
+        def told(fact: dict[str, Any]) -> None:
+            if "rows" in fact:
+                written.update(fact)
+            elif fact.get("total"):
+                bar.draw("predicting", int(fact.get("done", 0)), int(fact["total"]))
+
+        try:
+            run_helper("engine.predict_main", arguments, told)
+        except HelperError as error:
+            bar.hide()
+            note(f"vrdl-tui: predict: {error}")
+            return 1
+    print(f"{written.get('rows', 0)} labels written to {printable(str(target))}")
+    return 0
+
+
+def _check_weights(run: "RunDir", checkpoint: Which) -> None:
+    from engine.errors import UserError
+    from engine.text import printable
+
+    folder = run.checkpoints / checkpoint
+    if not folder.is_dir():
+        raise UserError(
+            f"run {printable(run.name)} has no {checkpoint} weights yet; its first epoch saves some"
+        )
+
+
+def _check_test(run: "RunDir", test: Path | None) -> None:
+    from engine.errors import UserError
+    from engine.layout import list_images
+    from engine.recipe import load_recipe
+    from engine.text import printable
+
+    folder = test if test is not None else Path(load_recipe(run.recipe).data.test)
+    if test is None and folder == Path():
+        raise UserError(f"run {printable(run.name)} has no test folder; name one with --test DIR")
+    if not folder.is_dir():
+        raise UserError(f"no such folder: {printable(str(folder))}")
+    if not list_images(folder):
+        raise UserError(f"no images in {printable(str(folder))}")
+
+
+def _target(runs: "list[RunDir]", out: Path | None) -> Path:
+    """Return the file to write. Raises UserError rather than overwrite what may be precious."""
+    from engine.errors import UserError
+    from engine.text import printable
+
+    if out is None and len(runs) == 1:
+        return runs[0].prediction
+    target = Path("prediction.csv") if out is None else out.expanduser()
+    if target.exists() or target.is_symlink():
+        raise UserError(f"{printable(str(target))} exists already; name another file with --out")
+    if not target.absolute().parent.is_dir():
+        raise UserError(f"no such folder: {printable(str(target.parent))}")
+    return target

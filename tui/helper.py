@@ -1,0 +1,59 @@
+"""Run one of the engine's helper programs: JSON lines on its stdout, its trouble as one line."""
+
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from engine.errors import UserError
+from engine.text import printable
+
+
+class HelperError(Exception):
+    """The helper broke down; the text is one line."""
+
+
+def run_helper(module: str, arguments: Sequence[str], told: Callable[[dict[str, Any]], None]) -> None:
+    """Run ``python -m module`` to its end and hand each JSON line of its output to ``told``.
+
+    Raises UserError with the helper's own line when it calls its input bad (exit code 2), HelperError
+    when it ends in any other way than well.
+    """
+    with tempfile.TemporaryFile() as errors:
+        # -P: a folder of the user's that holds an engine.py must not shadow ours
+        command = [sys.executable, "-P", "-m", module, *arguments]
+        with subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+            encoding="utf-8",
+        ) as process:
+            assert process.stdout is not None
+            try:
+                for line in process.stdout:
+                    _tell(line, told)
+            except BaseException:
+                process.kill()
+                raise
+        if process.returncode:
+            errors.seek(0)
+            reason = _last_line(errors.read()) or f"{module} ended with exit code {process.returncode}"
+            raise UserError(reason) if process.returncode == 2 else HelperError(reason)
+
+
+def _tell(line: str, told: Callable[[dict[str, Any]], None]) -> None:
+    try:
+        fact = json.loads(line)
+    except ValueError:  # a library that prints
+        return
+    if isinstance(fact, dict):
+        told(fact)
+
+
+def _last_line(output: bytes) -> str:
+    lines = output.decode("utf-8", "replace").strip().splitlines()
+    return printable(lines[-1].strip()) if lines else ""
