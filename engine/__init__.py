@@ -1,13 +1,23 @@
 """The training engine: a process of its own that owns a run directory.
 
 The light half (errors, files, text, recipe, layout, catalogue, rundir, events, journal, commands, state,
-policy) imports no torch, no numpy and no image library, so that the console can use it and still paint at
-once. Everything else is the heavy half, imported by ``python -m engine`` alone.
+policy, progress) imports no torch, no numpy and no image library, so that the console can use it and still
+paint at once. Everything else is the heavy half, imported by ``python -m engine`` alone.
 """
 
-from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING
 
-try:
-    __version__ = version("vrdl-tui")
-except PackageNotFoundError:  # run from a source tree that was never installed
-    __version__ = "0+unknown"
+if TYPE_CHECKING:
+    __version__: str
+
+
+def __getattr__(name: str) -> str:
+    # Looked up when asked for: importing the library that knows it would delay the console's first words.
+    if name != "__version__":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("vrdl-tui")
+    except PackageNotFoundError:  # run from a source tree that was never installed
+        return "0+unknown"

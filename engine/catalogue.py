@@ -32,7 +32,7 @@ def model_names() -> frozenset[str]:
 
 
 def check_model(name: str) -> None:
-    """Raise UserError, with the nearest names, unless timm knows ``name`` or it is a hub or folder address."""
+    """Raise UserError with the nearest names unless timm knows ``name`` or it is a hub or folder address."""
     names = model_names()
     if not names or name in names or name.startswith(("hf-hub:", "hf_hub:", "local-dir:")):
         return
@@ -41,8 +41,9 @@ def check_model(name: str) -> None:
         tags = sorted(known for known in names if known.startswith(f"{bare}."))
         if not tags:  # timm makes some families' tags by program: the engine will ask timm itself
             return
+        known = ", ".join(tags[:8])
         raise UserError(
-            f"model.name: timm's {bare} has no weights tagged '{printable(tag, 40)}'; it has {', '.join(tags[:8])}"
+            f"model.name: timm's {bare} has no weights tagged '{printable(tag, 40)}'; it has {known}"
         )
     close = nearest(name, names)
     hint = f"did you mean {', '.join(close)}?" if close else "timm.list_models() has the names"

@@ -23,25 +23,25 @@ class Command(msgspec.Struct, frozen=True, kw_only=True, tag_field="name", tag=s
     t: float = 0.0
 
 
-class Pause(Command): ...
+class Pause(Command, frozen=True): ...
 
 
-class Resume(Command): ...
+class Resume(Command, frozen=True): ...
 
 
-class Checkpoint(Command): ...
+class Checkpoint(Command, frozen=True): ...
 
 
-class Predict(Command): ...
+class Predict(Command, frozen=True): ...
 
 
-class Stop(Command):
+class Stop(Command, frozen=True):
     """Stop now, with a checkpoint, or once the epoch under way has been validated."""
 
     after_epoch: bool = False
 
 
-class Set(Command):
+class Set(Command, frozen=True):
     """Change a setting while the run goes on; ``value`` is text, judged by the recipe's own types."""
 
     key: str
@@ -50,7 +50,7 @@ class Set(Command):
 
 AnyCommand: TypeAlias = Pause | Resume | Checkpoint | Predict | Stop | Set
 
-_decoder = msgspec.json.Decoder(AnyCommand)
+_decoder: msgspec.json.Decoder[AnyCommand] = msgspec.json.Decoder(AnyCommand)
 
 
 def command_name(command: Command) -> str:
@@ -91,7 +91,9 @@ class Spool:
         """
         try:
             with os.scandir(self._folder) as entries:
-                names = sorted(entry.name for entry in entries if entry.name.endswith(".json") and entry.name[0] != ".")
+                names = sorted(
+                    entry.name for entry in entries if entry.name.endswith(".json") and entry.name[0] != "."
+                )
         except FileNotFoundError:
             return []
         return [(self._folder / name, self._read(self._folder / name)) for name in names]

@@ -22,11 +22,13 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag=_sn
     t: float = 0.0
 
 
-Stage = Literal["starting", "importing", "reading data", "building model", "loading weights", "downloading weights",
-                "finding outliers", "training", "predicting"]  # fmt: skip
+Stage = Literal[
+    "starting", "importing", "reading data", "building model", "loading weights", "downloading weights",
+    "finding outliers", "training", "predicting",
+]  # fmt: skip
 
 
-class RunStarted(Event):
+class RunStarted(Event, frozen=True):
     """An engine took the run: the first time (``attempt`` 1) or to go on with it."""
 
     attempt: int
@@ -55,12 +57,12 @@ class RunStarted(Event):
     """How many steps of ``resumed_epoch`` were done at the checkpoint."""
 
 
-class StageStarted(Event):
+class StageStarted(Event, frozen=True):
     stage: Stage
     detail: str = ""
 
 
-class DatasetScanned(Event):
+class DatasetScanned(Event, frozen=True):
     classes: list[str]
     train_images: int
     val_images: int
@@ -68,7 +70,7 @@ class DatasetScanned(Event):
     split: Literal["folders", "stratified"]
 
 
-class BadImage(Event):
+class BadImage(Event, frozen=True):
     """A file that can't be read as an image; named once, and left out."""
 
     path: str
@@ -76,7 +78,7 @@ class BadImage(Event):
     split: Literal["train", "val", "test"]
 
 
-class AutoencoderEpoch(Event):
+class AutoencoderEpoch(Event, frozen=True):
     class_name: str
     class_index: int
     classes: int
@@ -85,7 +87,7 @@ class AutoencoderEpoch(Event):
     loss: float
 
 
-class ThresholdSet(Event):
+class ThresholdSet(Event, frozen=True):
     class_name: str
     threshold: float
     largest_val_error: float | None
@@ -93,7 +95,7 @@ class ThresholdSet(Event):
     images: int
 
 
-class OutlierExcluded(Event):
+class OutlierExcluded(Event, frozen=True):
     class_name: str
     path: str
     error: float
@@ -101,24 +103,24 @@ class OutlierExcluded(Event):
     action: str
 
 
-class OutlierRestored(Event):
+class OutlierRestored(Event, frozen=True):
     class_name: str
     path: str
 
 
-class OutliersDone(Event):
+class OutliersDone(Event, frozen=True):
     excluded: int
     images: int
 
 
-class EpochStarted(Event):
+class EpochStarted(Event, frozen=True):
     epoch: int
     epochs: int
     lr: float
     steps: int
 
 
-class Step(Event):
+class Step(Event, frozen=True):
     """At most ten a second; ``loss`` and ``train_acc`` are means over the epoch so far."""
 
     epoch: int
@@ -131,7 +133,7 @@ class Step(Event):
     """Seconds until the last epoch ends, should no early stop come first; None while unknown."""
 
 
-class EpochEnded(Event):
+class EpochEnded(Event, frozen=True):
     epoch: int
     lr: float
     train_acc: float
@@ -150,7 +152,7 @@ class EpochEnded(Event):
     seconds: float
 
 
-class LrDecayed(Event):
+class LrDecayed(Event, frozen=True):
     epoch: int
     """The first epoch that trains with ``new``."""
     old: float
@@ -158,7 +160,7 @@ class LrDecayed(Event):
     reason: str
 
 
-class ConfusionMatrix(Event):
+class ConfusionMatrix(Event, frozen=True):
     """Validation images by (true class, predicted class, count), empty cells left out."""
 
     epoch: int
@@ -167,7 +169,7 @@ class ConfusionMatrix(Event):
     path: str
 
 
-class CheckpointSaved(Event):
+class CheckpointSaved(Event, frozen=True):
     which: Literal["best", "last"]
     epoch: int
     step: int
@@ -176,32 +178,32 @@ class CheckpointSaved(Event):
     seconds: float
 
 
-class Paused(Event):
+class Paused(Event, frozen=True):
     epoch: int
     step: int
 
 
-class Resumed(Event):
+class Resumed(Event, frozen=True):
     epoch: int
     step: int
     paused_for: float
 
 
-class CommandAccepted(Event):
+class CommandAccepted(Event, frozen=True):
     id: str
     name: str
     by: str
     detail: str = ""
 
 
-class CommandRejected(Event):
+class CommandRejected(Event, frozen=True):
     id: str
     name: str
     by: str
     reason: str
 
 
-class SettingChanged(Event):
+class SettingChanged(Event, frozen=True):
     key: str
     old: str
     new: str
@@ -209,19 +211,19 @@ class SettingChanged(Event):
     step: int
 
 
-class PredictionProgress(Event):
+class PredictionProgress(Event, frozen=True):
     done: int
     total: int
 
 
-class PredictionWritten(Event):
+class PredictionWritten(Event, frozen=True):
     path: str
     rows: int
     epoch: int
     """The epoch whose best weights made it."""
 
 
-class SystemSample(Event):
+class SystemSample(Event, frozen=True):
     cpu_percent: float
     rss: int
     ram_used: int
@@ -234,14 +236,14 @@ class SystemSample(Event):
     gpu_power: float | None = None
 
 
-class Warning(Event):
+class Warning(Event, frozen=True):
     message: str
 
 
 Outcome = Literal["finished", "early_stopped", "stopped", "interrupted", "failed"]
 
 
-class RunEnded(Event):
+class RunEnded(Event, frozen=True):
     """The engine's last word. Without it and without a living engine, a run was cut off."""
 
     outcome: Outcome
@@ -252,7 +254,7 @@ class RunEnded(Event):
     exit_code: int
 
 
-class UnknownEvent(Event, tag="unknown_event"):
+class UnknownEvent(Event, frozen=True, tag="unknown_event"):
     """A line of a newer version of this program: kept in sequence, shown by nobody."""
 
 
@@ -269,7 +271,7 @@ class _Envelope(msgspec.Struct):
     t: float
 
 
-_decoder = msgspec.json.Decoder(AnyEvent)
+_decoder: msgspec.json.Decoder[AnyEvent] = msgspec.json.Decoder(AnyEvent)
 _envelope = msgspec.json.Decoder(_Envelope)
 _encoder = msgspec.json.Encoder()
 

@@ -57,7 +57,9 @@ class JournalWriter:
             stamped = msgspec.structs.replace(event, seq=self._seq, t=time.time())
             line = encode_line(stamped)
             written = os.write(self._fd, line)
-            if written != len(line):  # a disk filling up: take the half line back, so that readers never see it
+            if written != len(
+                line
+            ):  # a disk filling up: take the half line back, so that readers never see it
                 os.ftruncate(self._fd, os.fstat(self._fd).st_size - written)
                 self._seq -= 1
                 raise OSError(28, "the journal can't grow: no space left on the device")

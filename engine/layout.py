@@ -7,7 +7,9 @@ from pathlib import Path
 from engine.errors import UserError
 from engine.text import printable
 
-IMAGE_SUFFIXES = frozenset((".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif"))
+IMAGE_SUFFIXES = frozenset(
+    (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif")
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +42,9 @@ def list_images(folder: Path) -> list[str]:
             return sorted(
                 entry.name
                 for entry in entries
-                if not entry.name.startswith(".") and Path(entry.name).suffix.lower() in IMAGE_SUFFIXES and entry.is_file()
+                if not entry.name.startswith(".")
+                and Path(entry.name).suffix.lower() in IMAGE_SUFFIXES
+                and entry.is_file()
             )
     except OSError as error:
         raise UserError(f"{printable(str(folder))} can't be read: {error.strerror}") from None
@@ -53,7 +57,9 @@ def list_classes(folder: Path) -> dict[str, list[str]]:
     """
     try:
         with os.scandir(folder) as entries:
-            names = sorted(entry.name for entry in entries if entry.is_dir() and not entry.name.startswith("."))
+            names = sorted(
+                entry.name for entry in entries if entry.is_dir() and not entry.name.startswith(".")
+            )
     except OSError as error:
         raise UserError(f"{printable(str(folder))} can't be read: {error.strerror}") from None
     listed = {name: list_images(folder / name) for name in names}
@@ -86,9 +92,11 @@ def list_data(train: str, val: str, test: str) -> Listing:
     if not classes:
         loose = len(list_images(Path(train)))
         hint = f"; its {loose} images are not in class folders" if loose else ""
-        raise UserError(f"no images in class folders below {printable(train)}{hint}; expected {printable(train)}/CLASS/*.jpg")
+        shown = printable(train)
+        raise UserError(f"no images in class folders below {shown}{hint}; expected {shown}/CLASS/*.jpg")
     if len(classes) == 1:
-        raise UserError(f"only one class ({printable(next(iter(classes)), 80)}) in {printable(train)}; a classifier needs two")
+        only = printable(next(iter(classes)), 80)
+        raise UserError(f"only one class ({only}) in {printable(train)}; a classifier needs two")
     val_classes = list_classes(Path(val)) if val else None
     if val_classes is not None:
         _compare(classes, val_classes, train, val)
@@ -96,7 +104,8 @@ def list_data(train: str, val: str, test: str) -> Listing:
         lone = [name for name, images in classes.items() if len(images) < 2]
         if lone:
             raise UserError(
-                f"class {_names(lone)} has one image only, too few to split off a validation set; add images, or a val folder"
+                f"class {_names(lone)} has one image only, too few to split off a validation set; "
+                "add images, or a val folder"
             )
     return Listing(classes, val_classes, list_images(Path(test)) if test else [])
 

@@ -44,7 +44,7 @@ class PolicyState:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What the rule says at the end of an epoch. ``reason`` is a line for a person, empty without a change."""
+    """What the rule says at the end of an epoch. ``reason`` is a line for a person; empty: no change."""
 
     new_best: bool
     stop: bool
@@ -58,7 +58,14 @@ class Verdict:
 
 
 def advance(
-    schedule: Schedule, state: PolicyState, *, epoch: int, epochs: int, base_lr: float, val_acc: float, val_loss: float
+    schedule: Schedule,
+    state: PolicyState,
+    *,
+    epoch: int,
+    epochs: int,
+    base_lr: float,
+    val_acc: float,
+    val_loss: float,
 ) -> tuple[PolicyState, Verdict]:
     """Judge epoch ``epoch`` (1-based) of ``epochs`` and return the next state with its verdict.
 
@@ -70,7 +77,9 @@ def advance(
     * ``plateau``: torch's ReduceLROnPlateau on the validation loss, relative threshold, no cooldown;
     * ``cosine``: half a cosine from ``base_lr`` towards 0 over ``epochs``, one value an epoch.
     """
-    score, best = (val_acc, state.best) if schedule.monitor == "val_acc" else (-val_loss, _negated(state.best))
+    score, best = (
+        (val_acc, state.best) if schedule.monitor == "val_acc" else (-val_loss, _negated(state.best))
+    )
     new_best = not math.isnan(score) and (best is None or score > best)
     counter = 0 if new_best else state.counter + 1
     stop = counter >= schedule.patience

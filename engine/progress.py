@@ -64,4 +64,6 @@ def peek(checkpoint: Path) -> Progress:
     """
     with (checkpoint / TRAIN_STATE).open("rb") as file:
         (length,) = struct.unpack("<Q", file.read(8).ljust(8, b"\0"))
-        return decode(msgspec.json.decode(file.read(min(length, _LARGEST_HEADER)), type=_Header).metadata.progress)
+        return decode(
+            msgspec.json.decode(file.read(min(length, _LARGEST_HEADER)), type=_Header).metadata.progress
+        )

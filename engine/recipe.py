@@ -27,19 +27,25 @@ class Data(_Section):
     train: str = Field("", description="folder with one folder of training images for each class")
     val: str = Field("", description="the same for validation; empty: split off data.train")
     test: str = Field("", description="flat folder of unlabelled images; empty: no prediction")
-    val_fraction: Fraction = Field(0.15, description="share of each class that validates when data.val is empty")
+    val_fraction: Fraction = Field(
+        0.15, description="share of each class that validates when data.val is empty"
+    )
     pad: Literal["square", "stretch"] = Field("square", description="pad to a square, or stretch to it")
     train_size: Pixels = Field(256, description="side of a training image, px")
     val_size: Pixels = Field(320, description="side of a validation or test image, px")
     batch_size: int = Field(32, ge=1, le=65536, description="images in a step")
-    workers: int = Field(-1, ge=-1, le=256, description="threads that read images; -1: one for each core, up to 8")
+    workers: int = Field(
+        -1, ge=-1, le=256, description="threads that read images; -1: one for each core, up to 8"
+    )
 
 
 class Augment(_Section):
     """What changes a training image each time it is seen."""
 
     enabled: bool = Field(True, description="off: training images are prepared as validation images are")
-    crop_scale: tuple[Unit, Unit] = Field((0.5, 1.0), description="RandomResizedCrop: least and greatest share of the area")
+    crop_scale: tuple[Unit, Unit] = Field(
+        (0.5, 1.0), description="RandomResizedCrop: least and greatest share of the area"
+    )
     hflip: Unit = Field(0.5, description="probability of a horizontal flip")
 
 
@@ -58,7 +64,9 @@ class Outliers(_Section):
 class Model(_Section):
     name: str = Field("seresnet152d.ra2_in1k", min_length=1, max_length=200, description="any timm model")
     pretrained: bool = Field(True, description="start from pretrained weights; false: from random ones")
-    weights: str = Field("", description="file of pretrained weights (.safetensors, or .pth with tensors only)")
+    weights: str = Field(
+        "", description="file of pretrained weights (.safetensors, or .pth with tensors only)"
+    )
     dropout: Annotated[float, Field(ge=0, lt=1)] = Field(0.5, description="drop_rate before the classifier")
 
 
@@ -72,20 +80,34 @@ class Optim(_Section):
 class Schedule(_Section):
     """Learning-rate decay and early stopping (REPORT.md section 5)."""
 
-    kind: Literal["counter", "plateau", "cosine"] = Field("counter", description="what lowers the learning rate")
+    kind: Literal["counter", "plateau", "cosine"] = Field(
+        "counter", description="what lowers the learning rate"
+    )
     factor: Fraction = Field(0.6, description="lr *= factor at each decay")
-    every: int = Field(4, ge=1, le=10000, description="counter: decay each time this many epochs brought nothing better")
+    every: int = Field(
+        4, ge=1, le=10000, description="counter: decay each time this many epochs brought nothing better"
+    )
     patience: int = Field(12, ge=1, le=100000, description="stop after this many epochs with nothing better")
-    monitor: Literal["val_acc", "val_loss"] = Field("val_acc", description="the score that 'better' speaks of")
-    plateau_patience: int = Field(2, ge=0, le=10000, description="plateau: bad epochs that are borne before a decay")
-    plateau_threshold: Annotated[float, Field(ge=0, lt=1)] = Field(0.01, description="plateau: relative gain that counts")
+    monitor: Literal["val_acc", "val_loss"] = Field(
+        "val_acc", description="the score that 'better' speaks of"
+    )
+    plateau_patience: int = Field(
+        2, ge=0, le=10000, description="plateau: bad epochs that are borne before a decay"
+    )
+    plateau_threshold: Annotated[float, Field(ge=0, lt=1)] = Field(
+        0.01, description="plateau: relative gain that counts"
+    )
 
 
 class Train(_Section):
     epochs: int = Field(60, ge=1, le=100000, description="at most this many epochs")
     seed: int = Field(0, ge=0, lt=2**63, description="every random draw follows from it")
-    device: Literal["auto", "cpu", "cuda", "mps"] = Field("auto", description="where to train; auto: the GPU if any")
-    checkpoint_every: int = Field(1, ge=1, le=10000, description="epochs between two saves of checkpoints/last")
+    device: Literal["auto", "cpu", "cuda", "mps"] = Field(
+        "auto", description="where to train; auto: the GPU if any"
+    )
+    checkpoint_every: int = Field(
+        1, ge=1, le=10000, description="epochs between two saves of checkpoints/last"
+    )
 
 
 class Recipe(_Section):
@@ -122,7 +144,9 @@ def recipe_keys() -> list[str]:
 
 
 def _section_fields(annotation: Any) -> Iterable[str]:
-    return annotation.model_fields if isinstance(annotation, type) and issubclass(annotation, BaseModel) else ()
+    return (
+        annotation.model_fields if isinstance(annotation, type) and issubclass(annotation, BaseModel) else ()
+    )
 
 
 def presets_folder() -> Path:
@@ -135,7 +159,9 @@ def preset_names() -> list[str]:
     return sorted(path.stem for path in presets_folder().glob("*.toml"))
 
 
-def load_recipe(source: str | Path | None = None, settings: Iterable[str] = (), base: Mapping[str, Any] | None = None) -> Recipe:
+def load_recipe(
+    source: str | Path | None = None, settings: Iterable[str] = (), base: Mapping[str, Any] | None = None
+) -> Recipe:
     """Return the recipe of a preset's name or a TOML file, with ``settings`` (``key=value``) over it.
 
     ``base`` is a nested table that lies under the file's own (where the data are, say). Raises UserError

@@ -1,5 +1,7 @@
 """The run directory: its files, its name, its lock, and the runs below a folder."""
 
+import contextlib
+import errno
 import fcntl
 import json
 import os
@@ -73,10 +75,11 @@ class RunDir:
         that could leave the folder, OSError where it can't be written.
         """
         wanted = check_name(name) if name is not None else _default_name(model)
+        made = not runs.exists()
         runs.mkdir(parents=True, exist_ok=True)
         temporary = runs / f".new-{uuid.uuid4().hex[:12]}"
-        temporary.mkdir(mode=0o700)
         try:
+            temporary.mkdir(mode=0o700)
             (temporary / "commands").mkdir()
             (temporary / "checkpoints").mkdir()
             write_synced(temporary / "recipe.toml", recipe_toml.encode())
@@ -84,12 +87,15 @@ class RunDir:
             target = _rename_free(temporary, runs, wanted, numbered=name is None)
         except BaseException:
             shutil.rmtree(temporary, ignore_errors=True)
+            if made:
+                with contextlib.suppress(OSError):
+                    runs.rmdir()
             raise
         fsync_folder(runs)
         return cls(target)
 
     def lock(self, wait: float = 0.0) -> "RunLock":
-        """Take the run for one engine. ``wait``: seconds to try. Raises UserError if another engine has it."""
+        """Take the run for one engine. ``wait``: seconds to try. Raises UserError if another has it."""
         deadline = time.monotonic() + wait
         fd = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         while True:
@@ -100,9 +106,13 @@ class RunDir:
                     time.sleep(0.02)
                     continue
                 os.close(fd)
+                name = printable(self.name)
                 raise UserError(
-                    f"run {printable(self.name)} is already running{self._holder()}; open it with: vrdl-tui attach {printable(self.name)}"
+                    f"run {name} is already running{self._holder()}; vrdl-tui attach opens it"
                 ) from None
+            except BaseException:
+                os.close(fd)
+                raise
             return RunLock(fd)
 
     def is_alive(self) -> bool:
@@ -150,7 +160,8 @@ def check_name(name: str) -> str:
     """Return ``name`` if it can be a run's folder. Raises UserError."""
     if not _NAME.fullmatch(name):
         raise UserError(
-            f"run name '{printable(name, 80)}': use 1 to 100 letters, digits and . _ + = @ -, a letter or digit first"
+            f"run name '{printable(name, 80)}': use 1 to 100 letters, digits and . _ + = @ -, "
+            "a letter or digit first"
         )
     return name
 
@@ -161,15 +172,19 @@ def _default_name(model: str) -> str:
 
 
 def _rename_free(temporary: Path, runs: Path, name: str, *, numbered: bool) -> Path:
-    for number in range(1, 1000):
+    """Move the folder to ``name``, or with ``numbered`` to the first free of name, name-2, name-3 …"""
+    for number in range(1, 1000 if numbered else 2):
         target = runs / (name if number == 1 else f"{name}-{number}")
         if os.path.lexists(target):
-            if numbered:
+            continue
+        try:
+            temporary.rename(target)
+        except OSError as error:
+            if error.errno in (errno.ENOTEMPTY, errno.EEXIST):  # someone was quicker
                 continue
-            raise UserError(f"run {printable(name)} exists already in {printable(str(runs))}; choose another --name")
-        temporary.rename(target)
+            raise
         return target
-    raise UserError(f"no free run name like {printable(name)} in {printable(str(runs))}; choose one with --name")
+    raise UserError(f"run {printable(name)} exists already in {printable(str(runs))}; choose another --name")
 
 
 def is_run(path: Path) -> bool:
@@ -185,7 +200,7 @@ def list_runs(runs: Path) -> list[RunDir]:
                 if entry.name.startswith(".") or not entry.is_dir():
                     continue
                 try:
-                    found.append((os.stat(os.path.join(entry.path, "recipe.toml")).st_mtime, entry.path))
+                    found.append((Path(entry.path, "recipe.toml").stat().st_mtime, entry.path))
                 except OSError:
                     continue
     except (FileNotFoundError, NotADirectoryError):

@@ -6,6 +6,9 @@ import sys
 
 from engine.rundir import RunDir
 
+# Who asks whether a run is alive holds its lock for an instant.
+_PATIENCE = 0.2
+
 
 def start_engine(run: RunDir) -> int:
     """Start ``python -m engine`` on a run in an OS session of its own and return its process id.
@@ -13,7 +16,7 @@ def start_engine(run: RunDir) -> int:
     The lock is taken here and handed over open, so that the run counts as running from this moment on
     and a second start fails at once. Raises UserError when an engine has the run already.
     """
-    lock = run.lock()
+    lock = run.lock(wait=_PATIENCE)
     try:
         with run.engine_log.open("ab") as log:
             process = subprocess.Popen(

@@ -27,7 +27,7 @@ def resume(
 
     mode = choose_mode(headless=headless, detach=detach)
     found = find_run(runs, run)
-    found.lock().release()  # says who has the run, should it be going on
+    found.lock(wait=0.2).release()  # says who has the run, should it be going on
     ended = read_state(found).ended
     if ended is not None and ended.outcome in ("finished", "early_stopped"):
         again = f"vrdl-tui train DATA --recipe {shlex.quote(str(found.recipe))}"
