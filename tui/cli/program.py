@@ -48,14 +48,22 @@ def make_app() -> App:
     app.default(_console)
     for order, name in enumerate(_COMMANDS):
         app.command(f"tui.cli.{name}:{name}", name=name, sort_key=order)
-    app.register_install_completion_command(help="Install completion of commands and options in your shell.")
+    app.command(
+        "tui.cli.completion:install",
+        name="--install-completion",
+        help="Install completion of commands and options in your shell.",
+        sort_key=len(_COMMANDS),
+    )
     return app
 
 
 def run(arguments: Sequence[str]) -> int:
     """Do what ``arguments`` ask and return the exit code. Raises UserError (a wrong call too) and OSError."""
+    app = make_app()
+    if arguments and arguments[0] in app.help_flags:
+        app.resolved_commands()  # their own first lines are their entries in the table
     try:
-        result = make_app()(list(arguments))
+        result = app(list(arguments))
     except CycloptsError as error:
         raise UserError(_explain(error)) from None
     return result if isinstance(result, int) else 0
