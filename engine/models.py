@@ -49,6 +49,7 @@ def build_model(recipe: Model, classes: int, seed: int) -> BuiltModel:
         if source == "hub":
             raise _no_weights(recipe.name, _first_line(error)) from error
         raise UserError(f"timm can't make {printable(recipe.name)}: {_first_line(error)}") from error
+    _reset_head(module)
     if source in ("file", "package"):
         path = Path(recipe.weights) if source == "file" else _packaged_file()
         tensors = read_weights(path)
@@ -94,6 +95,18 @@ def read_weights(path: Path) -> Tensors:
     if not isinstance(content, Mapping) or not all(isinstance(value, torch.Tensor) for value in content.values()):
         raise UserError(f"model.weights: {named} holds no table of tensors")
     return {str(key).removeprefix("module."): value for key, value in content.items()}
+
+
+def _reset_head(module: nn.Module) -> None:
+    """Draw the linear head as torch does, as the report's own head was.
+
+    timm draws some families' heads by the number of classes: with a few of them the first logits are so
+    large that the first epoch is spent on taking them back.
+    """
+    head = module.get_classifier()
+    for layer in head if isinstance(head, (tuple, list)) else (head,):
+        if isinstance(layer, (nn.Linear, nn.Conv2d)):
+            layer.reset_parameters()
 
 
 def _packaged_file() -> Path:

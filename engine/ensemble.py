@@ -1,0 +1,82 @@
+"""One prediction from the weights of one run or the average of several."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+import torch
+
+from engine import checkpoint
+from engine.checkpoint import ModelFacts, Tensors, Which
+from engine.data.decode import read_image
+from engine.data.geometry import Pad, to_square
+from engine.data.loader import Loader, worker_count
+from engine.data.normalize import Normalize
+from engine.data.order import plain_batches
+from engine.device import Precision, choose_device
+from engine.errors import UserError
+from engine.meter import Throttle
+from engine.models import restore_model
+from engine.predict import Predictions, predict, write_prediction
+from engine.recipe import Recipe, load_recipe
+from engine.rundir import RunDir
+from engine.text import printable
+
+Say = Callable[[dict[str, str | int]], None]
+
+
+def predict_runs(runs: list[RunDir], paths: list[Path], out: Path, which: Which, *, flip: bool, say: Say) -> int:
+    """Average the runs' probabilities for ``paths``, write the prediction to ``out``, return its rows.
+
+    Raises UserError when a run has no such checkpoint or the runs' classes differ.
+    """
+    loaded = [_load(run, which) for run in runs]
+    classes = loaded[0][1].classes
+    for run, (_, facts) in zip(runs, loaded, strict=True):
+        if facts.classes != classes:
+            raise UserError(f"runs {printable(runs[0].name)} and {printable(run.name)} have different classes")
+    done, due = 0, Throttle()
+
+    def tick(count: int) -> None:
+        total = len(paths) * len(runs)
+        if due() or done + count == total:
+            say({"done": done + count, "total": total})
+
+    totals: Predictions | None = None
+    for run, (tensors, facts) in zip(runs, loaded, strict=True):
+        found = _predict_one(load_recipe(run.recipe), tensors, facts, paths, flip=flip, tick=tick)
+        total = found.probabilities if totals is None else totals.probabilities + found.probabilities
+        totals = Predictions(found.paths, total)
+        done += len(paths)
+    if totals is None or not totals.paths:
+        raise UserError("none of the test images can be read")
+    return write_prediction(out, totals.paths, totals.labels(classes))
+
+
+def _load(run: RunDir, which: Which) -> tuple[Tensors, ModelFacts]:
+    folder = checkpoint.find(run.checkpoints, which)
+    if folder is None:
+        raise UserError(f"run {printable(run.name)} has no {which} checkpoint yet")
+    return checkpoint.load_model_file(folder)
+
+
+def _predict_one(
+    recipe: Recipe, tensors: Tensors, facts: ModelFacts, paths: list[Path], *, flip: bool, tick: Callable[[int], None]
+) -> Predictions:
+    device = choose_device(recipe.train.device)
+    model = restore_model(facts.name, len(facts.classes), tensors).to(device).to(memory_format=torch.channels_last)
+    normalize = Normalize(facts.mean, facts.std, device)
+    loader = Loader(worker_count(recipe.data.workers))
+    try:
+        plan = plain_batches(np.arange(len(paths)), recipe.data.batch_size)
+        pad = cast(Pad, facts.pad)
+        batches = (
+            (normalize(batch.pixels), batch.indices)
+            for batch in loader.batches(
+                plan, lambda index: to_square(read_image(paths[index]), facts.val_size, pad), lambda index, reason: None
+            )
+        )
+        return predict(model, batches, paths, Precision.choose(device, recipe.optim.amp), flip=flip, tick=tick)
+    finally:
+        loader.close()
