@@ -1,5 +1,7 @@
 """The console: one App over the run screens. What a run is and does is the engine's; here it is shown."""
 
+import sys
+import termios
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -17,11 +19,14 @@ from tui.widgets.look import ASCII, THEME, UNICODE
 if TYPE_CHECKING:
     from tui.widgets.run_list import RunList
 
+_TERMINAL = 3.0
+
 
 class ConsoleApp(App[int]):
     """Opens a run's live view, or the list of runs. ``run()`` gives 1 for a run left failed, else 0."""
 
-    CSS_PATH = ["styles/live.tcss", "styles/runs.tcss", "styles/box.tcss"]  # noqa: RUF012
+    # A stylesheet of a screen's own is read when it is first shown, and has everything styled twice.
+    CSS_PATH = "styles/live.tcss"
     ENABLE_COMMAND_PALETTE = False
 
     def __init__(
@@ -37,7 +42,9 @@ class ConsoleApp(App[int]):
             # Textual turns colours into greys; who sets NO_COLOR wants none of either.
             self._filters = [NoColor() if isinstance(one, Monochrome) else one for one in self._filters]
         self.register_theme(THEME)
-        self.theme = THEME.name
+        # Without the watcher: nothing is on screen yet that would have to be styled anew.
+        self.set_reactive(App.theme, THEME.name)
+        self.stylesheet.set_variables(self.get_css_variables())
 
     @staticmethod
     def _follow(run: RunDir) -> Follower:
@@ -46,6 +53,7 @@ class ConsoleApp(App[int]):
         return follower
 
     def on_mount(self) -> None:
+        self.set_interval(_TERMINAL, self._leave_with_the_terminal)
         if self._first is not None:
             self.push_screen(LiveScreen(self._first, self.glyphs, self._clock))
         else:
@@ -55,6 +63,15 @@ class ConsoleApp(App[int]):
         from tui.screens.runs import RunsScreen
 
         return RunsScreen(self.runs, self.left_run, self.glyphs, self._clock)
+
+    def _leave_with_the_terminal(self) -> None:
+        """End when the terminal is gone without a hangup signal: reading from it would spin for ever."""
+        if self.is_headless or sys.__stdin__ is None:
+            return
+        try:
+            termios.tcgetattr(sys.__stdin__.fileno())
+        except (termios.error, ValueError):
+            self.exit(0)
 
     def on_run_list_opened(self, message: "RunList.Opened") -> None:
         self.left_run = message.run

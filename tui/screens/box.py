@@ -34,6 +34,7 @@ class TextBlock(Lines):
 class Box(ModalScreen[R]):
     """Subclasses yield the box's content from ``content``."""
 
+    CSS_PATH = "../styles/box.tcss"
     title_text = ""
 
     def __init__(self, glyphs: Glyphs) -> None:

@@ -38,6 +38,7 @@ from tui.widgets.wording import count, size
 
 _FIRST_READ = 0.15
 _START_PATIENCE = 15.0
+_AFTER_PAINT = 0.1
 
 
 class LiveScreen(Screen[None]):
@@ -106,7 +107,7 @@ class LiveScreen(Screen[None]):
         self.follower.ready.wait(_FIRST_READ)
         self.follower.on_news = lambda: self.app.call_later(self._collect)
         self.set_interval(1.0, self._tick)
-        self.call_after_refresh(self._fetch_plotext)
+        self.set_timer(_AFTER_PAINT, self._fetch_plotext)
         self._collect()
 
     def on_unmount(self) -> None:

@@ -24,6 +24,7 @@ _DETAIL = 5
 class RunsScreen(Screen[None]):
     """The table, the run under the cursor in full below it, or what to type when there is none."""
 
+    CSS_PATH = "../styles/runs.tcss"
     AUTO_FOCUS = "RunList"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("q,escape,ctrl+c,ctrl+q", "leave", "Leave"),
