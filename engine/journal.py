@@ -53,16 +53,15 @@ class JournalWriter:
     def append(self, event: E) -> E:
         """Stamp ``event`` with the next sequence number and the time, write it, and return it stamped."""
         with self._lock:
-            self._seq += 1
-            stamped = msgspec.structs.replace(event, seq=self._seq, t=time.time())
+            stamped = msgspec.structs.replace(event, seq=self._seq + 1, t=time.time())
             line = encode_line(stamped)
             written = os.write(self._fd, line)
             if written != len(
                 line
             ):  # a disk filling up: take the half line back, so that readers never see it
                 os.ftruncate(self._fd, os.fstat(self._fd).st_size - written)
-                self._seq -= 1
                 raise OSError(28, "the journal can't grow: no space left on the device")
+            self._seq += 1
             if not isinstance(event, _UNSYNCED):
                 os.fdatasync(self._fd)
             return stamped

@@ -86,7 +86,7 @@ def list_data(train: str, val: str, test: str) -> Listing:
     too small to split.
     """
     for key, folder in (("data.train", train), ("data.val", val), ("data.test", test)):
-        if (folder or key == "data.train") and not Path(folder).is_dir():
+        if not (Path(folder).is_dir() if folder else key != "data.train"):
             raise UserError(f"{key}: no such folder: {printable(folder) or '(empty)'}")
     classes = list_classes(Path(train))
     if not classes:

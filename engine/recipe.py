@@ -164,14 +164,14 @@ def load_recipe(
 ) -> Recipe:
     """Return the recipe of a preset's name or a TOML file, with ``settings`` (``key=value``) over it.
 
-    ``base`` is a nested table that lies under the file's own (where the data are, say). Raises UserError
-    naming the source and everything that is wrong with it, all at once.
+    ``base`` is a nested table that lies between the two: where the data are, say, for a recipe taken from
+    a run on other data. Raises UserError naming the source and everything that is wrong with it, all at once.
     """
     named = "recipe" if source is None else f"recipe {printable(str(source))}"
     table: dict[str, Any] = {}
-    _merge(table, base or {})
     if source is not None:
         _merge(table, _read_toml(source))
+    _merge(table, {section: keys for section, keys in (base or {}).items() if _is_table(table, section)})
     problems: list[str] = []
     for setting in settings:
         problem = _put(table, setting)
@@ -224,6 +224,10 @@ def _read_toml(source: str | Path) -> dict[str, Any]:
         raise UserError(f"recipe {printable(str(source))} is not TOML: {printable(str(error))}") from None
 
 
+def _is_table(table: dict[str, Any], section: str) -> bool:
+    return isinstance(table.get(section, {}), dict)
+
+
 def _merge(into: dict[str, Any], table: Mapping[str, Any]) -> None:
     for key, value in table.items():
         if isinstance(value, Mapping) and isinstance(into.get(key), dict):
@@ -236,14 +240,14 @@ def _put(table: dict[str, Any], setting: str) -> str:
     """Set one ``key=value`` in the table; return what is wrong with it, or nothing."""
     key, equals, text = setting.partition("=")
     key = key.strip()
-    section, dot, name = key.partition(".")
+    section, _, name = key.partition(".")
     if not equals:
         return f"'{printable(setting)}' is not KEY=VALUE"
     if key not in recipe_keys():
         return _unknown(key)
-    if not dot or not isinstance(table.setdefault(section, {}), dict):
+    if not _is_table(table, section):
         return f"[{section}] is not a table"
-    table[section][name] = _value(text.strip())
+    table.setdefault(section, {})[name] = _value(text.strip())
     return ""
 
 
@@ -256,15 +260,25 @@ def _value(text: str) -> Any:
 
 
 def _unknown(key: str) -> str:
-    close = nearest(key, recipe_keys(), 1)
+    keys = recipe_keys()
+    name = key.rpartition(".")[2]
+    same = [known for known in keys if known.endswith(f".{name}")]
+    close = nearest(key, same, 1) or same or nearest(key, keys, 1)
     hint = f"did you mean {close[0]}?" if close else "vrdl-tui train --help names where the keys are listed"
     return f"unknown key {printable(key, 80)}; {hint}"
+
+
+def _unknown_section(name: str) -> str:
+    sections = list(Recipe.model_fields)
+    close = nearest(name, sections, 1)
+    hint = f"did you mean [{close[0]}]?" if close else f"the sections are {', '.join(sections)}"
+    return f"unknown section [{printable(name, 80)}]; {hint}"
 
 
 def _explain(detail: Any) -> str:
     key = ".".join(str(part) for part in detail["loc"])
     if detail["type"] == "extra_forbidden":
-        return _unknown(key)
+        return _unknown(key) if len(detail["loc"]) > 1 else _unknown_section(key)
     message = str(detail["msg"])
     shown = printable(repr(detail["input"]), 60)
     return f"{printable(key)} = {shown}: {message[0].lower()}{message[1:]}"
