@@ -31,9 +31,10 @@ class Progress(msgspec.Struct):
     best_cells: Cells = msgspec.field(default_factory=list)
     log_length: int = 0
 
-    def begin_next_epoch(self) -> None:
+    def begin_next_epoch(self, log_length: int) -> None:
         self.epoch += 1
         self.step = 0
+        self.log_length = log_length
         self.loss_sum, self.correct, self.seen = 0.0, 0, 0
 
     def copy(self) -> "Progress":

@@ -220,7 +220,10 @@ class RunState:
         if event.key == "schedule.patience":
             self.early_stop.patience = int(event.new)
             self.early_stop.epochs_to_stop = max(0, int(event.new) - self.early_stop.counter)
-        elif event.key == "optim.lr" and self.epoch is not None:
-            self.epoch = msgspec.structs.replace(self.epoch, lr=float(event.new))
+        elif event.key == "optim.lr":
+            if self.epoch is not None:
+                self.epoch = msgspec.structs.replace(self.epoch, lr=float(event.new))
+            if self.epochs:
+                self.epochs[-1] = msgspec.structs.replace(self.epochs[-1], next_lr=float(event.new))
         elif event.key == "train.epochs" and self.epoch is not None:
             self.epoch = msgspec.structs.replace(self.epoch, epochs=int(event.new))

@@ -84,7 +84,10 @@ class Steering:
         if not len(self._feed.data.test):
             raise UserError("there are no test images: the recipe's data.test names no folder with images")
         self._writer.flush()
-        if not self._trainer.progress.policy.best_epoch or checkpoint.find(self._run.checkpoints, "best") is None:
+        if (
+            not self._trainer.progress.policy.best_epoch
+            or checkpoint.find(self._run.checkpoints, "best") is None
+        ):
             raise UserError("no best weights yet: the first epoch hasn't been validated")
 
     def predict_now(self) -> None:

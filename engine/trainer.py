@@ -85,9 +85,14 @@ class Trainer:
         return outcome
 
     def synced_progress(self) -> Progress:
-        """Return ``progress`` with the sums as the device holds them now."""
+        """Return ``progress`` with the sums as the device holds them now.
+
+        Before an epoch's first step the log's length is that without the epoch's own first line, which a
+        resume will write again.
+        """
         self._meter.read(self.progress)
-        self.progress.log_length = self._log.length
+        if self.progress.step:
+            self.progress.log_length = self._log.length
         return self.progress
 
     def set_lr(self, lr: float) -> None:
@@ -145,7 +150,9 @@ class Trainer:
         self._meter.add(loss, (outputs.detach().argmax(1) == labels).sum(), len(batch))
 
     def _loss(self, outputs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-        return functional.cross_entropy(outputs.float(), labels, label_smoothing=self.recipe.optim.label_smoothing)
+        return functional.cross_entropy(
+            outputs.float(), labels, label_smoothing=self.recipe.optim.label_smoothing
+        )
 
     def _tick(self, steps: int) -> None:
         progress, epochs = self.progress, self.recipe.train.epochs
@@ -155,7 +162,9 @@ class Trainer:
             raise UserError(f"the loss is no longer a number ({where}); lower optim.lr, or try optim.amp=off")
         if not progress.seen:
             return
-        left = self.pace.eta(steps_left=steps - progress.step, epochs_left=epochs - progress.epoch, steps=steps)
+        left = self.pace.eta(
+            steps_left=steps - progress.step, epochs_left=epochs - progress.epoch, steps=steps
+        )
         self._emit(
             Step(
                 epoch=progress.epoch,
@@ -180,7 +189,9 @@ class Trainer:
         if not result.seen:
             raise UserError("none of the validation images can be read")
         if not math.isfinite(result.loss_sum):
-            raise UserError(f"the validation loss is no longer a number (epoch {self.progress.epoch}); lower optim.lr")
+            raise UserError(
+                f"the validation loss is no longer a number (epoch {self.progress.epoch}); lower optim.lr"
+            )
         return result
 
     def _close_epoch(self, result: Evaluation, seconds: float) -> Verdict:
@@ -226,8 +237,10 @@ class Trainer:
         )
         ends = verdict.stop or epoch == epochs
         if verdict.decayed and not ends:
-            self._emit(LrDecayed(epoch=epoch + 1, old=verdict.old_lr, new=verdict.new_lr, reason=verdict.reason))
-        progress.begin_next_epoch()
+            self._emit(
+                LrDecayed(epoch=epoch + 1, old=verdict.old_lr, new=verdict.new_lr, reason=verdict.reason)
+            )
+        progress.begin_next_epoch(log_length=self._log.length)
         self._meter = Meter(self.device, progress)
         self._save_due(verdict, last_due=ends or epoch % self.recipe.train.checkpoint_every == 0)
         return verdict

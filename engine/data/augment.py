@@ -25,7 +25,9 @@ def random_box(rng: np.random.Generator, scale: tuple[float, float]) -> Box:
     return WHOLE
 
 
-def augmented(pixels: Pixels, recipe: Augment, *, size: int, pad: Pad, seed: int, epoch: int, index: int) -> Pixels:
+def augmented(
+    pixels: Pixels, recipe: Augment, *, size: int, pad: Pad, seed: int, epoch: int, index: int
+) -> Pixels:
     """Return image ``index`` of the training set as epoch ``epoch`` sees it, (size, size, 3)."""
     if not recipe.enabled:
         return to_square(pixels, size, pad)

@@ -32,7 +32,16 @@ def read_image(path: Path) -> Pixels:
         raise BadImageError("the file is gone") from None
     except Image.DecompressionBombError:
         raise BadImageError("more pixels than an honest photograph has") from None
-    except (OSError, ValueError, SyntaxError, EOFError, TypeError, KeyError, IndexError, struct.error) as error:
+    except (
+        OSError,
+        ValueError,
+        SyntaxError,
+        EOFError,
+        TypeError,
+        KeyError,
+        IndexError,
+        struct.error,
+    ) as error:
         raise BadImageError(f"damaged: {error}") from None
     except MemoryError:
         raise BadImageError("too large for the memory") from None

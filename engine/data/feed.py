@@ -80,7 +80,9 @@ class Feed:
         data = self._recipe.data
         return lambda index: to_square(read_image(images.paths[index]), data.val_size, data.pad)
 
-    def _batched(self, images: ImageSet, plan: list[Indices], prepare: Callable[[int], Pixels]) -> Iterator[Batched]:
+    def _batched(
+        self, images: ImageSet, plan: list[Indices], prepare: Callable[[int], Pixels]
+    ) -> Iterator[Batched]:
         labels = np.array(images.labels)
         for batch in self._loader.batches(plan, prepare, self._report(images)):
             chosen = torch.from_numpy(labels[batch.indices]).to(self._device, non_blocking=True)

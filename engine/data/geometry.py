@@ -69,7 +69,23 @@ def _resample(pixels: Pixels, x0: float, y0: float, scale_x: float, scale_y: flo
             [0.0, d, (y0 - top) * ratio_y + 0.5 * d - 0.5],
         ]
     )
-    warped = cv2.warpAffine(
-        reduced, matrix, (size, size), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_CONSTANT
+    # Repeat the picture's edge, so that it doesn't darken towards the padding, and blacken the padding after.
+    out = cv2.warpAffine(
+        reduced,
+        matrix,
+        (size, size),
+        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+        borderMode=cv2.BORDER_REPLICATE,
     )
-    return np.asarray(warped, dtype=np.uint8)
+    first, last = _inside(x0, scale_x, width, size)
+    out[:, :first] = out[:, last:] = 0
+    first, last = _inside(y0, scale_y, height, size)
+    out[:first] = out[last:] = 0
+    return np.asarray(out, dtype=np.uint8)
+
+
+def _inside(start: float, scale: float, length: int, size: int) -> tuple[int, int]:
+    """Return which of ``size`` output pixels have their centre on the picture's axis: from, to (exclusive)."""
+    first = int(np.ceil(-start * scale - 0.5 - 1e-6))
+    last = int(np.floor((length - start) * scale - 0.5 + 1e-6)) + 1
+    return min(max(first, 0), size), min(max(last, 0), size)

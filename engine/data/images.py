@@ -59,8 +59,12 @@ def scan(data: Data, seed: int, record: Path) -> DataSet:
 
 
 def _image_set(split: str, root: Path, classes: list[str], listed: dict[str, list[str]]) -> ImageSet:
-    pairs = [(root / name / image, label) for label, name in enumerate(classes) for image in listed.get(name, ())]
-    return ImageSet("train" if split == "train" else "val", [path for path, _ in pairs], [label for _, label in pairs])
+    pairs = [
+        (root / name / image, label) for label, name in enumerate(classes) for image in listed.get(name, ())
+    ]
+    return ImageSet(
+        "train" if split == "train" else "val", [path for path, _ in pairs], [label for _, label in pairs]
+    )
 
 
 def _split(listed: dict[str, list[str]], fraction: float, seed: int) -> dict[str, dict[str, list[str]]]:

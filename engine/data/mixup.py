@@ -6,7 +6,9 @@ import numpy.typing as npt
 from engine.rng import Purpose, stream
 
 
-def draw_mix(alpha: float, count: int, *, seed: int, epoch: int, step: int) -> tuple[float, npt.NDArray[np.int64]]:
+def draw_mix(
+    alpha: float, count: int, *, seed: int, epoch: int, step: int
+) -> tuple[float, npt.NDArray[np.int64]]:
     """Return lambda ~ Beta(alpha, alpha), and for each of ``count`` images the partner it is mixed with.
 
     ``alpha`` must be above 0; the partners are a random permutation of the batch.

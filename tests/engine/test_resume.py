@@ -41,7 +41,10 @@ def assert_same_end(run: RunDir, unbroken: RunDir) -> None:
 def _history(run: RunDir) -> list[tuple[float, ...]]:
     watcher = Watcher(run)
     watcher.look()
-    return [(e.epoch, e.lr, e.train_acc, e.train_loss, e.val_acc, e.val_loss, e.best) for e in watcher.state.epochs]
+    return [
+        (e.epoch, e.lr, e.train_acc, e.train_loss, e.val_acc, e.val_loss, e.best)
+        for e in watcher.state.epochs
+    ]
 
 
 def test_stop_in_the_middle_of_an_epoch(pictures: Path, runs: Path, unbroken: RunDir) -> None:
@@ -89,7 +92,9 @@ def test_kill_dash_nine(
     pictures: Path, runs: Path, unbroken: RunDir, moment: Callable[[RunState], bool]
 ) -> None:
     run = make_run(runs, pictures, *SETTINGS)
-    process = subprocess.Popen([sys.executable, "-P", "-m", "engine", str(run.path)], stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        [sys.executable, "-P", "-m", "engine", str(run.path)], stderr=subprocess.DEVNULL
+    )
     watcher = Watcher(run)
     watcher.until(moment)
     process.kill()
@@ -105,7 +110,9 @@ def test_kill_dash_nine(
 
 def test_sigterm_saves_and_ends_as_interrupted(pictures: Path, runs: Path, unbroken: RunDir) -> None:
     run = make_run(runs, pictures, *SETTINGS)
-    process = subprocess.Popen([sys.executable, "-P", "-m", "engine", str(run.path)], stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        [sys.executable, "-P", "-m", "engine", str(run.path)], stderr=subprocess.DEVNULL
+    )
     watcher = Watcher(run)
     watcher.until(lambda state: state.step is not None and state.step.epoch == 2)
     process.send_signal(signal.SIGHUP)

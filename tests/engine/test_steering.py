@@ -1,0 +1,124 @@
+"""Commands to a living run: each is done, or refused with the reason, and answered in the journal."""
+
+import tomllib
+from pathlib import Path
+
+from safetensors.torch import load_file
+
+from engine.commands import Checkpoint, Pause, Predict, Resume, Set, Stop
+from engine.events import (
+    CheckpointSaved,
+    CommandAccepted,
+    CommandRejected,
+    Paused,
+    Resumed,
+    SettingChanged,
+    Step,
+)
+from tests.engine.conducting import Watcher, play
+from tests.made_data import make_pictures, make_run
+
+
+def test_pause_holds_between_two_steps(pictures: Path, runs: Path) -> None:
+    run = make_run(runs, pictures, "train.epochs=200", "schedule.patience=1000")
+
+    def script(watcher: Watcher) -> None:
+        watcher.until(lambda state: state.epoch is not None and state.epoch.epoch == 2)
+        assert isinstance(watcher.ask(Pause()), CommandAccepted)
+        watcher.until(lambda state: state.paused)
+        assert watcher.state.status(alive=True) == "paused"
+        refused = watcher.ask(Pause())
+        assert isinstance(refused, CommandRejected)
+        assert "already" in refused.reason
+        assert isinstance(watcher.ask(Checkpoint()), CommandAccepted)
+        assert isinstance(watcher.ask(Resume()), CommandAccepted)
+        assert watcher.state.paused is None
+        assert isinstance(watcher.ask(Resume()), CommandRejected)
+        watcher.ask(Stop())
+
+    played = play(run, script)
+    paused = next(index for index, event in enumerate(played.events) if isinstance(event, Paused))
+    resumed = next(index for index, event in enumerate(played.events) if isinstance(event, Resumed))
+    assert not any(isinstance(event, Step) for event in played.events[paused:resumed])
+    saved = [event.reason for event in played.events[paused:resumed] if isinstance(event, CheckpointSaved)]
+    assert saved.count("asked for") == 1
+    assert not list(run.commands.iterdir())
+
+
+def test_predict_from_the_best_so_far_while_training_goes_on(pictures: Path, runs: Path) -> None:
+    plain = make_run(runs, pictures, "train.epochs=3", name="plain")
+    assert play(plain).code == 0
+    run = make_run(runs, pictures, "train.epochs=3", name="asked")
+
+    def script(watcher: Watcher) -> None:
+        watcher.until(lambda state: state.epochs)
+        assert isinstance(watcher.ask(Predict()), CommandAccepted)
+        watcher.until(lambda state: state.prediction is not None)
+        assert run.prediction.read_text().startswith("image_name,pred_label\n0,")
+
+    assert play(run, script).code == 0
+    ours, theirs = (load_file(place.checkpoints / "last/model.safetensors") for place in (run, plain))
+    assert all(value.equal(theirs[key]) for key, value in ours.items())
+    assert run.train_log.read_text() == plain.train_log.read_text()
+
+
+def test_predict_is_refused_with_nothing_to_predict(tmp_path: Path, runs: Path) -> None:
+    run = make_run(
+        runs, make_pictures(tmp_path / "data", test=0), "train.epochs=200", "schedule.patience=1000"
+    )
+
+    def script(watcher: Watcher) -> None:
+        watcher.until(lambda state: state.epochs)
+        refused = watcher.ask(Predict())
+        assert isinstance(refused, CommandRejected)
+        assert "no test images" in refused.reason
+        watcher.ask(Stop())
+
+    play(run, script)
+
+
+def test_settings_change_for_good(pictures: Path, runs: Path) -> None:
+    run = make_run(runs, pictures, "train.epochs=200", "schedule.patience=1000")
+
+    def script(watcher: Watcher) -> None:
+        watcher.until(lambda state: state.epochs)
+        assert isinstance(watcher.ask(Set(key="optim.lr", value="0.0007")), CommandAccepted)
+        assert watcher.state.lr == 0.0007
+        assert isinstance(watcher.ask(Set(key="schedule.patience", value="900")), CommandAccepted)
+        assert watcher.state.early_stop.patience == 900
+        for key, value, why in (
+            ("optim.lr", "-1", "greater than 0"),
+            ("train.epochs", "0", "greater than or equal to 1"),
+            ("model.name", "resnet18", "can't be changed"),
+            ("schedule.patienc", "3", "did you mean schedule.patience"),
+        ):
+            refused = watcher.ask(Set(key=key, value=value))
+            assert isinstance(refused, CommandRejected)
+            assert why in refused.reason
+        count = len(watcher.state.epochs)
+        watcher.until(lambda state: len(state.epochs) > count + 1)
+        assert watcher.state.epochs[-1].lr == 0.0007
+        assert watcher.state.epochs[-1].patience == 900
+        watcher.ask(Stop())
+
+    played = play(run, script)
+    changed = [event for event in played.events if isinstance(event, SettingChanged)]
+    assert [(event.key, event.old, event.new) for event in changed] == [
+        ("optim.lr", "0.003", "0.0007"),
+        ("schedule.patience", "1000", "900"),
+    ]
+    assert tomllib.loads(run.recipe.read_text())["schedule"]["patience"] == 900
+
+
+def test_what_was_sent_to_nobody_is_refused_at_the_next_start(pictures: Path, runs: Path) -> None:
+    from engine.commands import send
+
+    run = make_run(runs, pictures, "train.epochs=1")
+    identity = send(run.commands, Stop())
+    (run.commands / "0.json").write_text("{ no command")
+    played = play(run)
+    answer = played.state.answer(identity)
+    assert isinstance(answer, CommandRejected)
+    assert "no engine" in answer.reason
+    assert played.code == 0
+    assert not list(run.commands.iterdir())
