@@ -1,0 +1,214 @@
+"""A terminal for the real program: a pseudo-terminal with keys, a size, and a screen that can be read."""
+
+import os
+import select
+import signal
+import struct
+import subprocess
+import sys
+import termios
+import threading
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from fcntl import ioctl
+from pathlib import Path
+
+import ptyprocess
+import pyte
+
+PROGRAM = Path(sys.executable).parent / "vrdl-tui"
+PATIENCE = 60.0
+ESCAPE = "\x1b"
+HOME = "\x1b[H"
+
+_LAST_OF_THE_SCREEN = b"\x1b[?1049l"
+# Alternate screen off, mouse off, cursor on, line wrap on, bracketed paste off.
+_SANE = {1049: b"l", 1000: b"l", 1003: b"l", 25: b"h", 7: b"h", 2004: b"l"}
+
+
+def environment() -> dict[str, str]:
+    """Return the variables of a plain xterm with a UTF-8 locale; the engine gets one core and no network."""
+    unwanted = ("COLUMNS", "LINES", "NO_COLOR", "COLORTERM", "LC_ALL", "LC_CTYPE", "PYTEST_CURRENT_TEST")
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in unwanted and not name.startswith("TEXTUAL")
+    }
+    return kept | {
+        "TERM": "xterm-256color",
+        "LANG": "C.UTF-8",
+        "OMP_NUM_THREADS": "1",
+        "HF_HUB_OFFLINE": "1",
+    }
+
+
+def command(*arguments: str, cwd: Path) -> "subprocess.CompletedProcess[str]":
+    """Run ``vrdl-tui`` with ``arguments`` off a terminal, to its end."""
+    return subprocess.run(
+        [str(PROGRAM), *arguments],
+        cwd=cwd,
+        env=environment(),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+    )
+
+
+class Terminal:
+    """``vrdl-tui`` on a pseudo-terminal of its own; a thread reads what it draws onto a screen.
+
+    ``controlling`` false gives a program that the kernel won't tell when the terminal goes away.
+    """
+
+    def __init__(
+        self, *arguments: str, cwd: Path, size: tuple[int, int] = (120, 40), controlling: bool = True
+    ) -> None:
+        columns, rows = size
+        argv, env = [str(PROGRAM), *arguments], environment()
+        self._exit_code: Callable[[], int | None]
+        if controlling:
+            self._fd, self.pid, self._exit_code = _with_controlling_terminal(argv, cwd, env, size)
+        else:
+            self._fd, self.pid, self._exit_code = _without_controlling_terminal(argv, cwd, env, size)
+        self.output = bytearray()
+        self._screen = pyte.Screen(columns, rows)
+        self._stream = pyte.ByteStream(self._screen)
+        self._changed = threading.Condition()
+        self._closing = threading.Event()
+        self._reader = threading.Thread(target=self._read, name="terminal", daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        while not self._closing.is_set():
+            if not select.select([self._fd], [], [], 0.05)[0]:
+                continue
+            try:
+                data = os.read(self._fd, 65536)
+            except OSError:  # the last program on the terminal is gone
+                return
+            if not data:
+                return
+            with self._changed:
+                self.output += data
+                self._stream.feed(data)
+                self._changed.notify_all()
+
+    @property
+    def text(self) -> str:
+        """The screen as it stands, row by row."""
+        with self._changed:
+            return "\n".join(self._screen.display)
+
+    @property
+    def rows(self) -> list[str]:
+        return self.text.split("\n")
+
+    def press(self, keys: str) -> None:
+        os.write(self._fd, keys.encode())
+
+    def resize(self, columns: int, rows: int) -> None:
+        """Change the size; the screen is emptied, so that what it shows from here on was drawn anew."""
+        with self._changed:
+            self._screen.resize(rows, columns)
+            self._screen.reset()
+        _set_size(self._fd, (columns, rows))
+
+    def until(self, true: Callable[[str], object], what: str) -> str:
+        """Wait until ``true`` of the screen, and return the screen."""
+        deadline = time.monotonic() + PATIENCE
+        with self._changed:
+            while not true(text := "\n".join(self._screen.display)):
+                left = deadline - time.monotonic()
+                assert left > 0, f"waited in vain for {what}; the screen:\n{text}"
+                assert self._reader.is_alive(), f"the program ended, no {what}; the screen:\n{text}"
+                self._changed.wait(min(left, 0.5))
+        return text
+
+    def shows(self, *texts: str) -> str:
+        """Wait until every one of ``texts`` is on the screen, and return the screen."""
+        return self.until(lambda screen: all(text in screen for text in texts), repr(texts))
+
+    def hides(self, text: str) -> str:
+        """Wait until ``text`` is not on the screen (any more)."""
+        return self.until(lambda screen: text not in screen, f"{text!r} to go")
+
+    def ended(self, seconds: float = PATIENCE) -> int:
+        """Wait for the program's end and return its exit code, or minus the signal that ended it."""
+        deadline = time.monotonic() + seconds
+        while (code := self._exit_code()) is None:
+            assert time.monotonic() < deadline, f"still running; the screen:\n{self.text}"
+            time.sleep(0.01)
+        self._reader.join(PATIENCE)
+        return code
+
+    def left_sane(self) -> bool:
+        """Say whether the program put back every mode of the terminal that it had changed."""
+        output = bytes(self.output)
+        last = {
+            mode: max(output.rfind(b"\x1b[?%d%s" % (mode, end)) for end in (b"h", b"l")) for mode in _SANE
+        }
+        return all(output[at:].startswith(b"\x1b[?%d%s" % (mode, _SANE[mode])) for mode, at in last.items())
+
+    def last_words(self) -> str:
+        """Return the plain text after the full screen was left, its escape sequences removed."""
+        screen = pyte.Screen(500, 5)
+        pyte.ByteStream(screen).feed(bytes(self.output).rpartition(_LAST_OF_THE_SCREEN)[2])
+        return "\n".join(screen.display).strip()
+
+    def kill(self) -> None:
+        """End the program as ``kill -9`` does."""
+        with suppress(ProcessLookupError):
+            if self._exit_code() is None:
+                os.kill(self.pid, signal.SIGKILL)
+        self.ended()
+
+    def hang_up(self) -> None:
+        """Take the terminal away: the window is closed, the connection drops."""
+        self._closing.set()
+        self._reader.join(PATIENCE)
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+    def close(self) -> None:
+        self.kill()
+        self.hang_up()
+
+
+_Started = tuple[int, int, Callable[[], int | None]]
+
+
+def _with_controlling_terminal(
+    argv: list[str], cwd: Path, env: Mapping[str, str], size: tuple[int, int]
+) -> _Started:
+    process = ptyprocess.PtyProcess.spawn(argv, cwd=str(cwd), env=dict(env), dimensions=size[::-1])
+    fd = os.dup(process.fd)
+    process.fileobj.close()
+    process.closed = True  # the terminal's end here is this module's to close
+
+    def exit_code() -> int | None:
+        if process.isalive():
+            return None
+        return process.exitstatus if process.signalstatus is None else -process.signalstatus
+
+    return fd, process.pid, exit_code
+
+
+def _without_controlling_terminal(
+    argv: list[str], cwd: Path, env: Mapping[str, str], size: tuple[int, int]
+) -> _Started:
+    fd, inner = os.openpty()
+    try:
+        _set_size(fd, size)
+        process = subprocess.Popen(
+            argv, cwd=cwd, env=env, stdin=inner, stdout=inner, stderr=inner, start_new_session=True
+        )
+    finally:
+        os.close(inner)
+    return fd, process.pid, process.poll
+
+
+def _set_size(fd: int, size: tuple[int, int]) -> None:
+    ioctl(fd, termios.TIOCSWINSZ, struct.pack("HHHH", size[1], size[0], 0, 0))
