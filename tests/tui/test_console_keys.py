@@ -7,7 +7,7 @@ import pytest
 from watching import PlayedEngine, screen_text, shows, until
 
 from engine.commands import Checkpoint, Pause, Predict, Resume, Stop
-from engine.events import CheckpointSaved, Paused, PredictionProgress, PredictionWritten, Resumed, RunEnded
+from engine.events import Paused, PredictionProgress, PredictionWritten, Resumed, RunEnded
 from engine.rundir import RunDir
 from tui import link
 from tui.app import ConsoleApp
@@ -32,9 +32,9 @@ async def test_pause_and_go_on(make: Make, console: Console) -> None:
         await pilot.press("p")
         command = await engine.next_command(pilot)
         assert isinstance(command, Resume)
-        engine.accepts(command)
+        engine.accepts(command, "going on")
         engine.says(Resumed(epoch=15, step=41, paused_for=2.0))
-        await shows(pilot, "TRAINING", "going on: done", "p pause")
+        await shows(pilot, "TRAINING", "resume: going on", "p pause")
 
 
 async def test_checkpoint(make: Make, console: Console) -> None:
@@ -46,11 +46,8 @@ async def test_checkpoint(make: Make, console: Console) -> None:
         assert "checkpoint requested" in screen_text(pilot)
         command = await engine.next_command(pilot)
         assert isinstance(command, Checkpoint)
-        engine.accepts(command)
-        engine.says(
-            CheckpointSaved(which="last", epoch=15, step=44, reason="asked", size=51_000_000, seconds=0.2)
-        )
-        await shows(pilot, "checkpoint saved: epoch 15, step 44, 51.0 MB")
+        engine.accepts(command, "saved at epoch 15, step 44")
+        await shows(pilot, "checkpoint: saved at epoch 15, step 44")
 
 
 async def test_a_refusal_says_why(make: Make, console: Console) -> None:
@@ -297,6 +294,9 @@ async def test_the_end_of_a_watched_run_is_shown(make: Make, console: Console) -
         engine.says(
             RunEnded(outcome="failed", reason="boom", epoch=15, best=88.0, best_epoch=13, exit_code=1)
         )
+        await shows(pilot, "ENDING", "boom · the engine is closing its files")
+        await pilot.press("r")
+        await shows(pilot, "r again in a moment")
         lock.release()
         await shows(pilot, "FAILED", "failed: boom", "r resume")
         await pilot.press("l")

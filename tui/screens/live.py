@@ -13,7 +13,7 @@ from textual.message import Message
 from textual.screen import Screen
 
 from engine.commands import AnyCommand, Checkpoint, Pause, Predict, Resume, Stop
-from engine.events import CheckpointSaved, PredictionWritten, RunStarted
+from engine.events import PredictionWritten, RunStarted
 from engine.state import Status
 from tui import link
 from tui.link import Follower
@@ -34,7 +34,7 @@ from tui.widgets.progress import Progress
 from tui.widgets.requests import Requests
 from tui.widgets.standing import standing, status_of
 from tui.widgets.view import View
-from tui.widgets.wording import count, size
+from tui.widgets.wording import count
 
 _FIRST_READ = 0.15
 _START_PATIENCE = 15.0
@@ -140,11 +140,7 @@ class LiveScreen(Screen[None]):
         now = self._clock()
         self._requests.hear(self._model.state, now)
         for event in events:
-            if isinstance(event, CheckpointSaved) and event.which == "last":
-                self._requests.say(
-                    f"checkpoint saved: epoch {event.epoch}, step {event.step}, {size(event.size)}", GOOD, now
-                )
-            elif isinstance(event, PredictionWritten):
+            if isinstance(event, PredictionWritten):
                 self._requests.say(
                     f"prediction written: {count(event.rows, 'row')} in prediction.csv", GOOD, now
                 )
@@ -204,7 +200,7 @@ class LiveScreen(Screen[None]):
 
     def action_pause(self) -> None:
         if self._model.state.paused is not None and self._alive:
-            self._send(Resume(), "going on")
+            self._send(Resume(), "resume")
         else:
             self._send(Pause(), "pause")
 
@@ -224,6 +220,8 @@ class LiveScreen(Screen[None]):
     def action_resume(self) -> None:
         if self._resuming is not None:
             self._say(f"the engine is being started{self._glyphs.ellipsis}", KEY)
+        elif self._alive and self._model.state.ended is not None:
+            self._say("the engine is still closing its files; r again in a moment", MUTED)
         elif self._alive:
             self._say("the run is live already; p pauses it", MUTED)
         elif self.status == "finished":

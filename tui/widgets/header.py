@@ -25,6 +25,8 @@ def badge_word(view: View) -> str:
     """Say what the run is doing: its status, and which part of an epoch a running one is in."""
     state = view.state
     if view.status == "running":
+        if state.ended is not None:
+            return "ENDING"
         if state.predicting is not None:
             return "PREDICTING"
         return "VALIDATING" if state.validating else "TRAINING"

@@ -14,6 +14,7 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.events import Resize
 
+from engine.events import Step
 from engine.state import RunState
 from tui.widgets.bar import bar
 from tui.widgets.lines import Lines
@@ -105,9 +106,9 @@ class Progress(Horizontal):
         self.query_one("#step", Field).say(Text("  ").append(step.text()))
         self.query_one("#step-bar", Bar).fill(step.done, step.total, glyphs)
         loss, train = Text(), Text()
-        if view.alive and state.step is not None:
-            loss = Text("  ").append(f"{state.step.loss:6.4f}", PLAIN).append(" loss", MUTED)
-            train = Text("  ").append(f"{state.step.train_acc:6.2f} %", PLAIN).append(" train", MUTED)
+        if (now := _step_now(view)) is not None:
+            loss = Text("  ").append(f"{now.loss:6.4f}", PLAIN).append(" loss", MUTED)
+            train = Text("  ").append(f"{now.train_acc:6.2f} %", PLAIN).append(" train", MUTED)
         self.query_one("#loss", Field).say(loss)
         self.query_one("#train", Field).say(train)
         self.query_one("#speed", Field).say(_speed(view))
@@ -130,11 +131,18 @@ def _step(state: RunState) -> _Count:
     return _Count("step", state.epoch.steps if ended else 0, state.epoch.steps)
 
 
+def _step_now(view: View) -> Step | None:
+    """The newest step, unless it is another engine's: one that has just been started knows no speed yet."""
+    return view.state.step if view.alive and view.status in ("running", "paused") else None
+
+
 def _speed(view: View) -> Text:
     state = view.state
     if not view.alive:
         return Text()
-    speed = state.step.images_per_s if state.step else state.epochs[-1].images_per_s if state.epochs else None
+    step = _step_now(view)
+    last = state.epochs[-1].images_per_s if state.epochs and view.status != "starting" else None
+    speed = step.images_per_s if step else last
     return Text("  ").append(f"{rate(speed) if speed is not None else '?':>6}", PLAIN).append(" img/s", MUTED)
 
 
@@ -142,7 +150,8 @@ def _left(view: View) -> Text:
     """The time left of a live run, the time that its epochs took of one that is over."""
     state = view.state
     if view.alive:
-        left = duration(state.step.eta) if state.step and state.step.eta is not None else "?"
+        step = _step_now(view)
+        left = duration(step.eta) if step and step.eta is not None else "?"
         return Text("  ").append(f"{left:>7}", STRONG).append(" left", MUTED)
     if not state.epochs:
         return Text()

@@ -18,7 +18,7 @@ def status_of(state: RunState, *, alive: bool, resuming: bool) -> Status:
 
 
 def _begun_again(state: RunState) -> bool:
-    return state.ended is not None and state.stage is not None and state.stage.t > state.ended.t
+    return state.ended is not None and state.stage is not None and state.stage.seq > state.ended.seq
 
 
 def standing(view: View) -> tuple[str, Style]:
@@ -55,6 +55,9 @@ def _starting(view: View) -> str:
 
 def _running(view: View) -> tuple[str, Style]:
     state, glyphs = view.state, view.glyphs
+    if state.ended is not None:
+        reason = glyphs.clean(state.ended.reason) or state.ended.outcome.replace("_", " ")
+        return f"{reason} {glyphs.dot} the engine is closing its files", MUTED
     silent = view.now - state.updated_at
     if silent > _SILENT:
         return f"the engine lives, but has said nothing for {duration(silent)}", WARN
