@@ -12,9 +12,13 @@ from engine.session import Session
 
 def main() -> int:
     """Run the engine and return the exit code: 0 done, 1 failed, 2 bad usage, 130 interrupted."""
-    parser = argparse.ArgumentParser(prog="python -m engine", description="Train a run that vrdl-tui has prepared.")
+    parser = argparse.ArgumentParser(
+        prog="python -m engine", description="Train a run that vrdl-tui has prepared."
+    )
     parser.add_argument("run_dir", type=Path, help="a folder with recipe.toml")
-    parser.add_argument("--lock-fd", type=int, help="the run's lock, held open by whoever started this process")
+    parser.add_argument(
+        "--lock-fd", type=int, help="the run's lock, held open by whoever started this process"
+    )
     arguments = parser.parse_args()
     # The terminal that started the run may close; the run goes on.
     signal.signal(signal.SIGHUP, signal.SIG_IGN)

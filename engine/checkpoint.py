@@ -72,7 +72,11 @@ def host_copy(tensor: torch.Tensor) -> torch.Tensor:
 def optimizer_tensors(optimizer: torch.optim.Optimizer) -> Tensors:
     """Flatten the optimiser's state to ``index.name`` tensors on the host."""
     states = optimizer.state_dict()["state"]
-    return {f"{index}.{name}": host_copy(value) for index, state in states.items() for name, value in state.items()}
+    return {
+        f"{index}.{name}": host_copy(value)
+        for index, state in states.items()
+        for name, value in state.items()
+    }
 
 
 def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: Tensors) -> None:
@@ -177,7 +181,9 @@ def save(folder: Path, which: Which, snapshot: Snapshot) -> int:
 
 def find(folder: Path, which: Which) -> Path | None:
     """Return the folder of the newest complete checkpoint of a kind, None if there is none."""
-    return next((path for path in (folder / which, folder / f".{which}.old") if (path / _MODEL).is_file()), None)
+    return next(
+        (path for path in (folder / which, folder / f".{which}.old") if (path / _MODEL).is_file()), None
+    )
 
 
 def load_model_file(checkpoint: Path) -> tuple[Tensors, ModelFacts]:
@@ -194,7 +200,9 @@ def load_model_file(checkpoint: Path) -> tuple[Tensors, ModelFacts]:
         )  # fmt: skip
         return load_file(path), facts
     except (OSError, SafetensorError, ValueError, KeyError, TypeError) as error:
-        raise UserError(f"checkpoint {printable(str(path))} can't be read: {printable(str(error), 200)}") from None
+        raise UserError(
+            f"checkpoint {printable(str(path))} can't be read: {printable(str(error), 200)}"
+        ) from None
 
 
 def load_last(
@@ -207,7 +215,9 @@ def load_last(
     """
     tensors, facts = load_model_file(checkpoint)
     if facts.classes != classes:
-        raise UserError("the data's classes are no longer those of the checkpoint; put the folders back as they were")
+        raise UserError(
+            "the data's classes are no longer those of the checkpoint; put the folders back as they were"
+        )
     path = checkpoint / TRAIN_STATE
     try:
         model.load_state_dict(tensors)
@@ -217,7 +227,9 @@ def load_last(
         scaler.load_state_dict(json.loads(table["scaler"]))
         return decode(table["progress"])
     except (OSError, SafetensorError, RuntimeError, ValueError, KeyError, IndexError) as error:
-        raise UserError(f"checkpoint {printable(str(path))} can't be used: {printable(str(error), 200)}") from None
+        raise UserError(
+            f"checkpoint {printable(str(path))} can't be used: {printable(str(error), 200)}"
+        ) from None
 
 
 def _settle(folder: Path, which: Which) -> None:

@@ -137,4 +137,6 @@ class Controls:
 
     def _reject(self, command: AnyCommand | None, reason: str) -> None:
         if command is not None:
-            self._emit(CommandRejected(id=command.id, name=command_name(command), by=command.by, reason=reason))
+            self._emit(
+                CommandRejected(id=command.id, name=command_name(command), by=command.by, reason=reason)
+            )

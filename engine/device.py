@@ -17,7 +17,9 @@ def choose_device(asked: str) -> torch.device:
     if asked == "auto":
         return torch.device("cuda" if cuda else "mps" if mps else "cpu")
     if (asked == "cuda" and not cuda) or (asked == "mps" and not mps):
-        raise UserError(f"train.device={asked}: torch finds no such device here; use train.device=cpu or auto")
+        raise UserError(
+            f"train.device={asked}: torch finds no such device here; use train.device=cpu or auto"
+        )
     return torch.device(asked)
 
 

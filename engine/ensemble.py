@@ -26,7 +26,9 @@ from engine.text import printable
 Say = Callable[[dict[str, str | int]], None]
 
 
-def predict_runs(runs: list[RunDir], paths: list[Path], out: Path, which: Which, *, flip: bool, say: Say) -> int:
+def predict_runs(
+    runs: list[RunDir], paths: list[Path], out: Path, which: Which, *, flip: bool, say: Say
+) -> int:
     """Average the runs' probabilities for ``paths``, write the prediction to ``out``, return its rows.
 
     Raises UserError when a run has no such checkpoint or the runs' classes differ.
@@ -35,7 +37,9 @@ def predict_runs(runs: list[RunDir], paths: list[Path], out: Path, which: Which,
     classes = loaded[0][1].classes
     for run, (_, facts) in zip(runs, loaded, strict=True):
         if facts.classes != classes:
-            raise UserError(f"runs {printable(runs[0].name)} and {printable(run.name)} have different classes")
+            raise UserError(
+                f"runs {printable(runs[0].name)} and {printable(run.name)} have different classes"
+            )
     done, due = 0, Throttle()
 
     def tick(count: int) -> None:
@@ -62,10 +66,20 @@ def _load(run: RunDir, which: Which) -> tuple[Tensors, ModelFacts]:
 
 
 def _predict_one(
-    recipe: Recipe, tensors: Tensors, facts: ModelFacts, paths: list[Path], *, flip: bool, tick: Callable[[int], None]
+    recipe: Recipe,
+    tensors: Tensors,
+    facts: ModelFacts,
+    paths: list[Path],
+    *,
+    flip: bool,
+    tick: Callable[[int], None],
 ) -> Predictions:
     device = choose_device(recipe.train.device)
-    model = restore_model(facts.name, len(facts.classes), tensors).to(device).to(memory_format=torch.channels_last)
+    model = (
+        restore_model(facts.name, len(facts.classes), tensors)
+        .to(device)
+        .to(memory_format=torch.channels_last)
+    )
     normalize = Normalize(facts.mean, facts.std, device)
     loader = Loader(worker_count(recipe.data.workers))
     try:
@@ -74,9 +88,13 @@ def _predict_one(
         batches = (
             (normalize(batch.pixels), batch.indices)
             for batch in loader.batches(
-                plan, lambda index: to_square(read_image(paths[index]), facts.val_size, pad), lambda index, reason: None
+                plan,
+                lambda index: to_square(read_image(paths[index]), facts.val_size, pad),
+                lambda index, reason: None,
             )
         )
-        return predict(model, batches, paths, Precision.choose(device, recipe.optim.amp), flip=flip, tick=tick)
+        return predict(
+            model, batches, paths, Precision.choose(device, recipe.optim.amp), flip=flip, tick=tick
+        )
     finally:
         loader.close()

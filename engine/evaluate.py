@@ -36,11 +36,15 @@ class Evaluation:
 
     def cells(self) -> Cells:
         """Return (true, predicted, count) of every cell that isn't empty."""
-        return [(int(row), int(column), int(self.matrix[row, column])) for row, column in self.matrix.nonzero()]
+        return [
+            (int(row), int(column), int(self.matrix[row, column])) for row, column in self.matrix.nonzero()
+        ]
 
 
 @torch.inference_mode()
-def evaluate(model: nn.Module, batches: Batches, classes: int, label_smoothing: float, precision: Precision) -> Evaluation:
+def evaluate(
+    model: nn.Module, batches: Batches, classes: int, label_smoothing: float, precision: Precision
+) -> Evaluation:
     """Judge ``model`` on batches of (images, labels).
 
     The loss is the training's cross-entropy, label smoothing included, as the report's Val Loss is.
@@ -53,7 +57,9 @@ def evaluate(model: nn.Module, batches: Batches, classes: int, label_smoothing: 
     for images, labels in batches:
         with precision.autocast():
             outputs = model(images)
-        loss_sum += functional.cross_entropy(outputs.float(), labels, label_smoothing=label_smoothing, reduction="sum")
+        loss_sum += functional.cross_entropy(
+            outputs.float(), labels, label_smoothing=label_smoothing, reduction="sum"
+        )
         counts += torch.bincount(labels * classes + outputs.argmax(1), minlength=classes * classes)
     model.train(was_training)
     matrix = counts.view(classes, classes).cpu()

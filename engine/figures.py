@@ -6,8 +6,8 @@ from pathlib import Path
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from engine.progress import Cells
 from engine.files import replace_file
+from engine.progress import Cells
 from engine.text import printable
 
 _NUMBERS_UP_TO = 30

@@ -92,7 +92,9 @@ def read_weights(path: Path) -> Tensors:
         if isinstance(content, Mapping) and isinstance(content.get(key), Mapping):
             content = content[key]
             break
-    if not isinstance(content, Mapping) or not all(isinstance(value, torch.Tensor) for value in content.values()):
+    if not isinstance(content, Mapping) or not all(
+        isinstance(value, torch.Tensor) for value in content.values()
+    ):
         raise UserError(f"model.weights: {named} holds no table of tensors")
     return {str(key).removeprefix("module."): value for key, value in content.items()}
 
@@ -103,7 +105,7 @@ def _reset_head(module: nn.Module) -> None:
     timm draws some families' heads by the number of classes: with a few of them the first logits are so
     large that the first epoch is spent on taking them back.
     """
-    head = module.get_classifier()
+    head: Any = module.get_classifier()  # type: ignore[operator]
     for layer in head if isinstance(head, (tuple, list)) else (head,):
         if isinstance(layer, (nn.Linear, nn.Conv2d)):
             layer.reset_parameters()

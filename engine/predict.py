@@ -46,7 +46,9 @@ def predict(
     return Predictions([paths[index] for index in seen], torch.cat(parts) if parts else torch.empty(0, 1))
 
 
-def _probabilities(model: nn.Module, images: torch.Tensor, precision: Precision, *, flip: bool) -> torch.Tensor:
+def _probabilities(
+    model: nn.Module, images: torch.Tensor, precision: Precision, *, flip: bool
+) -> torch.Tensor:
     views = (images, images.flip(3)) if flip else (images,)
     with precision.autocast():
         outputs = [model(view) for view in views]

@@ -46,7 +46,9 @@ def main() -> int:
 def _own_test_folder(run: RunDir) -> Path:
     folder = load_recipe(run.recipe).data.test
     if not folder:
-        raise UserError(f"run {printable(run.name)} has no test folder in its recipe; name one with --test DIR")
+        raise UserError(
+            f"run {printable(run.name)} has no test folder in its recipe; name one with --test DIR"
+        )
     return Path(folder)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import tomli_w
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from engine.errors import UserError
 from engine.text import nearest, printable
@@ -19,6 +19,16 @@ Pixels = Annotated[int, Field(ge=16, le=4096)]
 
 class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=(), allow_inf_nan=False)
+
+    @field_validator("*")
+    @classmethod
+    def _is_text(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            try:
+                value.encode()
+            except UnicodeEncodeError:  # bytes of a file name: TOML couldn't hold them
+                raise ValueError("not UTF-8 text; rename the file or folder") from None
+        return value
 
 
 class Data(_Section):
@@ -279,6 +289,6 @@ def _explain(detail: Any) -> str:
     key = ".".join(str(part) for part in detail["loc"])
     if detail["type"] == "extra_forbidden":
         return _unknown(key) if len(detail["loc"]) > 1 else _unknown_section(key)
-    message = str(detail["msg"])
+    message = str(detail["msg"]).removeprefix("Value error, ")
     shown = printable(repr(detail["input"]), 60)
     return f"{printable(key)} = {shown}: {message[0].lower()}{message[1:]}"

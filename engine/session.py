@@ -22,7 +22,13 @@ from engine.system import SystemSampler
 from engine.text import printable
 from engine.weights_source import go_offline_if_unreachable, weights_source
 
-_EXIT_CODES: dict[Outcome, int] = {"finished": 0, "early_stopped": 0, "stopped": 0, "interrupted": 130, "failed": 1}
+_EXIT_CODES: dict[Outcome, int] = {
+    "finished": 0,
+    "early_stopped": 0,
+    "stopped": 0,
+    "interrupted": 130,
+    "failed": 1,
+}
 
 
 class Session:
@@ -60,7 +66,11 @@ class Session:
         recipe = self._start()
         fresh = self._progress is None
         if fresh and weights_source(recipe.model) == "hub" and go_offline_if_unreachable():
-            self._emit(Warning(message="the weights hub can't be reached; only weights downloaded before can be used"))
+            self._emit(
+                Warning(
+                    message="the weights hub can't be reached; only weights downloaded before can be used"
+                )
+            )
         self._stage("importing", "torch and timm")
         from engine.training import Training
 

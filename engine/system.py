@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import psutil
 
 from engine.events import Event, SystemSample
@@ -33,9 +34,13 @@ class SystemSampler:
         while not self._end.wait(_EVERY):
             memory = psutil.virtual_memory()
             sample = SystemSample(
-                cpu_percent=psutil.cpu_percent(), rss=process.memory_info().rss, ram_used=memory.total - memory.available,
-                ram_total=memory.total, disk_free=psutil.disk_usage(str(self._folder)).free, **gpu.read(),
-            )  # fmt: skip
+                cpu_percent=psutil.cpu_percent(),
+                rss=process.memory_info().rss,
+                ram_used=memory.total - memory.available,
+                ram_total=memory.total,
+                disk_free=psutil.disk_usage(str(self._folder)).free,
+            )
+            sample = gpu.added_to(sample)
             with contextlib.suppress(OSError):  # the trainer meets the full disk itself, where it can be told
                 self._emit(sample)
 
@@ -52,17 +57,21 @@ class _Gpu:
         except Exception:  # no driver, no library, no GPU: nothing to sample
             return
 
-    def read(self) -> dict[str, float | int]:
+    def added_to(self, sample: SystemSample) -> SystemSample:
+        """Return the sample with the GPU's figures, as it is where there is none."""
         if self._handle is None:
-            return {}
+            return sample
         try:
             memory = self._nvml.nvmlDeviceGetMemoryInfo(self._handle)
-            return {
-                "gpu_percent": self._nvml.nvmlDeviceGetUtilizationRates(self._handle).gpu,
-                "gpu_memory_used": memory.used,
-                "gpu_memory_total": memory.total,
-                "gpu_temperature": self._nvml.nvmlDeviceGetTemperature(self._handle, self._nvml.NVML_TEMPERATURE_GPU),
-                "gpu_power": self._nvml.nvmlDeviceGetPowerUsage(self._handle) / 1000,
-            }
+            return msgspec.structs.replace(
+                sample,
+                gpu_percent=self._nvml.nvmlDeviceGetUtilizationRates(self._handle).gpu,
+                gpu_memory_used=memory.used,
+                gpu_memory_total=memory.total,
+                gpu_temperature=self._nvml.nvmlDeviceGetTemperature(
+                    self._handle, self._nvml.NVML_TEMPERATURE_GPU
+                ),
+                gpu_power=self._nvml.nvmlDeviceGetPowerUsage(self._handle) / 1000,
+            )
         except self._nvml.NVMLError:
-            return {}
+            return sample

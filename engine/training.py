@@ -43,7 +43,9 @@ class Training:
         """Build the model, or bring it back from ``checkpoints/last``. Raises UserError."""
         recipe, data = self._recipe, self._data
         device = choose_device(recipe.train.device)
-        model = recipe.model.model_copy(update={"pretrained": False, "weights": ""}) if resume else recipe.model
+        model = (
+            recipe.model.model_copy(update={"pretrained": False, "weights": ""}) if resume else recipe.model
+        )
         _announce_weights(model, announce)
         built = build_model(model, len(data.classes), recipe.train.seed)
         facts = ModelFacts(

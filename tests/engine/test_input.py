@@ -62,9 +62,9 @@ def test_random_boxes_are_torchvisions() -> None:
     boxes = [random_box(stream(0, Purpose.AUGMENT, 1, index), (0.5, 1.0)) for index in range(2000)]
     areas = np.array([box.width * box.height for box in boxes if box != WHOLE])
     ratios = np.array([box.width / box.height for box in boxes if box != WHOLE])
-    assert 0.5 <= areas.min()
+    assert areas.min() >= 0.5
     assert areas.max() <= 1.0
-    assert 3 / 4 - 1e-9 <= ratios.min()
+    assert ratios.min() >= 3 / 4 - 1e-9
     assert ratios.max() <= 4 / 3 + 1e-9
     assert all(box.x >= 0 and box.x + box.width <= 1 + 1e-9 for box in boxes)
     from torchvision.transforms import RandomResizedCrop
