@@ -39,11 +39,10 @@ def _now(state: RunState, width: int, glyphs: Glyphs) -> Text:
     assert state.lr is not None
     row = styled(learning_rate(state.lr), RATE)
     if state.lr == state.started.lr:
-        tail = "  as at the start"
-    else:
-        tail = f"  from {learning_rate(state.started.lr)}"
+        return row.append("  as at the start" if width >= 28 else "", MUTED)
+    tail = f"  from {learning_rate(state.started.lr)}"
     if row.cell_len + len(tail) > width:
-        tail = f"  {glyphs.times}{state.lr / state.started.lr:.3g}" if state.lr != state.started.lr else ""
+        tail = f"  {glyphs.times}{state.lr / state.started.lr:.3g}"
     return row.append(tail, MUTED)
 
 

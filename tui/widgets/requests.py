@@ -49,7 +49,8 @@ class Requests:
                 self.say(f"{request.label}: {self.glyphs.clean(answer.detail) or 'done'}", GOOD, now)
 
     def engine_gone(self, now: float) -> None:
-        """Nobody will answer any more."""
+        """Nobody will answer any more, and how the run ended is worth more than what was said before."""
+        self._until = 0.0
         if self._waiting:
             self.say(f"{self._waiting[-1].label}: the engine ended without an answer", WARN, now)
             self._waiting.clear()
