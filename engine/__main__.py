@@ -1,6 +1,7 @@
 """The training process: ``python -m engine RUN_DIR`` owns a run from its start to its end."""
 
 import argparse
+import os
 import signal
 import sys
 from pathlib import Path
@@ -20,6 +21,8 @@ def main() -> int:
         "--lock-fd", type=int, help="the run's lock, held open by whoever started this process"
     )
     arguments = parser.parse_args()
+    # Torch's idle threads spin by default: where something else computes too, steps then take five times as long.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     # The terminal that started the run may close; the run goes on.
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     run = RunDir(arguments.run_dir.resolve())

@@ -6,6 +6,7 @@ import pytest
 from tests.made_data import make_pictures
 
 os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as the engine's own process does
 
 
 @pytest.fixture(scope="session")
