@@ -1,7 +1,10 @@
 """The console: one App over the run screens. What a run is and does is the engine's; here it is shown."""
 
+import os
+import select
+import signal
 import sys
-import termios
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -18,8 +21,6 @@ from tui.widgets.look import ASCII, THEME, UNICODE
 
 if TYPE_CHECKING:
     from tui.widgets.run_list import RunList
-
-_TERMINAL = 3.0
 
 
 class ConsoleApp(App[int]):
@@ -53,7 +54,9 @@ class ConsoleApp(App[int]):
         return follower
 
     def on_mount(self) -> None:
-        self.set_interval(_TERMINAL, self._leave_with_the_terminal)
+        if not self.is_headless and sys.__stdin__ is not None:
+            arguments = (sys.__stdin__.fileno(),)
+            threading.Thread(target=_end_with_terminal, args=arguments, name="hangup", daemon=True).start()
         if self._first is not None:
             self.push_screen(LiveScreen(self._first, self.glyphs, self._clock))
         else:
@@ -64,18 +67,21 @@ class ConsoleApp(App[int]):
 
         return RunsScreen(self.runs, self.left_run, self.glyphs, self._clock)
 
-    def _leave_with_the_terminal(self) -> None:
-        """End when the terminal is gone without a hangup signal: reading from it would spin for ever."""
-        if self.is_headless or sys.__stdin__ is None:
-            return
-        try:
-            termios.tcgetattr(sys.__stdin__.fileno())
-        except (termios.error, ValueError):
-            self.exit(0)
-
     def on_run_list_opened(self, message: "RunList.Opened") -> None:
         self.left_run = message.run
         self.switch_screen(LiveScreen(self._follow(message.run), self.glyphs, self._clock))
 
     def on_live_screen_left(self) -> None:
         self.switch_screen(self._runs_screen())
+
+
+def _end_with_terminal(fd: int) -> None:
+    """End the process when its terminal hangs up, also where no signal says so.
+
+    At once, not by the app's own way out: reading from such a terminal spins, and what is written to it piles up
+    until the event loop waits for good. There is nothing to save: the run is the engine's.
+    """
+    poll = select.poll()
+    poll.register(fd, 0)
+    if any(event & select.POLLHUP for _, event in poll.poll()):
+        os._exit(128 + signal.SIGHUP)
