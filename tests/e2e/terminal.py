@@ -22,6 +22,10 @@ PATIENCE = 60.0
 ESCAPE = "\x1b"
 HOME = "\x1b[H"
 
+# As most terminals of today, this one can draw an update at once; a program writes more to such a one.
+_CAN_SYNC = b"\x1b[?2026$p"
+_YES_IT_CAN = b"\x1b[?2026;2$y"
+
 _LAST_OF_THE_SCREEN = b"\x1b[?1049l"
 # Alternate screen off, mouse off, cursor on, line wrap on, bracketed paste off.
 _SANE = {1049: b"l", 1000: b"l", 1003: b"l", 25: b"h", 7: b"h", 2004: b"l"}
@@ -81,6 +85,7 @@ class Terminal:
         self._reader.start()
 
     def _read(self) -> None:
+        asked = False
         while not self._closing.is_set():
             if not select.select([self._fd], [], [], 0.05)[0]:
                 continue
@@ -92,6 +97,8 @@ class Terminal:
                 return
             with self._changed:
                 self.output += data
+                if not asked and (asked := _CAN_SYNC in self.output):
+                    os.write(self._fd, _YES_IT_CAN)
                 self._stream.feed(data)
                 self._changed.notify_all()
 
