@@ -142,13 +142,17 @@ class CheckpointWriter:
             self._failure = f"checkpoint {which} could not be written: {printable(str(error), 200)}"
             self._emit(Warning(message=self._failure))
             return
-        progress = snapshot.progress
+        best = which == "best"
         self._emit(
             CheckpointSaved(
-                which=which, epoch=progress.epoch, step=progress.step, reason=snapshot.reason, size=size,
+                which=which,
+                epoch=snapshot.facts.best_epoch if best else snapshot.progress.epoch,
+                step=0 if best else snapshot.progress.step,
+                reason=snapshot.reason,
+                size=size,
                 seconds=time.monotonic() - started,
             )
-        )  # fmt: skip
+        )
 
 
 def save(folder: Path, which: Which, snapshot: Snapshot) -> int:

@@ -249,6 +249,7 @@ class RunEnded(Event, frozen=True):
     outcome: Outcome
     reason: str
     epoch: int
+    """The epoch under way, or the last one when none was; 0 before the first."""
     best: float | None
     best_epoch: int
     exit_code: int

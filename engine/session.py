@@ -145,13 +145,14 @@ class Session:
         return None
 
     def _end(self, outcome: Outcome, reason: str) -> int:
-        policy = self._progress.policy if self._progress else None
+        progress = self._progress
+        policy = progress.policy if progress else None
         code = _EXIT_CODES[outcome]
         self._emit(
             RunEnded(
                 outcome=outcome,
                 reason=printable(reason, 1000),
-                epoch=self._progress.epoch if self._progress else 0,
+                epoch=progress.epoch - (not progress.step) if progress else 0,
                 best=policy.best if policy else None,
                 best_epoch=policy.best_epoch if policy else 0,
                 exit_code=code,

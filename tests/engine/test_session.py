@@ -76,6 +76,8 @@ def test_a_whole_run(pictures: Path, runs: Path) -> None:
         "importing", "reading data", "building model", "training", "predicting",
     ]  # fmt: skip
     assert isinstance(played.events[-1], RunEnded)
+    assert (played.events[-1].epoch, played.events[-1].best_epoch) == (4, bests[-1])
+    assert [e.epoch for e in played.events if isinstance(e, CheckpointSaved) and e.which == "best"] == bests
     saved = [event.which for event in played.events if isinstance(event, CheckpointSaved)]
     assert saved.count("last") == 4
     assert saved.count("best") == len(bests)
