@@ -1,0 +1,138 @@
+"""What a console costs that watches a live run: processor, bytes to the terminal, memory.
+
+The run is played: its lock is held, ten steps a second come, an epoch ends every ten seconds.
+"""
+
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+import psutil
+
+from benchmarks.made_history import STEPS, run_under_way
+from benchmarks.terminal import CONSOLE, Terminal, load
+from engine.events import CheckpointSaved, EpochEnded, EpochStarted, LrDecayed, Step, SystemSample
+from engine.journal import JournalWriter
+from engine.rundir import RunDir
+from tests.tui.made_runs import accuracy, matrix
+
+EPOCHS, PER_SECOND = 60, 10
+START_UP = 4.0
+
+
+class PlayedEngine:
+    """Appends what an engine would, in a thread, until closed."""
+
+    def __init__(self, run: RunDir) -> None:
+        self._lock = run.lock()
+        self._journal = JournalWriter(run.journal)
+        self._end = threading.Event()
+        self._thread = threading.Thread(target=self._play)
+        self._thread.start()
+
+    def close(self) -> None:
+        self._end.set()
+        self._thread.join()
+        self._journal.close()
+        self._lock.release()
+
+    def _play(self) -> None:
+        epoch, tick = EPOCHS + 1, 30
+        while not self._end.wait(1 / PER_SECOND):
+            tick += 1
+            self._step(epoch, tick)
+            if tick % (5 * PER_SECOND) == 0:
+                self._journal.append(
+                    SystemSample(
+                        cpu_percent=90.0 + tick % 7,
+                        rss=900_000_000 + tick * 4096,
+                        ram_used=6_000_000_000 + tick * 65536,
+                        ram_total=16_000_000_000,
+                        disk_free=50_000_000_000,
+                    )
+                )
+            if tick >= STEPS:
+                self._end_epoch(epoch)
+                epoch, tick = epoch + 1, 0
+
+    def _step(self, epoch: int, tick: int) -> None:
+        progress = tick / STEPS
+        self._journal.append(
+            Step(
+                epoch=epoch,
+                step=tick,
+                steps=STEPS,
+                loss=1.62 - 0.04 * progress + 0.003 * (tick % 5),
+                train_acc=47 + progress + 0.31 * (tick % 3),
+                images_per_s=205 + 3.7 * (tick % 4),
+                eta=(2 * EPOCHS - epoch + 1 - progress) * STEPS / PER_SECOND,
+            )
+        )
+
+    def _end_epoch(self, epoch: int) -> None:
+        score, lr = accuracy(epoch), 1e-4
+        self._journal.append(matrix(epoch))
+        self._journal.append(
+            EpochEnded(
+                epoch=epoch,
+                lr=lr,
+                train_acc=round(score * 0.62, 2),
+                train_loss=1.58,
+                val_acc=score,
+                val_loss=1.04,
+                new_best=False,
+                best=89.34,
+                best_epoch=58,
+                counter=epoch - 58,
+                patience=1000,
+                epochs_to_stop=1058 - epoch,
+                next_lr=lr * 0.6,
+                images_per_s=207.0,
+                seconds=STEPS / PER_SECOND,
+            )
+        )
+        self._journal.append(LrDecayed(epoch=epoch + 1, old=lr, new=lr * 0.6, reason="no better score"))
+        self._journal.append(
+            CheckpointSaved(
+                which="last", epoch=epoch, step=STEPS, reason="end of epoch", size=51_634_000, seconds=0.2
+            )
+        )
+        self._journal.append(EpochStarted(epoch=epoch + 1, epochs=2 * EPOCHS, lr=lr * 0.6, steps=STEPS))
+
+
+def measure(run: RunDir, seconds: float) -> None:
+    with Terminal([CONSOLE, "attach", str(run.path)]) as terminal:
+        terminal.record(START_UP)
+        process = psutil.Process(terminal.pid)
+        before, written = process.cpu_times(), len(terminal.chunks)
+        started = time.perf_counter()
+        terminal.record(seconds)
+        passed = time.perf_counter() - started
+        after, memory = process.cpu_times(), process.memory_info().rss
+        shown = terminal.screen()
+    if "TRAINING" not in shown or passed < seconds * 0.9:
+        raise SystemExit(f"the console did not follow the run; the screen:\n{shown}")
+    cpu = (after.user + after.system - before.user - before.system) / passed
+    output = sum(len(data) for _, data in terminal.chunks[written:]) / passed
+    print(f"processor  {100 * cpu:6.2f} % of one core (goal: at most 2)")
+    print(f"terminal   {output / 1000:6.2f} KB/s (goal: at most 1.5)")
+    print(f"memory     {memory / 1e6:6.1f} MB (goal: at most 90)")
+
+
+def main() -> None:
+    seconds = float(sys.argv[1]) if len(sys.argv) > 1 else 25.0
+    print(f"{load()}; {seconds:.0f} s at 120x40")
+    with tempfile.TemporaryDirectory() as folder:
+        run = run_under_way(Path(folder), EPOCHS)
+        engine = PlayedEngine(run)
+        try:
+            measure(run, seconds)
+        finally:
+            engine.close()
+    print(load())
+
+
+if __name__ == "__main__":
+    main()
