@@ -4,6 +4,8 @@ import shutil
 from pathlib import Path
 
 import pytest
+import timm
+from safetensors.torch import save_file
 
 from engine.events import BadImage, RunEnded, Warning
 from engine.recipe import load_recipe
@@ -61,10 +63,13 @@ def test_weights_that_cannot_be_had(pictures: Path, runs: Path, capfd: pytest.Ca
     assert "Traceback" in capfd.readouterr().err  # engine.log, when the console starts the engine
 
 
-def test_a_loss_that_is_no_number(pictures: Path, runs: Path) -> None:
-    played = play(make_run(runs, pictures, "optim.lr=10", "train.epochs=100", "optim.weight_decay=10"))
-    if played.code:
-        assert "no longer a number" in reason(played)
+def test_a_loss_that_is_no_number(pictures: Path, runs: Path, tmp_path: Path) -> None:
+    tensors = timm.create_model("test_efficientnet").state_dict()
+    tensors["conv_stem.weight"].fill_(float("nan"))
+    save_file(tensors, tmp_path / "broken.safetensors")
+    said = reason(play(make_run(runs, pictures, f"model.weights={tmp_path / 'broken.safetensors'}")))
+    assert "the loss is no longer a number (epoch 1, step " in said
+    assert "lower optim.lr" in said
 
 
 def test_a_damaged_checkpoint_is_named(pictures: Path, runs: Path) -> None:
