@@ -105,7 +105,8 @@ class LiveScreen(Screen[None]):
         self.query_one(Log).display = False
         # A journal of ordinary length is read by now: then the first paint is the whole picture.
         self.follower.ready.wait(_FIRST_READ)
-        self.follower.on_news = lambda: self.app.call_later(self._collect)
+        app = self.app  # known here: a thread finds no way to it from a screen that was taken off
+        self.follower.on_news = lambda: app.call_later(self._collect)
         self.set_interval(1.0, self._tick)
         self.set_timer(_AFTER_PAINT, self._fetch_plotext)
         self._collect()
@@ -118,9 +119,11 @@ class LiveScreen(Screen[None]):
         return status_of(self._model.state, alive=self._alive, resuming=self._resuming is not None)
 
     def _fetch_plotext(self) -> None:
+        app = self.app
+
         def fetch() -> None:
             plot.plotext()
-            self.app.call_later(self._plot_is_here)
+            app.call_later(self._plot_is_here)
 
         threading.Thread(target=fetch, name="plotext", daemon=True).start()
 
