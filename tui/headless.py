@@ -72,20 +72,20 @@ class _Headless:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._on_signal)
         process = start_engine(self._run)
-        asked = 0
+        asked = False
         with ProgressBar() as bar:
             try:
                 while self._step(bar):
+                    if self._signals and not asked:
+                        asked = True
+                        os.kill(process, signal.SIGTERM)
+                        bar.hide()
+                        note("stopping with a checkpoint; Ctrl-C again leaves at once")
                     if self._signals > 1:
                         bar.hide()
                         resume = f"vrdl-tui resume {run_argument(self._run)}"
                         note(f"left; the run saves its state and ends; go on with: {resume}")
                         return _INTERRUPTED
-                    if self._signals > asked:
-                        asked = self._signals
-                        bar.hide()
-                        note("stopping with a checkpoint; Ctrl-C again leaves at once")
-                        os.kill(process, signal.SIGTERM)
                     time.sleep(_POLL)
             except BrokenPipeError:
                 bar.hide()
