@@ -66,6 +66,13 @@ def whole(columns: int, rows: int) -> Callable[[str], bool]:
     return fits
 
 
+def leaves_well(console: Terminal) -> None:
+    """See the console end: exit code 0, the terminal as it was, at most a line of words after it."""
+    assert console.ended() == 0
+    assert console.left_sane()
+    assert "\n" not in console.last_words()
+
+
 def test_a_run_from_its_start_to_its_end(home: Path, pictures: Path, terminal: Open) -> None:
     console = terminal(*train(pictures))
     console.shows("STARTING", "tiny", *PANELS)
@@ -93,8 +100,7 @@ def test_a_run_from_its_start_to_its_end(home: Path, pictures: Path, terminal: O
     console.press("q")
     console.shows("detach: leave and let it run")
     console.press("d")
-    assert console.ended() == 0
-    assert console.left_sane()
+    leaves_well(console)
     assert re.fullmatch(
         r"run tiny goes on in epoch \d+ of 60; watch it: vrdl-tui attach tiny", console.last_words()
     )
@@ -106,8 +112,7 @@ def test_a_run_from_its_start_to_its_end(home: Path, pictures: Path, terminal: O
     attached = terminal("attach", "tiny")
     attached.shows("FINISHED", "prediction of 5 images written", *PANELS)
     attached.press("q")
-    assert attached.ended() == 0
-    assert attached.left_sane()
+    leaves_well(attached)
 
 
 def steer_before_the_first_epoch_ends(console: Terminal, watcher: Watcher) -> None:
@@ -170,8 +175,7 @@ def stop(console: Terminal, run: RunDir, watcher: Watcher) -> None:
     assert isinstance(ended, RunEnded)
     assert (ended.outcome, ended.exit_code) == ("stopped", 0)
     console.press("q")
-    assert console.ended() == 0
-    assert console.left_sane()
+    leaves_well(console)
     assert re.fullmatch(
         r"run tiny was stopped, best [\d.]+ % in epoch \d+; go on with: vrdl-tui resume tiny",
         console.last_words(),
@@ -188,7 +192,8 @@ def resume_detached(home: Path, watcher: Watcher) -> None:
     done = command("resume", "tiny", "--detach", cwd=home)
     assert (done.returncode, done.stderr) == (0, "")
     assert re.fullmatch(r"run tiny is started \(process \d+\); watch it: vrdl-tui attach tiny\n", done.stdout)
-    watcher.until(lambda state: state.ended is None)
+    watcher.until(lambda state: state.ended is None or state.ended.outcome == "failed")
+    assert watcher.state.ended is None
     started = [event for event in watcher.events if isinstance(event, RunStarted)]
     assert [event.attempt for event in started] == [1, 2]
     assert (started[1].resumed_epoch, started[1].resumed_step) == (saved.epoch, saved.step)
@@ -206,8 +211,7 @@ def finish(home: Path, console: Terminal, watcher: Watcher) -> None:
     watcher.until(lambda state: state.ended)
     assert [epoch.epoch for epoch in watcher.state.epochs] == list(range(1, last + 1))
     console.press("q")
-    assert console.ended() == 0
-    assert console.left_sane()
+    leaves_well(console)
     assert re.fullmatch(
         r"run tiny finished, best [\d.]+ % in epoch \d+; its files are in runs/tiny", console.last_words()
     )
@@ -261,8 +265,7 @@ def test_an_engine_that_died_is_said_to_have_and_resumes(home: Path, pictures: P
     console.press("q")
     console.shows("detach: leave and let it run")
     console.press("d")
-    assert console.ended() == 0
-    assert console.left_sane()
+    leaves_well(console)
 
 
 def test_the_list_of_runs(home: Path, terminal: Open) -> None:
@@ -281,14 +284,12 @@ def test_the_list_of_runs(home: Path, terminal: Open) -> None:
     console.press(ESCAPE)
     console.shows("Enter open", "newer")
     console.press("q")
-    assert console.ended() == 0
-    assert console.left_sane()
+    leaves_well(console)
 
 
 def test_no_runs_yet(terminal: Open) -> None:
     console = terminal()
     console.shows("no runs in runs yet", "vrdl-tui train DATA")
     console.press("q")
-    assert console.ended() == 0
-    assert console.left_sane()
+    leaves_well(console)
     assert console.last_words() == ""
