@@ -1,13 +1,12 @@
 """What the journal and the look for commands take from training.
 
 First each call by itself, and from these the bound at a run's rate of steps. Then real training of a network
-so small that its steps are the shortest there are, in turns of an epoch with both and without.
+so small that its steps are the shortest there are: steps with the journal and the look, and without, in turn.
 """
 
 import os
 import shutil
 import statistics
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -18,7 +17,7 @@ import torch
 from engine.commands import Spool
 from engine.controls import Controls, Steered
 from engine.data.images import scan
-from engine.events import EpochEnded, EpochStarted, Event, Step
+from engine.events import EpochEnded, Event, Step
 from engine.journal import JournalWriter
 from engine.recipe import load_recipe
 from engine.rundir import RunDir
@@ -27,42 +26,39 @@ from tests.made_data import make_pictures, make_run
 from tests.tui.made_runs import history
 
 TICKS_PER_SECOND = 10
-PAIRS, WARM_UP = 8, 2
+EPOCHS, WARM_UP = 8, 1
 SETTINGS = (
-    f"train.epochs={2 * PAIRS + WARM_UP}", "train.checkpoint_every=1000", "schedule.patience=1000",
-    "optim.lr=1e-9",
+    f"train.epochs={EPOCHS + WARM_UP}", "train.checkpoint_every=1000", "schedule.patience=1000",
+    "optim.lr=1e-6",
 )  # fmt: skip
 STEP = Step(epoch=1, step=41, steps=103, loss=1.2345, train_acc=51.2, images_per_s=213.7, eta=1015.0)
 
 
 class Switch(Controls):
-    """Journal and look for commands; both can be switched off. Times each epoch up to its end's event."""
+    """Journal and look for commands, on for every other step. Times each step up to the next one."""
 
     def __init__(self, run: RunDir) -> None:
         super().__init__(Spool(run.commands), self.emit)
         self._journal = JournalWriter(run.journal)
-        self.on = True
-        self.epochs: list[tuple[bool, float, float, float]] = []
-        self.marred: set[int] = set()
-        self.steps = 0
-        self._began = (0.0, 0.0)
+        self._on = True
+        self._last = (0, 0, 0.0, 0.0)
+        self.steps: dict[int, list[tuple[bool, float, float]]] = {}
+        """By epoch: whether on, seconds, seconds of the processor in the training thread."""
 
     def emit(self, event: Event) -> None:
-        if isinstance(event, EpochStarted):
-            # On, off, off, on: a load that grows or falls meanwhile takes from both alike.
-            self.on = (event.epoch - WARM_UP - 1) % 4 in (0, 3)
-            self.steps = event.steps
-            self._began = time.perf_counter(), time.process_time()
-        if self.on:
+        if self._on:
             self._journal.append(event)
-        if isinstance(event, EpochEnded):
-            wall, cpu = time.perf_counter() - self._began[0], time.process_time() - self._began[1]
-            self.epochs.append((self.on, wall, cpu, event.seconds))
-            if event.new_best:  # a picture was drawn, a checkpoint is being written
-                self.marred.update((event.epoch, event.epoch + 1))
 
     def between_steps(self, run: Steered) -> None:
-        if self.on:
+        epoch, done = run.position()
+        now = (epoch, done, time.perf_counter(), time.thread_time())
+        if now[:2] == (self._last[0], self._last[1] + 1) and done > 1:
+            timed = (self._on, now[2] - self._last[2], now[3] - self._last[3])
+            self.steps.setdefault(epoch, []).append(timed)
+        self._last = now
+        # On, off, off, on: a load that grows or falls meanwhile takes from both alike.
+        self._on = done % 4 in (0, 3)
+        if self._on:
             super().between_steps(run)
 
 
@@ -92,7 +88,7 @@ def calls(folder: Path) -> tuple[float, float, float]:
 
 
 def train(folder: Path) -> Switch:
-    pictures = make_pictures(folder / "pictures", train=64, val=8, test=0)
+    pictures = make_pictures(folder / "pictures", train=160, val=4, test=0)
     run = make_run(folder / "runs", pictures, *SETTINGS)
     recipe = load_recipe(run.recipe)
     switch = Switch(run)
@@ -107,13 +103,16 @@ def train(folder: Path) -> Switch:
 
 
 def ratios(switch: Switch, column: int) -> list[float]:
-    """Return with / without of each two epochs that follow each other."""
-    found = []
-    for first in range(WARM_UP, len(switch.epochs) - 1, 2):
-        if switch.marred.isdisjoint((first + 1, first + 2)):
-            pair = {epoch[0]: epoch[column] for epoch in switch.epochs[first : first + 2]}
-            found.append(pair[True] / pair[False])
-    return found
+    """Return for each epoch the median step with by the median step without."""
+    middle = {
+        on: [
+            statistics.median(step[column] for step in steps if step[0] is on)
+            for epoch, steps in switch.steps.items()
+            if epoch > WARM_UP
+        ]
+        for on in (True, False)
+    }
+    return [on / off for on, off in zip(middle[True], middle[False], strict=True)]
 
 
 def main() -> None:
@@ -127,7 +126,8 @@ def main() -> None:
         switch = train(folder)
     finally:
         shutil.rmtree(folder)
-    rate = switch.steps / statistics.median(epoch[1] for epoch in switch.epochs[WARM_UP:])
+    timed = [step for epoch, steps in switch.steps.items() if epoch > WARM_UP for step in steps]
+    rate = 1 / statistics.median(step[1] for step in timed)
     for steps in (rate, 100.0):
         bound = steps * look + TICKS_PER_SECOND * append
         print(
@@ -135,11 +135,9 @@ def main() -> None:
         )
     for name, column in (("wall", 1), ("processor", 2)):
         found = ratios(switch, column)
-        if len(found) < 5:
-            sys.exit(f"only {len(found)} pairs of epochs are left")
         print(
-            f"{name} time with / without: {statistics.median(found):.4f} "
-            f"({min(found):.4f} to {max(found):.4f}, {len(found)} pairs of {switch.steps} steps)"
+            f"{name} time of a step with / without: {statistics.median(found):.4f} "
+            f"({min(found):.4f} to {max(found):.4f}, {len(found)} epochs, {len(timed)} steps)"
         )
     print(f"load {os.getloadavg()[0]:.2f}")
 
