@@ -64,9 +64,7 @@ async def test_a_run_from_nothing_to_its_end(make: Make, console: Console) -> No
         engine.says(step(1, 103))
         await shows(pilot, "VALIDATING", "step 103/103")
         engine.says(*epoch[1:])
-        await shows(
-            pilot, "val 46.30 %", "best 46.30 % epoch 1", "0/6", "confusion, epoch 1", "bird → frog 6"
-        )
+        await shows(pilot, "val 46.30 %", "best 46.30 % epoch 1", "0/6", "epoch 1: ", "bird → frog 6")
         engine.says(*made_runs.history(3)[len(epoch) :])
         await shows(pilot, "best 65.95 % epoch 3")
 

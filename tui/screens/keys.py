@@ -1,5 +1,7 @@
 """Which keys do something in the live view, by how the run stands."""
 
+from textual.binding import Binding, BindingType
+
 from engine.state import Status
 from tui.widgets.keys import Key
 
@@ -22,3 +24,17 @@ def keys_for(status: Status, *, alive: bool, log: bool) -> list[Key]:
     keys.append(Key("?", "help", "help"))
     keys.append(Key("q", "quit" if alive else "leave", "quit_menu"))
     return keys
+
+
+LIVE_BINDINGS: list[BindingType] = [
+    Binding("p", "pause", "Pause or go on"),
+    Binding("c", "checkpoint", "Save a checkpoint"),
+    Binding("x", "predict", "Export the test-set prediction"),
+    Binding("r", "resume", "Resume the run"),
+    Binding("l", "log", "Log"),
+    Binding("b", "back", "Runs"),
+    Binding("escape", "escape", show=False),
+    Binding("q,ctrl+q,ctrl+c", "quit_menu", "Quit"),
+    Binding("question_mark,f1", "help", "Help"),
+    Binding("ctrl+p", "commands", "Commands"),
+]

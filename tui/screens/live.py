@@ -2,12 +2,10 @@
 
 import threading
 from collections.abc import Callable
-from typing import ClassVar
 
 from rich.style import Style
 from textual import work
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.message import Message
 from textual.screen import Screen
@@ -17,7 +15,7 @@ from engine.events import PredictionWritten, RunStarted
 from engine.state import Status
 from tui import link
 from tui.link import Follower
-from tui.screens.keys import keys_for
+from tui.screens.keys import LIVE_BINDINGS, keys_for
 from tui.widgets import plot
 from tui.widgets.accuracy import Accuracy
 from tui.widgets.confusion import Confusion
@@ -46,18 +44,7 @@ class LiveScreen(Screen[None]):
 
     AUTO_FOCUS = None
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]  # noqa: RUF012
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("p", "pause", "Pause or go on"),
-        Binding("c", "checkpoint", "Save a checkpoint"),
-        Binding("x", "predict", "Export the test-set prediction"),
-        Binding("r", "resume", "Resume the run"),
-        Binding("l", "log", "Log"),
-        Binding("b", "back", "Runs"),
-        Binding("escape", "escape", show=False),
-        Binding("q,ctrl+q,ctrl+c", "quit_menu", "Quit"),
-        Binding("question_mark,f1", "help", "Help"),
-        Binding("ctrl+p", "commands", "Commands"),
-    ]
+    BINDINGS = LIVE_BINDINGS
 
     class Left(Message):
         """The person goes back to the list of runs."""

@@ -24,13 +24,6 @@ class Confusion(Panel):
 
     title = "confusion"
 
-    def show_run(self, view: View) -> None:
-        matrix = view.state.confusion
-        title = f"{self.title}, epoch {matrix.epoch}" if matrix else self.title
-        if title != self.border_title:
-            self.border_title = title
-        super().show_run(view)
-
     def facts(self, view: View) -> object:
         return view.state.confusion, view.state.data
 
@@ -64,7 +57,10 @@ def worst_rows(
     """Name the largest confusions: ``cat → dog 5``."""
     wrong = sum(images for true, predicted, images in matrix.cells if true != predicted)
     total = sum(images for _, _, images in matrix.cells)
-    rows = [styled(glyphs.cut(f"{wrong:,} of {total:,} wrong", width), MUTED)]
+    # In a row and not in the border's title: a new title would write the whole panel anew, each epoch.
+    said = f"{wrong:,} of {total:,} wrong"
+    with_epoch = f"epoch {matrix.epoch}: {said}"
+    rows = [styled(with_epoch if len(with_epoch) <= width else glyphs.cut(said, width), MUTED)]
     if not wrong:
         return [*rows, styled("no confusion at all", GOOD)]
     for true, predicted, images in worst(matrix.cells, height - 1):

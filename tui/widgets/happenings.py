@@ -84,7 +84,11 @@ class Teller:
                 return "warn", f"learning rate {old} to {new} from epoch {event.epoch}: {event.reason}"
             case CheckpointSaved():
                 took = f"{size(event.size)} in {event.seconds:.2f} s"
-                at = f"epoch {event.epoch}" if event.which == "best" else f"epoch {event.epoch} step {event.step}"
+                at = (
+                    f"epoch {event.epoch}"
+                    if event.which == "best"
+                    else f"epoch {event.epoch} step {event.step}"
+                )
                 why = f" ({event.reason})" if event.reason else ""
                 return "good", f"checkpoint {event.which} saved: {at}, {took}{why}"
             case Paused():

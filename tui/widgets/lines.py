@@ -38,7 +38,8 @@ class Lines(Widget):
     def render_line(self, y: int) -> Strip:
         strip = self._strips[y] if y < len(self._strips) else _BLANK
         style = self.rich_style
-        return strip.apply_style(style).adjust_cell_length(self.size.width, style)
+        # Simplified: each segment costs its colours anew on the wire, also beside one of the same colours.
+        return strip.apply_style(style).adjust_cell_length(self.size.width, style).simplify()
 
 
 def changed_spans(old: Sequence[Segment], new: Sequence[Segment]) -> list[tuple[int, int]]:
