@@ -11,8 +11,11 @@ from engine.events import CommandAccepted, CommandRejected, Event, Outcome, Paus
 _LOOK_EVERY = 0.05
 
 
-class StopRun(Exception):  # noqa: N818 - an order, not an error
-    """Leave the run where it stands; it has been saved."""
+class StopRun(BaseException):
+    """Leave the run where it stands; what there was to save is saved.
+
+    No Exception: an order, which no handler of errors on the way may take for one.
+    """
 
     def __init__(self, outcome: Outcome, reason: str) -> None:
         super().__init__(reason)

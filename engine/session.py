@@ -162,15 +162,22 @@ class Session:
         return code
 
     def _stage(self, stage: Stage, detail: str = "") -> None:
+        if self._controls.terminate and not self._training:
+            self._leave()  # a library that was being imported may have swallowed the first try
         self._emit(StageStarted(stage=stage, detail=printable(detail, 300)))
 
     def _emit(self, event: Event) -> None:
         self._journal.append(event)
 
     def _terminate(self, signum: int, frame: FrameType | None) -> None:
-        if not self._training:
-            raise StopRun("interrupted", "the process was asked to terminate before training began")
+        first = not self._controls.terminate
         self._controls.terminate = True
+        if first and not self._training:
+            self._leave()
+
+    @staticmethod
+    def _leave() -> None:
+        raise StopRun("interrupted", "the process was asked to terminate before training began")
 
 
 def _describe(error: BaseException) -> str:
