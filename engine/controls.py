@@ -120,14 +120,14 @@ class Controls:
             raise UserError("the run is paused already")
         epoch, step = run.position()
         self._paused_at = time.monotonic()
-        self._accept(command, f"paused at epoch {epoch}, step {step}")
         self._emit(Paused(epoch=epoch, step=step))
+        self._accept(command, f"paused at epoch {epoch}, step {step}")
 
     def _resume(self, command: Resume, run: Steered) -> None:
         if self._paused_at is None:
             raise UserError("the run is not paused")
-        self._accept(command, "going on")
         self._end_pause(run)
+        self._accept(command, "going on")
 
     def _end_pause(self, run: Steered) -> None:
         if self._paused_at is not None:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from engine.commands import AnyCommand, send
+from engine.commands import AnyCommand, Stop, send
 from engine.events import AnyEvent, CommandAccepted, CommandRejected
 from engine.journal import JournalReader
 from engine.rundir import RunDir
@@ -66,6 +66,7 @@ def play(run: RunDir, script: Callable[[Watcher], None] | None = None) -> Played
                 script(watcher)
         except BaseException as error:
             troubles.append(error)
+            send(run.commands, Stop())  # don't train on for a script that is gone
 
     handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
     thread = threading.Thread(target=follow)
