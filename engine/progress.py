@@ -5,7 +5,9 @@ from pathlib import Path
 
 import msgspec
 
+from engine.errors import UserError
 from engine.policy import PolicyState
+from engine.text import printable
 
 Cells = list[tuple[int, int, int]]
 """A sparse confusion matrix: (true class, predicted class, count), empty cells left out."""
@@ -58,13 +60,23 @@ class _Header(msgspec.Struct):
     metadata: _Metadata = msgspec.field(name="__metadata__")
 
 
-def peek(checkpoint: Path) -> Progress:
-    """Read the counters of a ``last`` checkpoint from its file's header, before torch is imported.
+def peek(checkpoints: Path) -> Progress | None:
+    """Return where ``checkpoints/last`` stands, from its file's header, before torch is imported.
 
-    Raises OSError or msgspec.DecodeError when it isn't one.
+    None when there is none; of a save cut short, the older. Raises UserError when it can't be read.
     """
-    with (checkpoint / TRAIN_STATE).open("rb") as file:
+    for name in ("last", ".last.old"):
+        folder = checkpoints / name
+        if folder.exists():
+            try:
+                return _from_header(folder / TRAIN_STATE)
+            except (OSError, msgspec.DecodeError) as error:
+                raise UserError(f"checkpoint {printable(str(folder))} can't be read: {error}") from None
+    return None
+
+
+def _from_header(path: Path) -> Progress:
+    with path.open("rb") as file:
         (length,) = struct.unpack("<Q", file.read(8).ljust(8, b"\0"))
-        return decode(
-            msgspec.json.decode(file.read(min(length, _LARGEST_HEADER)), type=_Header).metadata.progress
-        )
+        header = msgspec.json.decode(file.read(min(length, _LARGEST_HEADER)), type=_Header)
+    return decode(header.metadata.progress)

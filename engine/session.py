@@ -6,8 +6,6 @@ import socket
 import traceback
 from types import FrameType
 
-import msgspec
-
 from engine import __version__
 from engine.commands import Spool
 from engine.controls import Controls, StopRun
@@ -103,7 +101,7 @@ class Session:
             recipe = load_recipe(self._run.recipe)
         except UserError as error:
             raise UserError(f"the run's own recipe can't be used; {error}") from None
-        self._progress = self._saved()
+        self._progress = peek(self._run.checkpoints)
         schedule = recipe.schedule
         self._emit(
             RunStarted(
@@ -132,17 +130,6 @@ class Session:
             )
         )
         return recipe
-
-    def _saved(self) -> Progress | None:
-        """Return where ``checkpoints/last`` stands, None when there is none (of a save cut short, the older)."""
-        for name in ("last", ".last.old"):
-            folder = self._run.checkpoints / name
-            if folder.exists():
-                try:
-                    return peek(folder)
-                except (OSError, msgspec.DecodeError) as error:
-                    raise UserError(f"checkpoint {printable(str(folder))} can't be read: {error}") from None
-        return None
 
     def _end(self, outcome: Outcome, reason: str) -> int:
         progress = self._progress

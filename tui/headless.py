@@ -7,8 +7,7 @@ import time
 from pathlib import Path
 from types import FrameType
 
-import msgspec
-
+from engine.errors import UserError
 from engine.events import (
     AnyEvent,
     BadImage,
@@ -172,10 +171,8 @@ class _TrainLogReader:
 
 
 def _saved_length(checkpoints: Path) -> int:
-    for name in ("last", ".last.old"):
-        if (checkpoints / name).exists():
-            try:
-                return peek(checkpoints / name).log_length
-            except (OSError, msgspec.DecodeError):
-                return 0
-    return 0
+    try:
+        saved = peek(checkpoints)
+    except UserError:  # the engine meets it too, and says so
+        return 0
+    return saved.log_length if saved else 0
