@@ -15,7 +15,7 @@ from engine.state import RunState
 from tui.spawn import start_engine
 from tui.widgets.happenings import Happening, Teller
 
-_POLL = 0.25
+_POLL = 0.35
 _LIVENESS = 1.0
 _KEPT = 2000
 
