@@ -82,11 +82,15 @@ class Controls:
         for path, command in self._spool.pending():
             try:
                 if command is not None:
-                    self._obey(command, run)
-            except UserError as error:
-                self._reject(command, str(error))
+                    self._answer(command, run)
             finally:
                 self._spool.done(path)
+
+    def _answer(self, command: AnyCommand, run: Steered) -> None:
+        try:
+            self._obey(command, run)
+        except UserError as error:
+            self._reject(command, str(error))
 
     def _obey(self, command: AnyCommand, run: Steered) -> None:
         match command:
@@ -138,8 +142,5 @@ class Controls:
     def _accept(self, command: AnyCommand, detail: str) -> None:
         self._emit(CommandAccepted(id=command.id, name=command_name(command), by=command.by, detail=detail))
 
-    def _reject(self, command: AnyCommand | None, reason: str) -> None:
-        if command is not None:
-            self._emit(
-                CommandRejected(id=command.id, name=command_name(command), by=command.by, reason=reason)
-            )
+    def _reject(self, command: AnyCommand, reason: str) -> None:
+        self._emit(CommandRejected(id=command.id, name=command_name(command), by=command.by, reason=reason))
