@@ -1,7 +1,8 @@
 """What the journal and the look for commands take from training.
 
 First each call by itself, and from these the bound at a run's rate of steps. Then real training of a network
-so small that its steps are the shortest there are: steps with the journal and the look, and without, in turn.
+so small that its steps are the shortest there are: the time spent in the calls, as cold as they are there,
+and steps with the journal and the look, and without, in turn.
 """
 
 import os
@@ -44,10 +45,17 @@ class Switch(Controls):
         self._last = (0, 0, 0.0, 0.0)
         self.steps: dict[int, list[tuple[bool, float, float]]] = {}
         """By epoch: whether on, seconds, seconds of the processor in the training thread."""
+        self.in_steps = self.in_epochs = 0.0
+        """Seconds in the look and the events of the steps that are on; in the events of an epoch's ends."""
 
     def emit(self, event: Event) -> None:
-        if self._on:
+        started = time.perf_counter()
+        if not isinstance(event, Step):
             self._journal.append(event)
+            self.in_epochs += time.perf_counter() - started
+        elif self._on:
+            self._journal.append(event)
+            self.in_steps += time.perf_counter() - started
 
     def between_steps(self, run: Steered) -> None:
         epoch, done = run.position()
@@ -59,7 +67,9 @@ class Switch(Controls):
         # On, off, off, on: a load that grows or falls meanwhile takes from both alike.
         self._on = done % 4 in (0, 3)
         if self._on:
+            started = time.perf_counter()
             super().between_steps(run)
+            self.in_steps += time.perf_counter() - started
 
 
 def each(call: Callable[[], object], times: int) -> float:
@@ -123,7 +133,9 @@ def main() -> None:
         look, append, synced = calls(folder)
         print(f"look for commands {look * 1e6:.1f} µs, step's event {append * 1e6:.1f} µs", end="")
         print(f", synced event {synced * 1e3:.2f} ms", flush=True)
+        started = time.perf_counter()
         switch = train(folder)
+        taken = time.perf_counter() - started
     finally:
         shutil.rmtree(folder)
     timed = [step for epoch, steps in switch.steps.items() if epoch > WARM_UP for step in steps]
@@ -133,6 +145,10 @@ def main() -> None:
         print(
             f"bound at {steps:.0f} steps/s, {TICKS_PER_SECOND} events/s: {100 * bound:.3f} % (goal: at most 1)"
         )
+    in_steps = sum(step[1] for steps in switch.steps.values() for step in steps if step[0])
+    epochs = EPOCHS + WARM_UP
+    print(f"in the calls of real steps: {100 * switch.in_steps / in_steps:.3f} % of their time", end="")
+    print(f", of an epoch's end: {1000 * switch.in_epochs / epochs:.2f} ms of {taken / epochs:.2f} s")
     for name, column in (("wall", 1), ("processor", 2)):
         found = ratios(switch, column)
         print(

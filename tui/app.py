@@ -17,6 +17,7 @@ from textual.screen import Screen
 from engine.rundir import RunDir
 from tui.link import Follower
 from tui.screens.live import LiveScreen
+from tui.terse import TerseDriver
 from tui.widgets.look import ASCII, THEME, UNICODE
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ class ConsoleApp(App[int]):
     def __init__(
         self, runs: Path, run: RunDir | None, ascii: bool = False, *, clock: Callable[[], float] = time.time
     ) -> None:
-        super().__init__()
+        super().__init__(driver_class=TerseDriver)
         self.runs = runs
         self.left_run = run
         self.glyphs = ASCII if ascii else UNICODE

@@ -10,8 +10,6 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 _BLANK = Strip([])
-# Moving the cursor and setting the colours again costs about this many cells.
-_GAP = 10
 
 
 class Lines(Widget):
@@ -25,12 +23,11 @@ class Lines(Widget):
         """Replace the rows."""
         console = self.app.console
         strips = [Strip(list(row.render(console))) for row in rows]
-        regions = [
-            Region(start, y, end - start, 1)
-            for y, (old, new) in enumerate(zip_longest(self._strips, strips, fillvalue=_BLANK))
-            if old != new
-            for start, end in changed_spans(list(old), list(new))
-        ]
+        regions = []
+        for y, (old, new) in enumerate(zip_longest(self._strips, strips, fillvalue=_BLANK)):
+            # One for a row: Textual writes a widget's row from its left end up to a region's, each time anew.
+            if old != new and (span := changed_span(list(old), list(new))):
+                regions.append(Region(span[0], y, span[1] - span[0], 1))
         self._strips = strips
         if regions:
             self.refresh(*regions)
@@ -42,18 +39,11 @@ class Lines(Widget):
         return strip.apply_style(style).adjust_cell_length(self.size.width, style).simplify()
 
 
-def changed_spans(old: Sequence[Segment], new: Sequence[Segment]) -> list[tuple[int, int]]:
-    """Return the [start, end) cell ranges in which two rows differ, near ones joined."""
-    before, after = _cells(old), _cells(new)
-    spans: list[tuple[int, int]] = []
-    for x, (left, right) in enumerate(zip_longest(before, after)):
-        if left == right:
-            continue
-        if spans and x - spans[-1][1] < _GAP:
-            spans[-1] = (spans[-1][0], x + 1)
-        else:
-            spans.append((x, x + 1))
-    return spans
+def changed_span(old: Sequence[Segment], new: Sequence[Segment]) -> tuple[int, int] | None:
+    """Return the [start, end) cells within which two rows differ, None when they look the same."""
+    pairs = zip_longest(_cells(old), _cells(new))
+    changed = [x for x, (left, right) in enumerate(pairs) if left != right]
+    return (changed[0], changed[-1] + 1) if changed else None
 
 
 def _cells(segments: Sequence[Segment]) -> list[tuple[str, object]]:

@@ -39,7 +39,7 @@ def curves(
     low, high, ticks = _scale(min(val + train), max(val + train), height - 2)
     if height < 8:  # the row of the axis itself is worth more to the curves
         figure.axes(False, axis="x", side="lower")
-    last = max(epochs[-1], 2)
+    last = _axis_end(epochs[-1])
     labels = [f"{tick:g} %" for tick in ticks]
     widest = max(map(len, labels))
     figure.ruler("y").lim(low, high)
@@ -77,6 +77,17 @@ def _scale(low: float, high: float, rows: int) -> tuple[float, float, list[float
         return bottom, top, [bottom, top]
     step = next((step for step in (5, 10, 20, 25, 50) if (top - bottom) / step <= rows / 2.5), 100)
     return bottom, top, [float(tick) for tick in range(0, 101, step) if bottom <= tick <= top]
+
+
+def _axis_end(epoch: int) -> int:
+    """Return a round number of epochs, a little room ahead of the last one.
+
+    The points keep their columns while the curve grows into the room, so that an epoch's end redraws a
+    few cells and not the whole plot, which a slow line would feel.
+    """
+    step = 5 if epoch < 40 else 10 ** (len(str(epoch)) - 1)
+    step = step // 2 if epoch >= 100 and epoch < 5 * step else step
+    return -(-epoch // step) * step
 
 
 def _epoch_ticks(last: int, width: int) -> list[int]:
