@@ -18,6 +18,7 @@ import torch
 from engine.commands import Spool
 from engine.controls import Controls, Steered
 from engine.data.images import scan
+from engine.data.pool import Pool, worker_count
 from engine.events import EpochEnded, Event, Step
 from engine.journal import JournalWriter
 from engine.recipe import load_recipe
@@ -103,12 +104,14 @@ def train(folder: Path) -> Switch:
     recipe = load_recipe(run.recipe)
     switch = Switch(run)
     data = scan(recipe.data, recipe.train.seed, run.split)
-    training = Training(run, recipe, data, switch, switch.emit, set())
+    pool = Pool(worker_count(recipe.data.workers))
+    training = Training(run, recipe, data, switch, switch.emit, set(), pool)
     try:
         training.prepare(lambda *_: None, resume=False)
         training.run(lambda *_: None)
     finally:
         training.close()
+        pool.close()
     return switch
 
 

@@ -1,8 +1,9 @@
 """Checkpoints: a folder of safetensors that appears whole, written beside the training.
 
-``checkpoints/best`` and ``checkpoints/last`` hold ``model.safetensors`` (plain timm names, the model's
-facts in its metadata); ``last`` also holds ``train_state.safetensors`` (optimiser, and in its metadata
-the loss scaler and the counters).
+``checkpoints/best`` and ``checkpoints/last`` hold ``model.safetensors``: the weights that are judged, their
+running mean where one is kept (plain timm names, the model's facts in its metadata). ``last`` also holds
+``train_state.safetensors``: the optimiser, the weights themselves where ``model.safetensors`` has their mean,
+and in its metadata the loss scaler and the counters.
 """
 
 import json
@@ -12,7 +13,7 @@ import shutil
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -31,6 +32,7 @@ Tensors = dict[str, torch.Tensor]
 Which = Literal["best", "last"]
 
 _MODEL = "model.safetensors"
+_RAW = "model."
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +64,18 @@ class Snapshot:
     model: Tensors
     optimizer: Tensors
     scaler: dict[str, Any]
+    raw_model: Tensors = field(default_factory=dict)
+    """The weights in training, where ``model`` is their running mean."""
 
 
 def host_copy(tensor: torch.Tensor) -> torch.Tensor:
     """Copy to the host in the plain layout, since safetensors keeps no strides."""
     return tensor.detach().to("cpu", copy=True).contiguous()
+
+
+def model_tensors(model: nn.Module) -> Tensors:
+    """Copy a model's weights and statistics to the host."""
+    return {name: host_copy(value) for name, value in model.state_dict().items()}
 
 
 def optimizer_tensors(optimizer: torch.optim.Optimizer) -> Tensors:
@@ -169,7 +178,8 @@ def save(folder: Path, which: Which, snapshot: Snapshot) -> int:
         save_file(snapshot.model, fresh / _MODEL, {"format": "pt", **facts})
         if which == "last":
             table = {"progress": encode(snapshot.progress), "scaler": json.dumps(snapshot.scaler)}
-            save_file(snapshot.optimizer, fresh / TRAIN_STATE, table)
+            raw = {f"{_RAW}{name}": value for name, value in snapshot.raw_model.items()}
+            save_file(snapshot.optimizer | raw, fresh / TRAIN_STATE, table)
         size = sum(_sync(file) for file in fresh.iterdir())
         fsync_folder(fresh)
     except BaseException:
@@ -210,12 +220,13 @@ def load_model_file(checkpoint: Path) -> tuple[Tensors, ModelFacts]:
 
 
 def load_last(
-    checkpoint: Path, model: nn.Module, optimizer: torch.optim.Optimizer, scaler: torch.amp.GradScaler,
-    classes: list[str],
+    checkpoint: Path, model: nn.Module, judged: nn.Module, optimizer: torch.optim.Optimizer,
+    scaler: torch.amp.GradScaler, classes: list[str],
 ) -> Progress:  # fmt: skip
-    """Put model, optimiser and scaler back to a ``last`` checkpoint and return its counters.
+    """Put models, optimiser and scaler back to a ``last`` checkpoint and return its counters.
 
-    Raises UserError when it is damaged, doesn't fit, or was made for other ``classes``.
+    ``judged`` is the running mean of ``model``, or ``model`` itself where none is kept. Raises UserError
+    when the checkpoint is damaged, doesn't fit, or was made for other ``classes``.
     """
     tensors, facts = load_model_file(checkpoint)
     if facts.classes != classes:
@@ -224,10 +235,13 @@ def load_last(
         )
     path = checkpoint / TRAIN_STATE
     try:
-        model.load_state_dict(tensors)
         with safe_open(path, "pt") as file:
             table = file.metadata() or {}
-        restore_optimizer(optimizer, load_file(path))
+        state = load_file(path)
+        raw = {key.removeprefix(_RAW): state.pop(key) for key in list(state) if key.startswith(_RAW)}
+        judged.load_state_dict(tensors)
+        model.load_state_dict(raw or tensors)
+        restore_optimizer(optimizer, state)
         scaler.load_state_dict(json.loads(table["scaler"]))
         return decode(table["progress"])
     except (OSError, SafetensorError, RuntimeError, ValueError, KeyError, IndexError) as error:

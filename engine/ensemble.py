@@ -4,16 +4,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import cast
 
-import numpy as np
 import torch
 
 from engine import checkpoint
 from engine.checkpoint import ModelFacts, Tensors, Which
-from engine.data.decode import read_image
-from engine.data.geometry import Pad, to_square
-from engine.data.loader import Loader, worker_count
+from engine.data.feed import Feed
+from engine.data.geometry import Pad
+from engine.data.images import DataSet, ImageSet
 from engine.data.normalize import Normalize
-from engine.data.order import plain_batches
+from engine.data.pool import Pool, worker_count
 from engine.device import Precision, choose_device
 from engine.errors import UserError
 from engine.meter import Throttle
@@ -80,21 +79,19 @@ def _predict_one(
         .to(device)
         .to(memory_format=torch.channels_last)
     )
-    normalize = Normalize(facts.mean, facts.std, device)
-    loader = Loader(worker_count(recipe.data.workers))
+    # The recipe may have been changed since; the weights know what they were judged on.
+    shape = recipe.data.model_copy(update={"val_size": facts.val_size, "pad": cast(Pad, facts.pad)})
+    nothing = ImageSet("train", [], []), ImageSet("val", [], [])
+    data = DataSet(facts.classes, *nothing, ImageSet("test", paths, []), "folders")
+    pool = Pool(worker_count(shape.workers))
+    feed = Feed(
+        data, recipe.model_copy(update={"data": shape}), Normalize(facts.mean, facts.std, device), device,
+        lambda _: None, set(), pool,
+    )  # fmt: skip
     try:
-        plan = plain_batches(np.arange(len(paths)), recipe.data.batch_size)
-        pad = cast(Pad, facts.pad)
-        batches = (
-            (normalize(batch.pixels), batch.indices)
-            for batch in loader.batches(
-                plan,
-                lambda index: to_square(read_image(paths[index]), facts.val_size, pad),
-                lambda index, reason: None,
-            )
-        )
         return predict(
-            model, batches, paths, Precision.choose(device, recipe.optim.amp), flip=flip, tick=tick
+            model, feed.test(), paths, Precision.choose(device, recipe.optim.amp), flip=flip, tick=tick
         )
     finally:
-        loader.close()
+        feed.close()
+        pool.close()

@@ -131,6 +131,8 @@ class Step(Event, frozen=True):
     images_per_s: float
     eta: float | None
     """Seconds until the last epoch ends, should no early stop come first; None while unknown."""
+    data_wait: float | None = None
+    """Share of the time, percent, that training waited for images; None while unknown."""
 
 
 class EpochEnded(Event, frozen=True):
@@ -150,6 +152,9 @@ class EpochEnded(Event, frozen=True):
     next_lr: float
     images_per_s: float
     seconds: float
+    val_acc_low: float | None = None
+    """The 95 % score interval of ``val_acc`` (``engine.interval``); None in journals of older versions."""
+    val_acc_high: float | None = None
 
 
 class LrDecayed(Event, frozen=True):

@@ -1,6 +1,8 @@
 """Running figures of an epoch, kept on the device and read seldom, and the pace of the run."""
 
 import time
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
 
 import torch
 
@@ -8,6 +10,8 @@ from engine.progress import Progress
 
 _BETWEEN_READS = 0.1
 _PACE_WINDOW = 0.9
+
+T = TypeVar("T")
 
 
 class Throttle:
@@ -47,9 +51,15 @@ class Meter:
 
 
 class Pace:
-    """Images a second and the time left, from what the run itself has taken; pauses don't count."""
+    """Images a second, what was waited for, and the time left, from what the run itself has taken.
+
+    Pauses don't count.
+    """
 
     def __init__(self) -> None:
+        self._waited = 0.0
+        self._wait_time = 0.0
+        self._epoch = [0.0, 0.0]
         self._step_time = 0.0
         self._images_per_s = 0.0
         self._mark: float | None = None
@@ -59,6 +69,28 @@ class Pace:
     def images_per_s(self) -> float:
         return self._images_per_s
 
+    @property
+    def data_wait(self) -> float | None:
+        """Percent of the last steps' time that went by until their images were ready, None before any step."""
+        return 100 * min(1.0, self._wait_time / self._step_time) if self._step_time else None
+
+    def waiting(self, batches: Iterable[T]) -> Iterator[T]:
+        """Yield the batches, and count how long each is waited for."""
+        feed = iter(batches)
+        while True:
+            started = time.monotonic()
+            batch = next(feed, None)
+            self._waited += time.monotonic() - started
+            if batch is None:
+                return
+            yield batch
+
+    def epoch_wait(self) -> tuple[float, float]:
+        """Return the seconds that were waited for images and those of all steps since the last call."""
+        waited, taken = self._epoch
+        self._epoch = [0.0, 0.0]
+        return waited, taken
+
     def step(self, images: int) -> None:
         """Count a step that ends now; the first one after a ``restart`` only sets the mark."""
         now = time.monotonic()
@@ -67,11 +99,14 @@ class Pace:
             keep = _PACE_WINDOW if self._step_time else 0.0
             self._step_time = keep * self._step_time + (1 - keep) * taken
             self._images_per_s = keep * self._images_per_s + (1 - keep) * images / taken
-        self._mark = now
+            self._wait_time = keep * self._wait_time + (1 - keep) * self._waited
+            self._epoch[0] += self._waited
+            self._epoch[1] += taken
+        self._mark, self._waited = now, 0.0
 
     def restart(self) -> None:
         """Begin a new stretch of steps: after a pause, a validation, a prediction."""
-        self._mark = time.monotonic() if self._step_time else None
+        self._mark, self._waited = (time.monotonic() if self._step_time else None), 0.0
 
     def epoch_overhead(self, seconds: float) -> None:
         """Remember what an epoch takes besides its steps: validation, pictures."""

@@ -14,8 +14,8 @@ from timm.data.config import resolve_data_config
 from torch import nn
 
 from engine.errors import UserError
-from engine.recipe import Model
 from engine.rng import Purpose, stream
+from engine.sections import Model
 from engine.text import printable
 from engine.weights_source import PACKAGED, weights_source
 

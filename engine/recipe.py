@@ -4,123 +4,17 @@ import os
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
 import tomli_w
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ValidationError
 
 from engine.errors import UserError
+from engine.sections import Augment, Data, Mixup, Model, Optim, Outliers, Schedule, Section, Train
 from engine.text import nearest, printable
 
-Unit = Annotated[float, Field(ge=0, le=1)]
-Fraction = Annotated[float, Field(gt=0, lt=1)]
-Pixels = Annotated[int, Field(ge=16, le=4096)]
 
-
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=(), allow_inf_nan=False)
-
-    @field_validator("*")
-    @classmethod
-    def _is_text(cls, value: Any) -> Any:
-        if isinstance(value, str):
-            try:
-                value.encode()
-            except UnicodeEncodeError:  # bytes of a file name: TOML couldn't hold them
-                raise ValueError("not UTF-8 text; rename the file or folder") from None
-        return value
-
-
-class Data(_Section):
-    """Where the images are and how they reach the model."""
-
-    train: str = Field("", description="folder with one folder of training images for each class")
-    val: str = Field("", description="the same for validation; empty: split off data.train")
-    test: str = Field("", description="flat folder of unlabelled images; empty: no prediction")
-    val_fraction: Fraction = Field(
-        0.15, description="share of each class that validates when data.val is empty"
-    )
-    pad: Literal["square", "stretch"] = Field("square", description="pad to a square, or stretch to it")
-    train_size: Pixels = Field(256, description="side of a training image, px")
-    val_size: Pixels = Field(320, description="side of a validation or test image, px")
-    batch_size: int = Field(32, ge=1, le=65536, description="images in a step")
-    workers: int = Field(
-        -1, ge=-1, le=256, description="threads that read images; -1: one for each core, up to 8"
-    )
-
-
-class Augment(_Section):
-    """What changes a training image each time it is seen."""
-
-    enabled: bool = Field(True, description="off: training images are prepared as validation images are")
-    crop_scale: tuple[Unit, Unit] = Field(
-        (0.5, 1.0), description="RandomResizedCrop: least and greatest share of the area"
-    )
-    hflip: Unit = Field(0.5, description="probability of a horizontal flip")
-
-
-class Mixup(_Section):
-    """Mixing pairs of images (REPORT.md section 3; Zhang et al. 2018)."""
-
-    alpha: float = Field(0.5, ge=0, le=100, description="lambda ~ Beta(alpha, alpha); 0: no mixup")
-
-
-class Outliers(_Section):
-    """Leaving out images that don't belong to their class. No method is in this version yet."""
-
-    method: Literal["none"] = Field("none", description="how outliers are found")
-
-
-class Model(_Section):
-    name: str = Field("seresnet152d.ra2_in1k", min_length=1, max_length=200, description="any timm model")
-    pretrained: bool = Field(True, description="start from pretrained weights; false: from random ones")
-    weights: str = Field(
-        "", description="file of pretrained weights (.safetensors, or .pth with tensors only)"
-    )
-    dropout: Annotated[float, Field(ge=0, lt=1)] = Field(0.5, description="drop_rate before the classifier")
-
-
-class Optim(_Section):
-    lr: float = Field(1.5e-4, gt=0, le=10, description="AdamW's learning rate at the start")
-    weight_decay: float = Field(1e-2, ge=0, le=10, description="AdamW's weight decay")
-    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = Field(0.1, description="smoothing of the targets")
-    amp: Literal["auto", "off", "fp16", "bf16"] = Field("auto", description="mixed precision; auto: on a GPU")
-
-
-class Schedule(_Section):
-    """Learning-rate decay and early stopping (REPORT.md section 5)."""
-
-    kind: Literal["counter", "plateau", "cosine"] = Field(
-        "counter", description="what lowers the learning rate"
-    )
-    factor: Fraction = Field(0.6, description="lr *= factor at each decay")
-    every: int = Field(
-        4, ge=1, le=10000, description="counter: decay each time this many epochs brought nothing better"
-    )
-    patience: int = Field(12, ge=1, le=100000, description="stop after this many epochs with nothing better")
-    monitor: Literal["val_acc", "val_loss"] = Field(
-        "val_acc", description="the score that 'better' speaks of"
-    )
-    plateau_patience: int = Field(
-        2, ge=0, le=10000, description="plateau: bad epochs that are borne before a decay"
-    )
-    plateau_threshold: Annotated[float, Field(ge=0, lt=1)] = Field(
-        0.01, description="plateau: relative gain that counts"
-    )
-
-
-class Train(_Section):
-    epochs: int = Field(60, ge=1, le=100000, description="at most this many epochs")
-    seed: int = Field(0, ge=0, lt=2**63, description="every random draw follows from it")
-    device: Literal["auto", "cpu", "cuda", "mps"] = Field(
-        "auto", description="where to train; auto: the GPU if any"
-    )
-    checkpoint_every: int = Field(
-        1, ge=1, le=10000, description="epochs between two saves of checkpoints/last"
-    )
-
-
-class Recipe(_Section):
+class Recipe(Section):
     """A complete recipe; its defaults are the report's final run, without its outlier stage."""
 
     data: Data = Data()

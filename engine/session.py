@@ -5,6 +5,7 @@ import signal
 import socket
 import traceback
 from types import FrameType
+from typing import TYPE_CHECKING
 
 from engine import __version__
 from engine.commands import Spool
@@ -19,6 +20,9 @@ from engine.state import RunState
 from engine.system import SystemSampler
 from engine.text import printable
 from engine.weights_source import go_offline_if_unreachable, weights_source
+
+if TYPE_CHECKING:
+    from engine.data.pool import Pool
 
 _EXIT_CODES: dict[Outcome, int] = {
     "finished": 0,
@@ -69,6 +73,16 @@ class Session:
                     message="the weights hub can't be reached; only weights downloaded before can be used"
                 )
             )
+        # They need none of torch, and are ready when it has been imported.
+        from engine.data.pool import Pool, worker_count
+
+        pool = Pool(worker_count(recipe.data.workers))
+        try:
+            return self._train(recipe, pool, fresh=fresh)
+        finally:
+            pool.close()
+
+    def _train(self, recipe: Recipe, pool: "Pool", *, fresh: bool) -> Outcome:
         self._stage("importing", "torch and timm")
         from engine.training import Training
 
@@ -85,12 +99,14 @@ class Session:
                 split=data.how_split,
             )
         )
-        training = Training(self._run, recipe, data, self._controls, self._emit, set(self._before.bad_images))
+        training = Training(
+            self._run, recipe, data, self._controls, self._emit, set(self._before.bad_images), pool
+        )
         sampler = SystemSampler(self._run.path, self._emit)
         try:
             training.prepare(self._stage, resume=not fresh)
             self._training = True
-            self._stage("training")
+            self._stage("training", training.kept_images())
             return training.run(self._stage)
         finally:
             self._progress = training.close()

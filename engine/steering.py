@@ -5,7 +5,14 @@ from collections.abc import Callable
 import torch
 
 from engine import checkpoint
-from engine.checkpoint import CheckpointWriter, ModelFacts, Snapshot, Which, host_copy, optimizer_tensors
+from engine.checkpoint import (
+    CheckpointWriter,
+    ModelFacts,
+    Snapshot,
+    Which,
+    model_tensors,
+    optimizer_tensors,
+)
 from engine.controls import Controls, StopRun
 from engine.data.feed import Feed
 from engine.errors import UserError
@@ -61,14 +68,16 @@ class Steering:
         trainer = self._trainer
         progress = trainer.synced_progress()
         last = "last" in which
+        averaged = trainer.judged is not trainer.model
         snapshot = Snapshot(
             which=which,
             reason=reason,
             facts=self._facts.at_best(progress.policy.best_epoch),
             progress=progress.copy(),
-            model={name: host_copy(value) for name, value in trainer.model.state_dict().items()},
+            model=model_tensors(trainer.judged),
             optimizer=optimizer_tensors(trainer.optimizer) if last else {},
             scaler=trainer.scaler.state_dict(),
+            raw_model=model_tensors(trainer.model) if last and averaged else {},
         )
         self._writer.submit(snapshot)
 

@@ -11,20 +11,27 @@ from torch.nn import functional
 
 from engine import figures
 from engine.checkpoint import Which
+from engine.compiled import CompiledForward
 from engine.data.feed import Batched, Feed
 from engine.data.mixup import draw_mix
 from engine.data.order import Indices
 from engine.device import Precision
+from engine.ema import RunningMean
 from engine.errors import UserError
 from engine.evaluate import Evaluation, evaluate
 from engine.events import ConfusionMatrix, EpochEnded, EpochStarted, Event, LrDecayed, Outcome, Step
+from engine.fold import Folding
+from engine.freeze import Freeze
+from engine.interval import wilson
 from engine.meter import Meter, Pace
+from engine.optimizer import build_optimizer, set_lr
 from engine.policy import PolicyState, Verdict, advance, epochs_to_stop
 from engine.progress import Cells, Progress
 from engine.recipe import Recipe
 from engine.rng import step_seed
 from engine.rundir import RunDir
 from engine.train_log import TrainLog
+from engine.update import Update
 
 
 class Helm(Protocol):
@@ -49,9 +56,14 @@ class Trainer:
         self.model = model.to(device).to(memory_format=torch.channels_last)
         self.precision = Precision.choose(device, recipe.optim.amp)
         self.scaler = self.precision.scaler()
-        self.optimizer = torch.optim.AdamW(
-            self.model.parameters(), lr=recipe.optim.lr, weight_decay=recipe.optim.weight_decay
-        )
+        self.optimizer = build_optimizer(self.model, recipe.optim)
+        self._forward = CompiledForward(self.model, emit) if recipe.train.compile else self.model
+        self._freeze = Freeze(self.model, recipe.train.freeze_epochs)
+        self._update = Update(self.model, self.optimizer, self.scaler, recipe.optim.clip_grad)
+        self._mean = RunningMean(self.model, recipe.train.ema) if recipe.train.ema else None
+        self.judged = self._mean.module if self._mean else self.model
+        """What is validated, kept and predicted with: the running mean of ``model``, or itself."""
+        self._folding = Folding(self.precision)
         self.progress = Progress(policy=PolicyState(lr=recipe.optim.lr))
         self.pace = Pace()
         self._run = run
@@ -96,8 +108,7 @@ class Trainer:
         return self.progress
 
     def set_lr(self, lr: float) -> None:
-        for group in self.optimizer.param_groups:
-            group["lr"] = lr
+        set_lr(self.optimizer, lr)
 
     def _epoch(self) -> Verdict:
         progress, epochs = self.progress, self.recipe.train.epochs
@@ -115,22 +126,27 @@ class Trainer:
         return verdict
 
     def _train_steps(self, plan: list[Indices]) -> None:
-        progress, steps = self.progress, len(plan)
-        self.model.train()
+        progress, steps, accumulate = self.progress, len(plan), self.recipe.train.accumulate
+        self._freeze.set_train(progress.epoch)
         self.pace.restart()
-        for batch in self._feed.train(plan[progress.step :], progress.epoch):
-            self._helm.between_steps()
+        for batch in self.pace.waiting(self._feed.train(plan[progress.step :], progress.epoch)):
+            if progress.step % accumulate == 0:  # gradients are in no checkpoint
+                self._helm.between_steps()
             progress.step += 1
             # Batch statistics of one image are undefined: what unreadable files left so small is passed over.
             if len(batch) > min(1, len(plan[progress.step - 1]) - 1):
-                self._step(batch)
+                self._learn(batch)
+            if progress.step % accumulate == 0 or progress.step == steps:
+                self._step()
             self.pace.step(len(batch))
             if self._meter.due() or progress.step == steps:
                 self._tick(steps)
         if not progress.seen:
             raise UserError("none of the training images can be read")
+        self._feed.judge_wait(*self.pace.epoch_wait())
 
-    def _step(self, batch: Batched) -> None:
+    def _learn(self, batch: Batched) -> None:
+        """Add a batch's gradients and figures. Neither this nor ``_step`` waits for the device."""
         alpha, seed, progress = self.recipe.mixup.alpha, self.recipe.train.seed, self.progress
         images, labels, share, partner_labels = batch.images, batch.labels, 1.0, None
         if alpha > 0:
@@ -139,15 +155,17 @@ class Trainer:
             images, partner_labels = torch.lerp(images[partners], images, share), labels[partners]
         torch.manual_seed(step_seed(seed, progress.epoch, progress.step))
         with self.precision.autocast():
-            outputs = self.model(images)
+            outputs = self._forward(images)
         loss = self._loss(outputs, labels)
         if partner_labels is not None:
             loss = share * loss + (1 - share) * self._loss(outputs, partner_labels)
-        self.optimizer.zero_grad(set_to_none=True)
-        self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
-        self.scaler.step(self.optimizer)
-        self.scaler.update()
+        self._update.add(loss, len(batch))
         self._meter.add(loss, (outputs.detach().argmax(1) == labels).sum(), len(batch))
+
+    def _step(self) -> None:
+        self._update.apply()
+        if self._mean:
+            self._mean.update()
 
     def _loss(self, outputs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         return functional.cross_entropy(
@@ -174,6 +192,7 @@ class Trainer:
                 train_acc=100 * progress.correct / progress.seen,
                 images_per_s=self.pace.images_per_s,
                 eta=left,
+                data_wait=self.pace.data_wait,
             )
         )
 
@@ -185,7 +204,7 @@ class Trainer:
                     yield batch.images, batch.labels
 
         classes, smoothing = len(self._feed.data.classes), self.recipe.optim.label_smoothing
-        result = evaluate(self.model, polled(), classes, smoothing, self.precision)
+        result = evaluate(self._folding(self.judged), polled(), classes, smoothing, self.precision)
         if not result.seen:
             raise UserError("none of the validation images can be read")
         if not math.isfinite(result.loss_sum):
@@ -199,6 +218,7 @@ class Trainer:
         progress, schedule, epochs = self.progress, self.recipe.schedule, self.recipe.train.epochs
         epoch, lr, cells = progress.epoch, progress.policy.lr, result.cells()
         train_acc = 100 * progress.correct / progress.seen
+        low, high = wilson(result.correct, result.seen)
         progress.policy, verdict = advance(
             schedule,
             progress.policy,
@@ -223,6 +243,8 @@ class Trainer:
                 train_acc=train_acc,
                 train_loss=progress.loss_sum / progress.seen,
                 val_acc=result.accuracy,
+                val_acc_low=low,
+                val_acc_high=high,
                 val_loss=result.loss,
                 new_best=verdict.new_best,
                 best=policy.best or 0.0,

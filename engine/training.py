@@ -8,13 +8,15 @@ from engine.controls import Controls
 from engine.data.feed import Feed
 from engine.data.images import DataSet
 from engine.data.normalize import Normalize
+from engine.data.pool import Pool
 from engine.device import choose_device
 from engine.errors import UserError
 from engine.events import Event, Outcome, Stage
 from engine.models import build_model
 from engine.progress import Progress
-from engine.recipe import Model, Recipe
+from engine.recipe import Recipe
 from engine.rundir import RunDir
+from engine.sections import Model
 from engine.steering import Steering
 from engine.trainer import Trainer
 from engine.weights_source import weights_source
@@ -27,7 +29,7 @@ class Training:
 
     def __init__(
         self, run: RunDir, recipe: Recipe, data: DataSet, controls: Controls,
-        emit: Callable[[Event], None], known_bad: set[str],
+        emit: Callable[[Event], None], known_bad: set[str], pool: Pool,
     ) -> None:  # fmt: skip
         self._run = run
         self._recipe = recipe
@@ -35,6 +37,7 @@ class Training:
         self._controls = controls
         self._emit = emit
         self._known_bad = known_bad
+        self._pool = pool
         self._feed: Feed | None = None
         self._trainer: Trainer | None = None
         self._steering: Steering | None = None
@@ -58,7 +61,7 @@ class Training:
             dropout=model.dropout,
         )
         normalize = Normalize(built.mean, built.std, device)
-        self._feed = Feed(data, recipe, normalize, device, self._emit, self._known_bad)
+        self._feed = Feed(data, recipe, normalize, device, self._emit, self._known_bad, self._pool)
         self._trainer = Trainer(self._run, recipe, self._feed, built.module, device, self._emit)
         if resume:
             folder = checkpoint.find(self._run.checkpoints, "last")
@@ -66,9 +69,13 @@ class Training:
                 raise UserError("the checkpoint to go on from is gone")
             trainer = self._trainer
             trainer.progress = checkpoint.load_last(
-                folder, trainer.model, trainer.optimizer, trainer.scaler, data.classes
+                folder, trainer.model, trainer.judged, trainer.optimizer, trainer.scaler, data.classes
             )
         self._steering = Steering(self._run, self._trainer, self._feed, self._controls, facts, self._emit)
+
+    def kept_images(self) -> str:
+        """Return where decoded images are kept, in words."""
+        return f"decoded images are kept {self._feed.kept}" if self._feed else ""
 
     def run(self, announce: Announce) -> Outcome:
         """Train to the end, then predict the test set if there is one. Raises StopRun or UserError."""

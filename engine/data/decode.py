@@ -1,6 +1,8 @@
 """Read an image file of any common kind as 8-bit RGB."""
 
+import math
 import struct
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -14,18 +16,37 @@ class BadImageError(Exception):
     """A file that can't be read as an image; its text is the reason, without the path."""
 
 
-def read_image(path: Path) -> Pixels:
-    """Return the pixels of ``path``, shape (height, width, 3), 0 to 255, upright and opaque.
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """``pixels`` (height, width, 3), 0 to 255, and the ``width`` and ``height`` that the file has itself."""
+
+    pixels: Pixels
+    width: int
+    height: int
+
+
+def read_image(path: Path, least: int = 0, *, shorter: bool = False) -> Picture:
+    """Read the picture at ``path``, upright and opaque.
 
     Reads JPEG (CMYK too), PNG, WebP, BMP, TIFF and GIF (first frame) with 1 to 16 bits or floats a
-    channel; turns the picture as its EXIF orientation says; lays transparent pixels over white. Raises
-    BadImageError for anything that is damaged, truncated, too large to be true, or no image at all.
+    channel; turns the picture as its EXIF orientation says; lays transparent pixels over white. With
+    ``least``, a JPEG may be decoded at a half, a quarter or an eighth of its size as long as its longer
+    (``shorter``: its shorter) side keeps that many pixels. Raises BadImageError for anything that is damaged,
+    truncated, too large to be true, a single pixel, or no image at all.
     """
     try:
         with Image.open(path) as image:
+            width, height = image.size
+            if width * height <= 1:
+                raise BadImageError("a single pixel")
+            if least:
+                _draft(image, least / (min(width, height) if shorter else max(width, height)))
+            expected = image.size
             image.load()
+            if image.size != expected:
+                raise BadImageError(f"{_by(image.size)} px, though its header says {_by(expected)}")
             upright = ImageOps.exif_transpose(image)
-            return np.asarray(_to_rgb(upright))
+            return Picture(np.asarray(_to_rgb(upright)), width, height)
     except UnidentifiedImageError:
         raise BadImageError("not an image, or of an unknown kind") from None
     except FileNotFoundError:
@@ -45,6 +66,17 @@ def read_image(path: Path) -> Pixels:
         raise BadImageError(f"damaged: {error}") from None
     except MemoryError:
         raise BadImageError("too large for the memory") from None
+
+
+def _draft(image: Image.Image, scale: float) -> None:
+    """Have a JPEG decoded smaller, its sides no shorter than ``scale`` times what they are."""
+    if scale < 1:
+        width, height = image.size
+        image.draft(None, (math.ceil(width * scale), math.ceil(height * scale)))
+
+
+def _by(size: tuple[int, int]) -> str:
+    return f"{size[0]}x{size[1]}"
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:

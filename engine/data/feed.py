@@ -2,19 +2,22 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
 
-from engine.data.augment import augmented
-from engine.data.decode import Pixels, read_image
-from engine.data.geometry import to_square
+from engine.bottleneck import advice
 from engine.data.images import DataSet, ImageSet
-from engine.data.loader import Loader, worker_count
+from engine.data.keeping import Keeping
+from engine.data.loader import Loader
+from engine.data.messages import Done
 from engine.data.normalize import Normalize
 from engine.data.order import Indices, plain_batches, train_batches
-from engine.events import BadImage, Event
+from engine.data.pool import Pool
+from engine.events import BadImage, Event, Warning
 from engine.recipe import Recipe
+from engine.text import printable
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +32,15 @@ class Batched:
 
 
 class Feed:
-    """Batches of the three splits. A file that can't be read is told to ``emit`` once and left out."""
+    """Batches of the three splits.
+
+    A file that can't be read is told to ``emit`` once and left out; one that is odd, or that changes while the
+    run goes on, is told once and used. ``known_bad`` are the paths that were told of in an earlier attempt.
+    """
 
     def __init__(
         self, data: DataSet, recipe: Recipe, normalize: Normalize, device: torch.device,
-        emit: Callable[[Event], object], known_bad: set[str],
+        emit: Callable[[Event], object], known_bad: set[str], pool: Pool,
     ) -> None:  # fmt: skip
         self.data = data
         self._recipe = recipe
@@ -41,10 +48,22 @@ class Feed:
         self._device = device
         self._emit = emit
         self._known_bad = known_bad
-        self._loader = Loader(worker_count(recipe.data.workers))
+        self._noted: set[str] = set()
+        self._workers = len(pool)
+        self._epochs = 0
+        self._wait_told = False
+        self._stamps: dict[Path, int] = {}
+        pool.told = lambda message: emit(Warning(message=message))
+        self._keeping = Keeping(recipe, data, pool.cache_memory)
+        self._loader = Loader(recipe, normalize.ground, self._keeping.places, pool)
+
+    @property
+    def kept(self) -> str:
+        """Where decoded images are kept, in words."""
+        return self._keeping.where
 
     def close(self) -> None:
-        self._loader.close()
+        self._keeping.close()
 
     def plan(self, epoch: int) -> list[Indices]:
         """Return which images make which step of an epoch."""
@@ -54,45 +73,51 @@ class Feed:
 
     def train(self, plan: list[Indices], epoch: int) -> Iterator[Batched]:
         """Yield the augmented batches of (the rest of) an epoch's plan."""
-        recipe, paths = self._recipe, self.data.train.paths
-
-        def prepare(index: int) -> Pixels:
-            return augmented(
-                read_image(paths[index]), recipe.augment, size=recipe.data.train_size, pad=recipe.data.pad,
-                seed=recipe.train.seed, epoch=epoch, index=index,
-            )  # fmt: skip
-
-        return self._batched(self.data.train, plan, prepare)
+        return self._batched(self.data.train, plan, epoch)
 
     def val(self) -> Iterator[Batched]:
-        return self._batched(self.data.val, self._in_order(self.data.val), self._plain(self.data.val))
+        return self._batched(self.data.val, self._in_order(self.data.val), 0)
 
     def test(self) -> Iterator[tuple[torch.Tensor, Indices]]:
         """Yield images and their indices into ``data.test``."""
-        plan = self._in_order(self.data.test)
-        for batch in self._loader.batches(plan, self._plain(self.data.test), self._report(self.data.test)):
+        for batch in self._loader.batches(self.data.test, self._in_order(self.data.test), 0, self._hear):
             yield self._normalize(batch.pixels), batch.indices
+
+    def judge_wait(self, waited: float, taken: float) -> None:
+        """Tell, once, what to change when steps of ``taken`` seconds waited ``waited`` of them for images.
+
+        The first epoch isn't judged: it decodes what the others find in the cache.
+        """
+        self._epochs += 1
+        if self._epochs == 1:
+            return
+        message = advice(waited, taken, self._recipe.data, self._workers, self._keeping.where)
+        if message and not self._wait_told:
+            self._wait_told = True
+            self._emit(Warning(message=message))
 
     def _in_order(self, images: ImageSet) -> list[Indices]:
         return plain_batches(np.arange(len(images)), self._recipe.data.batch_size)
 
-    def _plain(self, images: ImageSet) -> Callable[[int], Pixels]:
-        data = self._recipe.data
-        return lambda index: to_square(read_image(images.paths[index]), data.val_size, data.pad)
-
-    def _batched(
-        self, images: ImageSet, plan: list[Indices], prepare: Callable[[int], Pixels]
-    ) -> Iterator[Batched]:
+    def _batched(self, images: ImageSet, plan: list[Indices], epoch: int) -> Iterator[Batched]:
         labels = np.array(images.labels)
-        for batch in self._loader.batches(plan, prepare, self._report(images)):
+        for batch in self._loader.batches(images, plan, epoch, self._hear):
             chosen = torch.from_numpy(labels[batch.indices]).to(self._device, non_blocking=True)
             yield Batched(self._normalize(batch.pixels), chosen)
 
-    def _report(self, images: ImageSet) -> Callable[[int, str], None]:
-        def report(index: int, reason: str) -> None:
-            path = str(images.paths[index])
-            if path not in self._known_bad:
-                self._known_bad.add(path)
-                self._emit(BadImage(path=path, reason=reason, split=images.split))
+    def _hear(self, images: ImageSet, index: int, done: Done) -> None:
+        path = images.paths[index]
+        if done.problem:
+            if str(path) not in self._known_bad:
+                self._known_bad.add(str(path))
+                self._emit(BadImage(path=str(path), reason=done.problem, split=images.split))
+            return
+        if done.note:
+            self._note(done.note)
+        if self._stamps.setdefault(path, done.stamp) != done.stamp:
+            self._note(f"{path}: changed while the run goes on; it is used as it is now")
 
-        return report
+    def _note(self, message: str) -> None:
+        if message not in self._noted:
+            self._noted.add(message)
+            self._emit(Warning(message=printable(message, 500)))

@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 
 from engine.data.decode import Pixels
+from engine.data.shrink import shrunk
 
 Pad = Literal["square", "stretch"]
 
@@ -43,6 +44,22 @@ def to_square(pixels: Pixels, size: int, pad: Pad, box: Box = WHOLE, *, flip: bo
     x0, y0 = box.x * canvas_width - left, box.y * canvas_height - top
     out = _resample(pixels, x0, y0, scale_x, scale_y, size)
     return np.ascontiguousarray(out[:, ::-1]) if flip else out
+
+
+def reduced(pixels: Pixels, side: int, pad: Pad) -> Pixels:
+    """Return a picture no larger than training needs: (height, width, 3).
+
+    ``square``: its longer side is at most ``side`` px, in the same proportion; ``stretch``: each of its sides.
+    """
+    height, width = pixels.shape[:2]
+    if pad == "stretch":
+        target = (min(width, side), min(height, side))
+    else:
+        scale = min(1.0, side / max(height, width))
+        target = (max(1, round(width * scale)), max(1, round(height * scale)))
+    if target == (width, height):
+        return pixels
+    return shrunk(pixels, *target)
 
 
 def _resample(pixels: Pixels, x0: float, y0: float, scale_x: float, scale_y: float, size: int) -> Pixels:

@@ -9,8 +9,8 @@ from typing import Literal
 from engine.errors import UserError
 from engine.files import replace_file
 from engine.layout import list_data
-from engine.recipe import Data
 from engine.rng import Purpose, stream
+from engine.sections import Data
 from engine.text import printable
 
 Split = Literal["train", "val", "test"]

@@ -1,91 +1,151 @@
-"""Read, prepare and stack images on threads, some batches ahead of the model.
+"""Batches prepared ahead of the model, by image processes into shared memory."""
 
-Threads suffice because decoding and resampling release the interpreter's lock; they start at once, die
-with the process, and share everything.
-"""
-
+import math
+import mmap
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
-from engine.data.decode import BadImageError, Pixels
+from engine.data.images import ImageSet
+from engine.data.messages import CachePlace, Done, Setup, Task
 from engine.data.order import Indices
+from engine.data.pool import Pool
+from engine.data.prepare import Preparer
+from engine.data.worker import open_caches
+from engine.recipe import Recipe
 
-_AHEAD = 3
+OnDone = Callable[[ImageSet, int, Done], None]
+_IMAGES_AHEAD = 8
+"""Images for each process that are prepared or on their way while the model computes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """``pixels`` (n, size, size, 3) uint8, and the ``indices`` of the images that could be read."""
+    """``pixels`` (n, size, size, 3) uint8, and the ``indices`` of the images that could be read.
+
+    The pixels are the loader's own memory: they hold until the next batch is asked for.
+    """
 
     pixels: npt.NDArray[np.uint8]
     indices: Indices
 
 
-def worker_count(asked: int) -> int:
-    """Return how many threads read images; -1 asks for one for each core, up to 8."""
-    return asked if asked >= 0 else min(8, len(os.sched_getaffinity(0)))
+@dataclass(slots=True)
+class _Pending:
+    ticket: int
+    slot: int
+    indices: Indices
+    left: int
+    done: dict[int, Done] = field(default_factory=dict)
+    abandoned: bool = False
 
 
 class Loader:
-    """A pool of ``workers`` threads (0: read in the caller's own thread, as each batch is asked for)."""
+    """Prepares the images of one recipe on ``pool``; on an empty one in the caller's own thread when asked for."""
 
-    def __init__(self, workers: int) -> None:
-        self._pool = ThreadPoolExecutor(workers, thread_name_prefix="images") if workers > 0 else None
-        self._ahead = _AHEAD * max(1, workers)
-
-    def close(self) -> None:
-        if self._pool is not None:
-            self._pool.shutdown(wait=True, cancel_futures=True)
+    def __init__(
+        self, recipe: Recipe, ground: tuple[int, int, int], places: list[CachePlace], pool: Pool
+    ) -> None:
+        self._preparer = Preparer(recipe, ground, {} if len(pool) else open_caches(places))
+        self._pool = pool
+        self._pending: dict[int, _Pending] = {}
+        self._ticket = 0
+        data = recipe.data
+        # A rest of one image joins the batch before it.
+        most = (data.batch_size + 1) * 3
+        self._slot_bytes = most * max(self._preparer.size("train"), self._preparer.size("val")) ** 2
+        self._ahead = 1 + math.ceil(_IMAGES_AHEAD * len(pool) / data.batch_size)
+        # Twice: a prediction is made while the batches of an epoch lie ready.
+        self._free = list(range(2 * (self._ahead + 1)))
+        if len(pool):
+            os.ftruncate(pool.memory, len(self._free) * self._slot_bytes)
+            self._shared = np.frombuffer(mmap.mmap(pool.memory, 0), np.uint8)
+            setup = Setup(recipe.model_dump_json().encode(), ground, self._slot_bytes, places)
+            pool.set_up(setup)
 
     def batches(
-        self, plan: Iterable[Indices], prepare: Callable[[int], Pixels], on_bad: Callable[[int, str], None]
+        self, images: ImageSet, plan: Iterable[Indices], epoch: int, on_done: OnDone
     ) -> Iterator[Batch]:
-        """Yield the plan's batches in order; ``prepare`` turns an index into pixels.
+        """Yield the plan's batches in order; ``on_done`` hears of each image.
 
-        An image for which ``prepare`` raises BadImageError is left out of its batch and handed to
-        ``on_bad`` with the reason; a batch may so become empty. The results don't depend on ``workers``.
+        An image that can't be used is left out of its batch, which may so become empty. The pixels don't
+        depend on how many processes there are. Raises UserError when image processes die one after the other.
         """
-        if self._pool is None:
+        if not len(self._pool):
             for indices in plan:
-                yield _stack(indices, [_prepared(prepare, int(index)) for index in indices], on_bad)
+                yield self._alone(images, indices, epoch, on_done)
             return
-        waiting: deque[tuple[Indices, list[Future[Pixels | str]]]] = deque()
+        waiting: deque[_Pending] = deque()
         try:
             for indices in plan:
-                tasks = [self._pool.submit(_prepared, prepare, int(index)) for index in indices]
-                waiting.append((indices, tasks))
+                waiting.append(self._begin(images, indices, epoch))
                 if len(waiting) > self._ahead:
-                    yield _finish(*waiting.popleft(), on_bad)
+                    yield self._finish(images, waiting, on_done)
+                    self._let_go(waiting.popleft())
             while waiting:
-                yield _finish(*waiting.popleft(), on_bad)
+                yield self._finish(images, waiting, on_done)
+                self._let_go(waiting.popleft())
         finally:
-            for _, tasks in waiting:
-                for task in tasks:
-                    task.cancel()
+            for pending in waiting:
+                self._let_go(pending)
 
+    def _alone(self, images: ImageSet, indices: Indices, epoch: int, on_done: OnDone) -> Batch:
+        size = self._preparer.size(images.split)
+        good: list[int] = []
+        pixels = np.empty((len(indices), size, size, 3), np.uint8)
+        for place, index in enumerate(indices.tolist()):
+            path = os.fsencode(images.paths[index])
+            done, prepared = self._preparer.prepare(Task(0, 0, place, images.split, epoch, index, path))
+            on_done(images, index, done)
+            if prepared is not None:
+                pixels[len(good)] = prepared
+                good.append(place)
+        return Batch(pixels[: len(good)], indices[good])
 
-def _prepared(prepare: Callable[[int], Pixels], index: int) -> Pixels | str:
-    try:
-        return prepare(index)
-    except BadImageError as error:
-        return str(error)
+    def _begin(self, images: ImageSet, indices: Indices, epoch: int) -> _Pending:
+        while not self._free:  # batches that were left, but whose images are still being prepared
+            self._hear()
+        self._ticket += 1
+        pending = _Pending(self._ticket, self._free.pop(), indices, len(indices))
+        self._pending[pending.ticket] = pending
+        for place, index in enumerate(indices.tolist()):
+            path = os.fsencode(images.paths[index])
+            self._pool.put(Task(pending.ticket, pending.slot, place, images.split, epoch, index, path))
+        return pending
 
+    def _finish(self, images: ImageSet, waiting: deque[_Pending], on_done: OnDone) -> Batch:
+        pending = waiting[0]
+        while pending.left:
+            self._hear()
+        count, size = len(pending.indices), self._preparer.size(images.split)
+        good: list[int] = []
+        for place, index in enumerate(pending.indices.tolist()):
+            done = pending.done[place]
+            on_done(images, index, done)
+            if not done.problem:
+                good.append(place)
+        start = pending.slot * self._slot_bytes
+        pixels = self._shared[start : start + count * size * size * 3].reshape(count, size, size, 3)
+        return Batch(pixels if len(good) == count else pixels[good], pending.indices[good])
 
-def _finish(indices: Indices, tasks: list[Future[Pixels | str]], on_bad: Callable[[int, str], None]) -> Batch:
-    return _stack(indices, [task.result() for task in tasks], on_bad)
+    def _hear(self) -> None:
+        for done in self._pool.take():
+            pending = self._pending[done.ticket]
+            pending.done[done.place] = done
+            pending.left -= 1
+            if not pending.left and pending.abandoned:
+                self._release(pending)
 
+    def _let_go(self, pending: _Pending) -> None:
+        if pending.left:
+            pending.abandoned = True
+        else:
+            self._release(pending)
 
-def _stack(indices: Indices, results: list[Pixels | str], on_bad: Callable[[int, str], None]) -> Batch:
-    for index, result in zip(indices, results, strict=True):
-        if isinstance(result, str):
-            on_bad(int(index), result)
-    good = np.array([not isinstance(result, str) for result in results], dtype=bool)
-    arrays = [result for result in results if not isinstance(result, str)]
-    pixels = np.stack(arrays) if arrays else np.empty((0, 0, 0, 3), np.uint8)
-    return Batch(pixels, indices[good])
+    def _release(self, pending: _Pending) -> None:
+        del self._pending[pending.ticket]
+        self._free.append(pending.slot)

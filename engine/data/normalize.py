@@ -13,6 +13,9 @@ class Normalize:
     """
 
     def __init__(self, mean: tuple[float, ...], std: tuple[float, ...], device: torch.device) -> None:
+        red, green, blue = (round(255 * share) for share in mean)
+        self.ground = (red, green, blue)
+        """The colour that becomes 0, RGB bytes."""
         self._device = device
         self._scale = (1 / (255 * torch.tensor(std))).view(1, 3, 1, 1).to(device)
         self._shift = (-torch.tensor(mean) / torch.tensor(std)).view(1, 3, 1, 1).to(device)

@@ -49,7 +49,15 @@ def test_a_shown_refusal_is_the_real_one(tmp_path: Path) -> None:
         for name in ("a", "b"):
             (tmp_path / "DATA" / split / name).mkdir(parents=True)
             (tmp_path / "DATA" / split / name / "1.jpg").touch()
-    (block,) = (block for language, block in BLOCKS if language == "console")
+    block = next(block for language, block in BLOCKS if language == "console" and "--set" in block)
     command, answer = block.splitlines()
     real = call(*shlex.split(command)[2:], cwd=tmp_path, CUDA_VISIBLE_DEVICES="")
     assert (real.code, real.out, real.err) == (2, "", f"{answer}\n")
+
+
+def test_the_cache_is_shown_as_it_is(tmp_path: Path) -> None:
+    block = next(block for language, block in BLOCKS if language == "console" and "cache" in block)
+    lines = block.replace("/home/you", str(tmp_path)).splitlines()
+    for command, answer in zip(lines[::2], lines[1::2], strict=True):
+        real = call(*shlex.split(command)[2:], cwd=tmp_path, XDG_CACHE_HOME=str(tmp_path / ".cache"))
+        assert (real.code, real.out, real.err) == (0, f"{answer}\n", "")

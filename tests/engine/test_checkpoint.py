@@ -15,8 +15,8 @@ from timm.utils import accuracy
 from engine import checkpoint
 from engine.errors import UserError
 from engine.models import build_model, read_weights
-from engine.recipe import Model
 from engine.rundir import RunDir
+from engine.sections import Model
 from tests.engine.conducting import play
 from tests.made_data import COLOURS, make_pictures, make_run
 

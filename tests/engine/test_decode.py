@@ -19,7 +19,7 @@ def gradient() -> Image.Image:
 
 
 def close(path: Path, expected: Image.Image, tolerance: float) -> None:
-    pixels = read_image(path)
+    pixels = read_image(path).pixels
     assert pixels.dtype == np.uint8
     assert pixels.shape == (SIZE[1], SIZE[0], 3)
     error = np.abs(pixels.astype(int) - np.asarray(expected.convert("RGB")).astype(int)).mean()
@@ -89,7 +89,7 @@ def test_transparency_lies_over_white(tmp_path: Path, mode: str) -> None:
     image = Image.new("RGBA", SIZE, (0, 0, 0, 0))
     image.paste((255, 0, 0, 255), (0, 0, 12, 16))
     image.convert(mode).save(path)
-    pixels = read_image(path)
+    pixels = read_image(path).pixels
     assert pixels[8, 20].tolist() == [255, 255, 255]
     assert pixels[8, 2].tolist() != [255, 255, 255]
 

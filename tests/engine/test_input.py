@@ -1,20 +1,16 @@
 """From pixels to batches: geometry, augmentation, order, loading."""
 
-import threading
-
 import numpy as np
 import pytest
 import torch
 
-from engine.data.augment import augmented, random_box
-from engine.data.decode import BadImageError, Pixels
-from engine.data.geometry import WHOLE, Box, to_square
-from engine.data.loader import Loader
+from engine.data.augment import augmented
+from engine.data.decode import Pixels
+from engine.data.geometry import Box, to_square
 from engine.data.mixup import draw_mix
 from engine.data.normalize import Normalize
 from engine.data.order import train_batches
-from engine.recipe import Augment
-from engine.rng import Purpose, stream
+from engine.sections import Augment
 
 
 def ramp(width: int, height: int) -> Pixels:
@@ -58,25 +54,6 @@ def test_a_box_is_that_part_of_the_canvas() -> None:
     assert np.abs(out.astype(int) - picture[:50, 50:].astype(int)).max() <= 1
 
 
-def test_random_boxes_are_torchvisions() -> None:
-    boxes = [random_box(stream(0, Purpose.AUGMENT, 1, index), (0.5, 1.0)) for index in range(2000)]
-    areas = np.array([box.width * box.height for box in boxes if box != WHOLE])
-    ratios = np.array([box.width / box.height for box in boxes if box != WHOLE])
-    assert areas.min() >= 0.5
-    assert areas.max() <= 1.0
-    assert ratios.min() >= 3 / 4 - 1e-9
-    assert ratios.max() <= 4 / 3 + 1e-9
-    assert all(box.x >= 0 and box.x + box.width <= 1 + 1e-9 for box in boxes)
-    from torchvision.transforms import RandomResizedCrop
-
-    blank = torch.zeros(3, 1000, 1000)
-    torch.manual_seed(0)
-    theirs = np.array([RandomResizedCrop.get_params(blank, [0.5, 1.0], [3 / 4, 4 / 3]) for _ in range(2000)])
-    ours = np.array([box.width * box.height for box in boxes])
-    assert abs(np.median(ours) - np.median(theirs[:, 2] * theirs[:, 3] / 1e6)) < 0.02
-    assert abs(np.median([box.x for box in boxes]) - np.median(theirs[:, 1]) / 1000) < 0.02
-
-
 def test_a_sample_is_a_function_of_seed_epoch_and_index() -> None:
     def see(seed: int, epoch: int, index: int) -> bytes:
         picture = augmented(
@@ -95,40 +72,6 @@ def test_an_epoch_sees_each_image_once_and_no_batch_of_one() -> None:
     again = train_batches(33, 8, seed=0, epoch=1)
     assert all(np.array_equal(one, other) for one, other in zip(batches, again, strict=True))
     assert not np.array_equal(np.concatenate(batches), np.concatenate(train_batches(33, 8, seed=0, epoch=2)))
-
-
-@pytest.mark.parametrize("workers", [0, 1, 8])
-def test_batches_come_in_order_whatever_the_workers(workers: int) -> None:
-    plan = train_batches(50, 7, seed=0, epoch=1)
-    bad: list[tuple[int, str]] = []
-
-    def prepare(index: int) -> Pixels:
-        if index % 10 == 3:
-            raise BadImageError("torn")
-        return np.full((2, 2, 3), index, np.uint8)
-
-    loader = Loader(workers)
-    got = list(loader.batches(plan, prepare, lambda index, reason: bad.append((index, reason))))
-    loader.close()
-    assert len(got) == len(plan)
-    for batch, indices in zip(got, plan, strict=True):
-        assert batch.indices.tolist() == [index for index in indices if index % 10 != 3]
-        assert batch.pixels[:, 0, 0, 0].tolist() == batch.indices.tolist()
-    assert sorted(bad) == [(index, "torn") for index in (3, 13, 23, 33, 43)]
-
-
-def test_a_loader_left_early_leaves_no_thread() -> None:
-    before = threading.active_count()
-    loader = Loader(3)
-    batches = loader.batches(
-        train_batches(1000, 4, seed=0, epoch=1),
-        lambda index: np.zeros((8, 8, 3), np.uint8),
-        lambda i, r: None,
-    )
-    next(batches)
-    batches.close()  # type: ignore[attr-defined]
-    loader.close()
-    assert threading.active_count() == before
 
 
 def test_normalising_is_the_usual_formula_in_channels_last() -> None:

@@ -18,7 +18,7 @@ test/*.jpg. Training is a process of its own: it goes on when the console is
 closed or the connection drops, and vrdl-tui attach brings it back. Without a
 command the console opens on the list of runs."""
 
-_COMMANDS = ("demo", "train", "attach", "runs", "resume", "send", "predict", "doctor")
+_COMMANDS = ("demo", "train", "attach", "runs", "resume", "send", "predict", "cache", "doctor")
 
 
 def _version() -> str:

@@ -67,14 +67,15 @@ def _running(view: View) -> tuple[str, Style]:
             PLAIN,
         )
     parts = []
-    if state.data is not None:
-        data = state.data
-        parts.append(count(len(data.classes), "class", "classes"))
-        parts.append(f"{data.train_images:,} train, {data.val_images:,} val, {data.test_images:,} test")
     if state.started is not None:
         parts.append(f"running {duration(view.now - state.started.t)}")
+    if state.step is not None and state.step.data_wait is not None:
+        parts.append(f"data wait {state.step.data_wait:.0f} %")
     if (last := state.checkpoints.get("last")) is not None:
         parts.append(f"checkpoint {last.epoch}/{last.step}")
+    if state.data is not None:
+        images = state.data.train_images + state.data.val_images + state.data.test_images
+        parts.append(f"{count(len(state.data.classes), 'class', 'classes')}, {images:,} images")
     return f" {glyphs.dot} ".join(parts), MUTED
 
 

@@ -1,0 +1,27 @@
+"""Does training wait for its images? If so, what to change, in one sentence."""
+
+import os
+
+from engine.sections import Data
+
+WORTH_SAYING = 0.1
+"""Share of an epoch's steps spent waiting from which on it is told."""
+
+
+def advice(waited: float, taken: float, data: Data, workers: int, kept: str) -> str:
+    """Return what to change when ``waited`` of ``taken`` seconds went by without images, else nothing.
+
+    ``workers`` are the image processes there are, ``kept`` says where decoded images are kept.
+    """
+    if taken <= 0 or waited / taken < WORTH_SAYING:
+        return ""
+    cores = len(os.sched_getaffinity(0))
+    ways = []
+    if workers < cores:
+        ways.append(f"raise data.workers (now {workers}, {cores} cores)")
+    if kept.startswith("off"):
+        ways.append("set data.cache=auto")
+    elif kept.startswith("on disk"):
+        ways.append("set data.cache=memory with a data.cache_mb that the machine can spare")
+    ways.append("lower data.train_size" if data.train_size > 128 else "move the images to a faster disk")
+    return f"training waited for images {100 * waited / taken:.0f} % of an epoch: {', or '.join(ways)}"

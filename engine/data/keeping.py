@@ -1,0 +1,104 @@
+"""Where a run's decoded images are kept: in memory within its budget, on disk, or nowhere."""
+
+import contextlib
+import os
+import shutil
+from collections.abc import Mapping
+from hashlib import blake2b
+from pathlib import Path
+
+import psutil
+
+from engine.cachedir import DISK_LIMIT, cache_files, cache_folder, open_cache_file, remove_unused
+from engine.data.cache import file_size
+from engine.data.images import DataSet, ImageSet, Split
+from engine.data.messages import CachePlace
+from engine.data.prepare import train_side
+from engine.recipe import Recipe
+
+_MB = 10**6
+
+
+class Keeping:
+    """The cache of each split that is seen more than once, as ``data.cache`` asks.
+
+    ``memory`` are open, empty files that live in memory. ``where`` says in words what was chosen.
+    """
+
+    def __init__(self, recipe: Recipe, data: DataSet, memory: Mapping[Split, int]) -> None:
+        self.places: list[CachePlace] = []
+        self.where = "off"
+        self._fds: list[int] = []
+        asked, splits = recipe.data.cache, (data.val, data.train)
+        strides = {split: _stride(recipe, split) for split in ("train", "val")}
+        need = sum(file_size(len(images), strides[images.split]) for images in splits)
+        budget = recipe.data.cache_mb * _MB or memory_budget()
+        if asked == "memory" or (asked == "auto" and need <= budget):
+            self._in_memory(splits, strides, memory, budget)
+        elif asked != "off":
+            try:
+                self._on_disk(recipe, splits, strides)
+            except OSError as error:
+                self.close()
+                self.where = f"off: {cache_folder()}: {error.strerror}"
+
+    def close(self) -> None:
+        for fd in self._fds:
+            os.close(fd)
+        self._fds, self.places = [], []
+
+    def _in_memory(
+        self, splits: tuple[ImageSet, ...], strides: dict[str, int], memory: Mapping[Split, int], budget: int
+    ) -> None:
+        left = budget
+        for images in splits:
+            stride = strides[images.split]
+            # Validation images come first: each of their records saves a whole preparation.
+            count = min(len(images), left // (stride + 32))
+            left -= count * (stride + 32)
+            self.places.append(CachePlace(images.split, memory[images.split], b"", count, stride))
+        self.where = f"in memory, at most {budget / 1e9:.1f} GB"
+
+    def _on_disk(self, recipe: Recipe, splits: tuple[ImageSet, ...], strides: dict[str, int]) -> None:
+        folder = cache_folder()
+        folder.mkdir(parents=True, exist_ok=True)
+        paths = [folder / f"{_digest(recipe, images, strides[images.split])}.pix" for images in splits]
+        others = [file for file in cache_files(folder) if file.path not in paths]
+        own = sum(file.size for file in cache_files(folder) if file.path in paths)
+        # Half of what is free: a cache is no reason for a full disk.
+        room = min(
+            DISK_LIMIT, own + shutil.disk_usage(folder).free // 2 + sum(file.size for file in others) // 2
+        )
+        need = sum(file_size(len(images), strides[images.split]) for images in splits)
+        _, kept = remove_unused(others, sum(file.size for file in others) + min(need, room) - room)
+        left = max(0, room - kept)
+        for images, path in zip(splits, paths, strict=True):
+            stride = strides[images.split]
+            count = min(len(images), left // (stride + 32))
+            left -= count * (stride + 32)
+            self._fds.append(open_cache_file(path))
+            self.places.append(CachePlace(images.split, self._fds[-1], os.fsencode(path), count, stride))
+        self.where = f"on disk, in {folder}"
+
+
+def memory_budget() -> int:
+    """Return a quarter of the memory that is free now, bytes; a container's own limit counts."""
+    free = int(psutil.virtual_memory().available)
+    with contextlib.suppress(OSError, ValueError):
+        limit = int(Path("/sys/fs/cgroup/memory.max").read_text())
+        free = min(free, limit - int(Path("/sys/fs/cgroup/memory.current").read_text()))
+    return max(0, free) // 4
+
+
+def _stride(recipe: Recipe, split: str) -> int:
+    data = recipe.data
+    side = train_side(data.train_size, recipe.augment) if split == "train" else data.val_size
+    return 3 * side * side
+
+
+def _digest(recipe: Recipe, images: ImageSet, stride: int) -> str:
+    """Name a split's file by what is kept at which place of it."""
+    text = blake2b(f"{images.split} {stride} {recipe.data.pad}".encode(), digest_size=16)
+    for path in images.paths:
+        text.update(os.fsencode(path) + b"\0")
+    return text.hexdigest()

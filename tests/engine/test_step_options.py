@@ -1,0 +1,288 @@
+"""The training step's options: each does exactly what it promises, and all of them together resume exactly."""
+
+import functools
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from torch import nn
+
+from engine import compiled, trainer
+from engine.commands import Checkpoint
+from engine.compiled import CompiledForward
+from engine.controls import Controls, Steered
+from engine.events import CommandAccepted, EpochEnded, Event, Warning
+from engine.interval import wilson
+from engine.models import build_model
+from engine.optimizer import build_optimizer, set_lr
+from engine.recipe import load_recipe
+from engine.rundir import RunDir
+from engine.sections import Optim
+from engine.update import Update
+from tests.engine.conducting import Played, Watcher, play
+from tests.engine.test_resume import assert_same_end
+from tests.made_data import make_run
+
+Tensors = dict[str, torch.Tensor]
+Together = (
+    "train.epochs=4", "mixup.alpha=0.5", "model.dropout=0.3", "data.batch_size=4", "schedule.every=1",
+    "train.accumulate=2", "train.ema=0.9", "train.freeze_epochs=2", "optim.layer_decay=0.8",
+    "optim.clip_grad=1.0",
+)  # fmt: skip
+ONE_STEP = ("train.epochs=1", "data.batch_size=64", "mixup.alpha=0", "optim.weight_decay=0")
+
+
+def initial(run: RunDir) -> Tensors:
+    recipe = load_recipe(run.recipe)
+    return build_model(recipe.model, 3, recipe.train.seed).module.state_dict()
+
+
+def model_of(run: RunDir, which: str = "last") -> Tensors:
+    return load_file(run.checkpoints / which / "model.safetensors")
+
+
+def state_of(run: RunDir) -> Tensors:
+    return load_file(run.checkpoints / "last/train_state.safetensors")
+
+
+def raw_of(run: RunDir) -> Tensors:
+    return {
+        key.removeprefix("model."): value for key, value in state_of(run).items() if key.startswith("model.")
+    }
+
+
+def epochs(played: Played) -> list[EpochEnded]:
+    assert played.code == 0, played.state.ended
+    ended = [event for event in played.events if isinstance(event, EpochEnded)]
+    assert all(wilson(round(event.val_acc * 12 / 100), 12) == _interval(event) for event in ended)
+    return ended
+
+
+def _interval(event: EpochEnded) -> tuple[float | None, float | None]:
+    return event.val_acc_low, event.val_acc_high
+
+
+def first_moment(run: RunDir) -> torch.Tensor:
+    """All of AdamW's running means of the gradients, in a row."""
+    return torch.cat([v.flatten() for key, v in state_of(run).items() if key.endswith(".exp_avg")])
+
+
+def test_accumulated_batches_make_the_step_of_one_large_batch(pictures: Path, runs: Path) -> None:
+    # Layer norm, no dropout: a batch's gradient is the mean over its images, whatever else is in it.
+    plain = (
+        "model.name=test_convnext", "train.epochs=1", "mixup.alpha=0", "model.dropout=0", "optim.lr=1e-5",
+    )  # fmt: skip
+    large = make_run(runs, pictures, *plain, "data.batch_size=8", name="large")
+    small = make_run(runs, pictures, *plain, "data.batch_size=4", "train.accumulate=2", name="small")
+    (expected,), (found,) = epochs(play(large)), epochs(play(small))
+    assert found.train_loss == pytest.approx(expected.train_loss, rel=1e-5)
+    assert found.val_loss == pytest.approx(expected.val_loss, rel=1e-5)
+    ours, theirs = first_moment(small), first_moment(large)
+    assert (ours - theirs).abs().max() < 1e-4 * theirs.abs().max()
+    assert all(value == 4 for key, value in state_of(small).items() if key.endswith(".step"))
+
+
+def test_a_group_is_averaged_over_its_images() -> None:
+    torch.manual_seed(0)
+    images, target = torch.randn(9, 5), torch.randn(9, 2)
+    gradients = []
+    for cuts in ([9], [4, 4, 1], [2, 7]):
+        model = nn.Linear(5, 2)
+        nn.init.ones_(model.weight)
+        nn.init.zeros_(model.bias)
+        update = Update(model, torch.optim.SGD(model.parameters(), 0.1), torch.amp.GradScaler("cpu"), 0)
+        update.apply()
+        assert model.weight.equal(torch.ones(2, 5))
+        for part, wanted in zip(images.split(cuts), target.split(cuts), strict=True):
+            update.add(nn.functional.mse_loss(model(part), wanted), len(part))
+        update.apply()
+        gradients.append(model.weight.detach())
+    for gradient in gradients[1:]:
+        torch.testing.assert_close(gradient, gradients[0])
+
+
+def test_commands_are_obeyed_between_steps_of_the_weights(pictures: Path, runs: Path) -> None:
+    run = make_run(runs, pictures, "data.batch_size=4", "train.accumulate=3", "train.epochs=3")
+    answers: list[CommandAccepted | object] = []
+
+    def script(watcher: Watcher) -> None:
+        watcher.until(lambda state: state.epoch is not None)
+        while watcher.state.ended is None and len(answers) < 8:
+            answers.append(watcher.ask(Checkpoint()))
+
+    play(run, script)
+    accepted = [answer.detail for answer in answers if isinstance(answer, CommandAccepted)]
+    assert accepted
+    steps = {int(detail.rpartition(" ")[2]) for detail in accepted}
+    assert steps <= {0, 3, 6, 7}  # seven batches an epoch; at its end the images of validation are read
+
+
+def test_the_running_mean_is_judged_kept_and_exact(
+    pictures: Path, runs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    judged: list[Tensors] = []
+    evaluate = trainer.evaluate
+
+    def watched(model: nn.Module, *rest: object) -> object:
+        judged.append({key: value.clone() for key, value in model.state_dict().items()})
+        return evaluate(model, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(trainer, "evaluate", watched)
+    monkeypatch.setattr(trainer.Folding, "__call__", lambda self, model: model)
+    settings = ("data.batch_size=64", "train.ema=0.75")  # an epoch is one step
+    one = make_run(runs, pictures, *settings, "train.epochs=1", name="one")
+    two = make_run(runs, pictures, *settings, "train.epochs=2", name="two")
+    assert play(one).code == play(two).code == 0
+    before = initial(one)
+    for run, seen in ((one, judged[0]), (two, judged[2])):
+        raw, mean = raw_of(run), model_of(run)
+        assert raw.keys() == mean.keys() == before.keys()
+        for key, value in mean.items():
+            whole = not value.is_floating_point()
+            expected = raw[key] if whole else torch.lerp(before[key], raw[key], 0.25)
+            assert value.equal(expected), key
+            assert value.equal(seen[key]), key
+        before = mean
+    assert all(value.equal(judged[0][key]) for key, value in model_of(one, "best").items())
+
+
+def test_the_learning_rate_falls_with_the_distance_from_the_head(pictures: Path, runs: Path) -> None:
+    run = make_run(runs, pictures, *ONE_STEP, "optim.layer_decay=0.5", "optim.lr=0.01")
+    assert play(run).code == 0
+    before, after = initial(run), model_of(run)
+    # Adam's first step moves a weight by its learning rate, whatever the gradient.
+    moved = {
+        key: float((after[key] - value).abs().max()) for key, value in before.items() if "mean" not in key
+    }
+    away = {
+        "classifier.weight": 0,
+        "conv_head.weight": 1,
+        "blocks.3.0.conv_pw.weight": 2,
+        "conv_stem.weight": 6,
+    }
+    for name, layers in away.items():
+        assert moved[name] == pytest.approx(0.01 * 0.5**layers, rel=1e-3), name
+
+
+def test_the_learning_rates_keep_their_scale_and_the_weights_their_order() -> None:
+    model = build_model(
+        load_recipe(None, ("model.name=test_efficientnet", "model.pretrained=false")).model, 3, 0
+    )
+    optimizer = build_optimizer(model.module, Optim(lr=0.1, layer_decay=0.9))
+    weights = [weight for group in optimizer.param_groups for weight in group["params"]]
+    assert all(ours is theirs for ours, theirs in zip(weights, model.module.parameters(), strict=True))
+    set_lr(optimizer, 0.02)
+    rates = [group["lr"] for group in optimizer.param_groups]
+    assert rates == sorted(rates)
+    assert rates[-1] == 0.02
+    assert rates[0] == pytest.approx(0.02 * 0.9**6)
+
+
+def test_clipping_bounds_the_gradients_of_all_weights_together(pictures: Path, runs: Path) -> None:
+    clipped = make_run(runs, pictures, *ONE_STEP, "optim.clip_grad=0.01", name="clipped")
+    loose = make_run(runs, pictures, *ONE_STEP, "optim.clip_grad=1e6", name="loose")
+    free = make_run(runs, pictures, *ONE_STEP, name="free")
+    assert all(play(run).code == 0 for run in (clipped, loose, free))
+    # After one step AdamW's first moment is a tenth of the gradient.
+    assert float(first_moment(clipped).norm()) == pytest.approx(0.1 * 0.01, rel=1e-3)
+    assert float(first_moment(free).norm()) > 0.1
+    assert first_moment(loose).equal(first_moment(free))
+
+
+def test_a_frozen_backbone_keeps_its_bytes(pictures: Path, runs: Path) -> None:
+    frozen = make_run(runs, pictures, "train.epochs=2", "train.freeze_epochs=2", name="frozen")
+    thawed = make_run(runs, pictures, "train.epochs=2", "train.freeze_epochs=1", name="thawed")
+    assert play(frozen).code == play(thawed).code == 0
+    before, held, free = initial(frozen), model_of(frozen), model_of(thawed)
+    for key, value in before.items():
+        in_head = key.startswith("classifier.")
+        assert held[key].equal(value) != in_head, key
+        assert not free[key].equal(value), key
+    assert {key.partition(".")[0] for key in state_of(frozen)} == {"47", "48"}  # of 49 weights
+
+
+@pytest.mark.parametrize("place", [(1, 4), (3, 2)], ids=["head alone", "all weights"])
+def test_all_of_them_together_resume_exactly(
+    together: RunDir, pictures: Path, runs: Path, monkeypatch: pytest.MonkeyPatch, place: tuple[int, int]
+) -> None:
+    run = make_run(runs, pictures, *Together)
+    obey = Controls.between_steps
+
+    def leave_there(self: Controls, steered: Steered) -> None:
+        self.terminate = steered.position() == place
+        obey(self, steered)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Controls, "between_steps", leave_there)
+        assert play(run).code == 130
+    second = play(run)
+    assert second.state.started is not None
+    assert (second.state.started.resumed_epoch, second.state.started.resumed_step) == place
+    assert_same_end(run, together)
+
+
+@pytest.fixture(scope="module")
+def together(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> RunDir:
+    run = make_run(tmp_path_factory.mktemp("together"), pictures, *Together)
+    assert play(run).code == 0
+    return run
+
+
+@pytest.fixture
+def compile_with(monkeypatch: pytest.MonkeyPatch) -> Callable[[object], None]:
+    """Have a backend of torch.compile that takes no minutes."""
+
+    def use(backend: object) -> None:
+        torch.compiler.reset()
+        monkeypatch.setattr(compiled.torch, "compile", functools.partial(torch.compile, backend=backend))
+
+    return use
+
+
+def test_a_compiled_run_learns_alike_under_timms_names(
+    pictures: Path, runs: Path, compile_with: Callable[[object], None]
+) -> None:
+    graphs: list[object] = []
+
+    def seen(graph: torch.fx.GraphModule, inputs: object) -> object:
+        graphs.append(graph)
+        return graph.forward
+
+    compile_with(seen)
+    plain = make_run(runs, pictures, *ONE_STEP, name="plain")
+    ours = make_run(runs, pictures, *ONE_STEP, "train.compile=true", name="compiled")
+    expected, played = play(plain), play(ours)
+    assert graphs
+    assert epochs(played)[0].train_loss == pytest.approx(epochs(expected)[0].train_loss, rel=1e-5)
+    assert model_of(ours).keys() == model_of(plain).keys() == initial(ours).keys()
+    assert not any(isinstance(event, Warning) for event in played.events)
+
+
+def test_what_does_not_compile_is_trained_as_it_is(
+    pictures: Path, runs: Path, compile_with: Callable[[object], None]
+) -> None:
+    def broken(graph: object, inputs: object) -> object:
+        raise RuntimeError("no compiler here")
+
+    compile_with(broken)
+    settings = ("train.epochs=2", "model.dropout=0.3")
+    plain = make_run(runs, pictures, *settings, name="plain")
+    ours = make_run(runs, pictures, *settings, "train.compile=true", name="compiled")
+    expected, played = play(plain), play(ours)
+    assert [e.train_loss for e in epochs(played)] == [e.train_loss for e in epochs(expected)]
+    (warning,) = [event for event in played.events if isinstance(event, Warning)]
+    assert warning.message.startswith("train.compile: going on without it: ")
+    assert "no compiler here" in warning.message
+
+
+@pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler on a CPU")
+def test_the_compiled_forward_gives_the_models_own_numbers() -> None:
+    torch.compiler.reset()
+    told: list[Event] = []
+    model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Flatten(), nn.Linear(144, 3))
+    images = torch.randn(4, 3, 8, 8)
+    torch.testing.assert_close(CompiledForward(model, told.append)(images), model(images))
+    assert told == []
