@@ -135,7 +135,14 @@ def live(epochs: int = 14) -> list[Event]:
         CheckpointSaved(which="last", epoch=epochs, step=103, reason="epoch", size=51_634_000, seconds=0.21),
         EpochStarted(epoch=epochs + 1, epochs=30, lr=ended[-1].next_lr, steps=103),
         Step(
-            epoch=epochs + 1, step=41, steps=103, loss=1.2345, train_acc=51.2, images_per_s=213.7, eta=1015.0
+            epoch=epochs + 1,
+            step=41,
+            steps=103,
+            loss=1.2345,
+            train_acc=51.2,
+            images_per_s=213.7,
+            eta=1015.0,
+            data_wait=3.2,
         ),
     ]
 
