@@ -51,7 +51,8 @@ class Header(Panel):
     def rows(self, view: View, width: int, height: int) -> list[Text]:
         state, glyphs = view.state, view.glyphs
         right = _scores(state, glyphs) if width >= 100 else Text()
-        row = styled(f" {badge_word(view)} ", _BADGES[view.status]).append("  ")
+        # As wide for all: the name beside it needn't be written anew when validation begins and ends.
+        row = styled(f" {badge_word(view):^10} ", _BADGES[view.status]).append("  ")
         room = width - row.cell_len - right.cell_len - 1
         name = glyphs.clean(self._name_of_run)
         model = glyphs.clean(state.started.model) if state.started else ""
