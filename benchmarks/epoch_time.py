@@ -17,10 +17,6 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import timm
-import torch
-from torch.nn import functional
-
 from benchmarks.terminal import CONSOLE, load
 from engine.events import DatasetScanned, EpochEnded
 from engine.journal import JournalReader
@@ -38,8 +34,8 @@ TIMM_FLAGS = {
 }
 
 
-def ours(data: Path, recipe: str) -> tuple[list[float], int]:
-    """Return the seconds of each epoch but the first, and how many images each trains on."""
+def ours(data: Path, recipe: str) -> tuple[list[float], list[float], int]:
+    """Return of each epoch but the first its seconds and the rate of its steps, and how many images it has."""
     settings = [f"--set={setting}" for setting in (*OURS, "mixup.alpha=0")]
     with tempfile.TemporaryDirectory() as folder:
         argv = [
@@ -56,9 +52,10 @@ def ours(data: Path, recipe: str) -> tuple[list[float], int]:
         ]
         subprocess.run([*argv, *settings], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         events = JournalReader(RunDir(Path(folder, "run")).journal).read(limit=1 << 30)
-    ends = [event.t for event in events if isinstance(event, EpochEnded)]
+    ended = [event for event in events if isinstance(event, EpochEnded)]
+    seconds = [after.t - before.t for before, after in itertools.pairwise(ended)]
     images = next(event.train_images for event in events if isinstance(event, DatasetScanned))
-    return [end - start for start, end in itertools.pairwise(ends)], images
+    return seconds, [event.images_per_s for event in ended[1:]], images
 
 
 def timms(data: Path, timm_folder: Path, classes: int, flags: tuple[str, ...]) -> list[float]:
@@ -82,23 +79,11 @@ def timms(data: Path, timm_folder: Path, classes: int, flags: tuple[str, ...]) -
     return [end - start for start, end in itertools.pairwise(ends)]
 
 
-def bare(images: int, classes: int) -> float:
-    """Return the seconds that forward, backward and optimiser alone take for an epoch's training images."""
-    model = timm.create_model(MODEL, num_classes=classes).to(memory_format=torch.channels_last)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-6)
-    batch = torch.randn(BATCH, 3, SIZE, SIZE).to(memory_format=torch.channels_last)
-    labels = torch.randint(0, classes, (BATCH,))
-
-    def step() -> None:
-        functional.cross_entropy(model(batch), labels, label_smoothing=0.1).backward()
-        optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
-
-    step()
-    steps, started = 12, time.perf_counter()
-    for _ in range(steps):
-        step()
-    return (time.perf_counter() - started) / steps * images / BATCH
+def bare(classes: int) -> list[float]:
+    """Return the images a second, over some stretches, of forward, backward and optimiser alone."""
+    argv = [sys.executable, "-m", "benchmarks.bare_rate", MODEL, str(SIZE), str(BATCH), str(classes)]
+    done = subprocess.run(argv, check=True, capture_output=True, text=True)
+    return [float(rate) for rate in done.stdout.split()]
 
 
 def told(name: str, seconds: list[float], images: float) -> float:
@@ -123,27 +108,29 @@ def main() -> None:
     data, timm_folder = Path(sys.argv[1]), Path(sys.argv[2])
     classes = len([entry for entry in os.scandir(data / "train") if entry.is_dir()])
     seconds: dict[str, list[float]] = {}
+    steps: dict[str, list[float]] = {}
     bounds: list[float] = []
     images = 0
     for _ in rounds(int(sys.argv[3]) if len(sys.argv) > 3 else 2):
         for name, recipe in RECIPES.items():
-            found, images = ours(data, recipe)
+            found, rates, images = ours(data, recipe)
             seconds.setdefault(name, []).extend(found)
-        bounds.append(bare(images, classes))
+            steps.setdefault(name, []).extend(rates)
+            bounds += bare(classes)
         for name, flags in TIMM_FLAGS.items():
             seconds.setdefault(name, []).extend(timms(data, timm_folder, classes, flags))
     # timm's loader drops the last batch of an epoch when it is not whole.
-    timm_images = images // BATCH * BATCH
-    rates = {
-        name: (timm_images if name.startswith("timm") else images)
-        / told(name, found, timm_images if name.startswith("timm") else images)
-        for name, found in seconds.items()
-    }
-    bound = images / told("the model alone, one batch again and again", bounds, images)
+    trained = {name: images // BATCH * BATCH if name in TIMM_FLAGS else images for name in seconds}
+    rate = {name: trained[name] / told(name, found, trained[name]) for name, found in seconds.items()}
+    bound = statistics.median(bounds)
+    print(
+        f"the model alone, one batch again and again: {bound:.1f} images/s ({min(bounds):.1f} to {max(bounds):.1f})"
+    )
     for name in RECIPES:
-        print(f"{name}: {100 * rates[name] / bound:.1f} % of the model's own rate, validation included")
-        for other in TIMM_FLAGS:
-            print(f"{name}: {rates[name] / rates[other]:.2f} x {other}")
+        own = statistics.median(steps[name])
+        print(f"{name}: steps at {own:.1f} images/s, {100 * own / bound:.1f} % of that (goal 95)")
+        for other, goal in zip(TIMM_FLAGS, (2, 1.3), strict=True):
+            print(f"{name}: epochs {rate[name] / rate[other]:.2f} x {other} (goal {goal})")
 
 
 if __name__ == "__main__":

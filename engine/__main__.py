@@ -1,7 +1,6 @@
 """The training process: ``python -m engine RUN_DIR`` owns a run from its start to its end."""
 
 import argparse
-import os
 import signal
 import sys
 from pathlib import Path
@@ -9,6 +8,7 @@ from pathlib import Path
 from engine.errors import UserError
 from engine.rundir import RunDir, RunLock, is_run
 from engine.session import Session
+from engine.tuning import tune_process
 
 
 def main() -> int:
@@ -21,8 +21,7 @@ def main() -> int:
         "--lock-fd", type=int, help="the run's lock, held open by whoever started this process"
     )
     arguments = parser.parse_args()
-    # Torch's idle threads spin by default: where something else computes too, steps then take five times as long.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    tune_process()
     # The terminal that started the run may close; the run goes on.
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     run = RunDir(arguments.run_dir.resolve())

@@ -46,7 +46,7 @@ class _Worker:
         self.connection, theirs = Pipe()
         with theirs:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "engine.data.worker", str(theirs.fileno()), str(inherited[0])],
+                [sys.executable, "-P", "-m", "engine.data.worker", str(theirs.fileno()), str(inherited[0])],
                 pass_fds=(theirs.fileno(), *inherited), stdin=subprocess.DEVNULL,
             )  # fmt: skip
         self.owes: dict[tuple[int, int], Task] = {}

@@ -1,0 +1,52 @@
+"""Images that are not what they should be: the run goes on, and each is named once."""
+
+import io
+import os
+import struct
+import time
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from engine.events import BadImage, EpochEnded, Warning
+from tests.engine.conducting import Watcher, play
+from tests.made_data import make_pictures, make_run, save_noise
+
+
+def mislabelled(path: Path) -> None:
+    """An icon whose directory says 16x16 and whose picture is 40x40."""
+    picture = io.BytesIO()
+    Image.new("RGB", (40, 40), "red").save(picture, "PNG")
+    head = struct.pack("<HHH", 0, 1, 1) + struct.pack("<BBBBHHII", 16, 16, 0, 0, 1, 32, picture.tell(), 22)
+    path.write_bytes(head + picture.getvalue())
+
+
+def test_each_is_named_once_and_the_run_goes_on(tmp_path: Path) -> None:
+    pictures = make_pictures(tmp_path / "pictures")
+    folder = pictures / "train" / "red"
+    Image.new("RGB", (1, 1)).save(folder / "dot.png")
+    Image.new("RGB", (20_000, 50), "red").save(folder / "wide.jpg")
+    mislabelled(folder / "icon.png")
+    save_noise(folder / "whole.jpg", (200, 50, 40), 64, np.random.default_rng(0))
+    whole = (folder / "whole.jpg").read_bytes()
+    (folder / "torn.jpg").write_bytes(whole[: len(whole) * 6 // 10])
+    replaced = folder / "red0.png"
+
+    def script(watcher: Watcher) -> None:
+        watcher.until(lambda state: len(state.epochs) >= 1)
+        save_noise(replaced, (10, 10, 10), 50, np.random.default_rng(3))
+        os.utime(replaced, ns=(1, time.time_ns()))
+
+    played = play(make_run(tmp_path / "runs", pictures, "train.epochs=12", "data.workers=1"), script)
+    assert played.code == 0
+    assert sum(isinstance(event, EpochEnded) for event in played.events) == 12
+    bad = {Path(event.path).name: event.reason for event in played.events if isinstance(event, BadImage)}
+    assert len([event for event in played.events if isinstance(event, BadImage)]) == len(bad) == 3
+    assert bad["dot.png"] == "a single pixel"
+    assert bad["icon.png"] == "40x40 px, though its header says 16x16"
+    assert "truncated" in bad["torn.jpg"]
+    told = [event.message for event in played.events if isinstance(event, Warning)]
+    assert sum("wide.jpg: 20000x50 px: used, shrunk" in message for message in told) == 1
+    assert sum("red0.png: changed while the run goes on" in message for message in told) == 1
+    assert len(told) == 2
