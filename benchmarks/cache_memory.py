@@ -5,6 +5,7 @@ disk then), once on a few of the same pictures. The difference is what the data 
 processes' private memory is summed, at its highest.
 """
 
+import os
 import sys
 import tempfile
 import time
@@ -46,7 +47,7 @@ def highest(runs: Path, data: Path, name: str) -> tuple[float, str]:
     base = {"data": {"train": str(folders.train), "val": str(folders.val), "test": ""}}
     recipe = load_recipe(None, SETTINGS, base)
     run = RunDir.create(runs, name, recipe.model.name, recipe.to_toml())
-    engine = psutil.Process(start_engine(run).pid)
+    engine = psutil.Process(start_engine(run))
     most = 0.0
     while run.is_alive():
         try:
@@ -64,9 +65,10 @@ def main() -> None:
     side = round(128 / 0.5**0.5)
     count = 10 * BUDGET_MB * 10**6 // (3 * side * side)
     with tempfile.TemporaryDirectory() as folder:
+        os.environ["XDG_CACHE_HOME"] = folder
         many, few = make(Path(folder, "many"), count), make(Path(folder, "few"), 32)
-        base, _ = highest(Path(folder), few, "few")
-        held, kept = highest(Path(folder), many, "many")
+        base, _ = highest(Path(folder, "runs"), few, "few")
+        held, kept = highest(Path(folder, "runs"), many, "many")
     print(f"{count} images, {count * 3 * side * side / 1e6:.0f} MB decoded, budget {BUDGET_MB} MB; {kept}")
     print(
         f"{held:.0f} MB at most, {base:.0f} MB with 32 images: {held - base:+.0f} MB (goal: within the budget)"
