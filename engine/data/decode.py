@@ -5,6 +5,7 @@ import struct
 from dataclasses import dataclass
 from pathlib import Path
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageOps, UnidentifiedImageError
@@ -18,11 +19,15 @@ class BadImageError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """``pixels`` (height, width, 3), 0 to 255, and the ``width`` and ``height`` that the file has itself."""
+    """``pixels`` (height, width, 3), 0 to 255, and the ``width`` and ``height`` that the file's header says.
+
+    ``short``: the file seems to hold fewer rows than that.
+    """
 
     pixels: Pixels
     width: int
     height: int
+    short: bool
 
 
 def read_image(path: Path, least: int = 0, *, shorter: bool = False) -> Picture:
@@ -41,12 +46,10 @@ def read_image(path: Path, least: int = 0, *, shorter: bool = False) -> Picture:
                 raise BadImageError("a single pixel")
             if least:
                 _draft(image, least / (min(width, height) if shorter else max(width, height)))
-            expected = image.size
             image.load()
-            if image.size != expected:
-                raise BadImageError(f"{_by(image.size)} px, though its header says {_by(expected)}")
+            short = _seems_short(image, path)
             upright = ImageOps.exif_transpose(image)
-            return Picture(np.asarray(_to_rgb(upright)), width, height)
+            return Picture(np.asarray(_to_rgb(upright)), width, height, short)
     except UnidentifiedImageError:
         raise BadImageError("not an image, or of an unknown kind") from None
     except FileNotFoundError:
@@ -75,8 +78,18 @@ def _draft(image: Image.Image, scale: float) -> None:
         image.draft(None, (math.ceil(width * scale), math.ceil(height * scale)))
 
 
-def _by(size: tuple[int, int]) -> str:
-    return f"{size[0]}x{size[1]}"
+def _seems_short(image: Image.Image, path: Path) -> bool:
+    """Say whether the last row is what decoders fill in when a file's own rows end before: grey, or nothing."""
+    filling = {"JPEG": 128, "PNG": 0}.get(image.format or "")
+    if filling is None or image.mode not in ("RGB", "L"):
+        return False
+    width, height = image.size
+    last = image.crop((0, height - 1, width, height)).getextrema()
+    bands = last if image.mode == "RGB" else (last,)
+    if any(band != (filling, filling) for band in bands):
+        return False
+    # Many a picture ends in black; OpenCV, unlike Pillow, refuses a PNG that ends before.
+    return image.format == "JPEG" or cv2.imread(str(path)) is None
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:

@@ -94,7 +94,11 @@ class Preparer:
         side = self._side if split == "train" else data.val_size
         # Stretched, the shorter side needs as many pixels as the longer one.
         picture = read_image(Path(path), least=side, shorter=data.pad == "stretch")
-        if max(picture.width, picture.height) >= _LARGE:
+        if picture.short:
+            done.note = (
+                f"{path}: its last row is empty, as if it had fewer than the header says; used as it is"
+            )
+        elif max(picture.width, picture.height) >= _LARGE:
             done.note = f"{path}: {picture.width}x{picture.height} px: used, shrunk to {side} px"
         if split == "train":
             return reduced(picture.pixels, side, data.pad)

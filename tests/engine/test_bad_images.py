@@ -1,6 +1,5 @@
 """Images that are not what they should be: the run goes on, and each is named once."""
 
-import io
 import os
 import struct
 import time
@@ -14,12 +13,11 @@ from tests.engine.conducting import Watcher, play
 from tests.made_data import make_pictures, make_run, save_noise
 
 
-def mislabelled(path: Path) -> None:
-    """An icon whose directory says 16x16 and whose picture is 40x40."""
-    picture = io.BytesIO()
-    Image.new("RGB", (40, 40), "red").save(picture, "PNG")
-    head = struct.pack("<HHH", 0, 1, 1) + struct.pack("<BBBBHHII", 16, 16, 0, 0, 1, 32, picture.tell(), 22)
-    path.write_bytes(head + picture.getvalue())
+def mislabelled(whole: bytes) -> bytes:
+    """Return a JPEG of 64 rows whose header (SOF0: marker, length, precision, height) says 128."""
+    at = whole.index(b"\xff\xc0") + 5
+    assert struct.unpack(">H", whole[at : at + 2]) == (64,)
+    return whole[:at] + struct.pack(">H", 128) + whole[at + 2 :]
 
 
 def test_each_is_named_once_and_the_run_goes_on(tmp_path: Path) -> None:
@@ -27,9 +25,9 @@ def test_each_is_named_once_and_the_run_goes_on(tmp_path: Path) -> None:
     folder = pictures / "train" / "red"
     Image.new("RGB", (1, 1)).save(folder / "dot.png")
     Image.new("RGB", (20_000, 50), "red").save(folder / "wide.jpg")
-    mislabelled(folder / "icon.png")
     save_noise(folder / "whole.jpg", (200, 50, 40), 64, np.random.default_rng(0))
     whole = (folder / "whole.jpg").read_bytes()
+    (folder / "label.jpg").write_bytes(mislabelled(whole))
     (folder / "torn.jpg").write_bytes(whole[: len(whole) * 6 // 10])
     replaced = folder / "red0.png"
 
@@ -42,11 +40,11 @@ def test_each_is_named_once_and_the_run_goes_on(tmp_path: Path) -> None:
     assert played.code == 0
     assert sum(isinstance(event, EpochEnded) for event in played.events) == 12
     bad = {Path(event.path).name: event.reason for event in played.events if isinstance(event, BadImage)}
-    assert len([event for event in played.events if isinstance(event, BadImage)]) == len(bad) == 3
+    assert len([event for event in played.events if isinstance(event, BadImage)]) == len(bad) == 2
     assert bad["dot.png"] == "a single pixel"
-    assert bad["icon.png"] == "40x40 px, though its header says 16x16"
     assert "truncated" in bad["torn.jpg"]
     told = [event.message for event in played.events if isinstance(event, Warning)]
     assert sum("wide.jpg: 20000x50 px: used, shrunk" in message for message in told) == 1
     assert sum("red0.png: changed while the run goes on" in message for message in told) == 1
-    assert len(told) == 2
+    assert sum("label.jpg: its last row is empty" in message for message in told) == 1
+    assert len(told) == 3
