@@ -23,5 +23,8 @@ def advice(waited: float, taken: float, data: Data, workers: int, kept: str) -> 
         ways.append("set data.cache=auto")
     elif kept.startswith("on disk"):
         ways.append("set data.cache=memory with a data.cache_mb that the machine can spare")
-    ways.append("lower data.train_size" if data.train_size > 128 else "move the images to a faster disk")
+    if kept.startswith("in memory"):
+        ways.append("lower data.train_size or leave out transforms of [augment]")
+    else:
+        ways.append("move the images to a faster disk")
     return f"training waited for images {100 * waited / taken:.0f} % of an epoch: {', or '.join(ways)}"

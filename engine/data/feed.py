@@ -53,7 +53,8 @@ class Feed:
         self._epochs = 0
         self._wait_told = False
         self._stamps: dict[Path, int] = {}
-        pool.told = lambda message: emit(Warning(message=message))
+        pool.told = self._hear_death
+        self._deaths = 0
         self._keeping = Keeping(recipe, data, pool.cache_memory)
         self._loader = Loader(recipe, normalize.ground, self._keeping.places, pool)
 
@@ -86,10 +87,12 @@ class Feed:
     def judge_wait(self, waited: float, taken: float) -> None:
         """Tell, once, what to change when steps of ``taken`` seconds waited ``waited`` of them for images.
 
-        The first epoch isn't judged: it decodes what the others find in the cache.
+        The first epoch isn't judged, for it decodes what the others find in the cache; nor one in which an image
+        process had to be replaced.
         """
+        deaths, self._deaths = self._deaths, 0
         self._epochs += 1
-        if self._epochs == 1:
+        if self._epochs == 1 or deaths:
             return
         message = advice(waited, taken, self._recipe.data, self._workers, self._keeping.where)
         if message and not self._wait_told:
@@ -116,6 +119,10 @@ class Feed:
             self._note(done.note)
         if self._stamps.setdefault(path, done.stamp) != done.stamp:
             self._note(f"{path}: changed while the run goes on; it is used as it is now")
+
+    def _hear_death(self, message: str) -> None:
+        self._deaths += 1
+        self._emit(Warning(message=message))
 
     def _note(self, message: str) -> None:
         if message not in self._noted:
