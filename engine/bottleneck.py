@@ -19,7 +19,7 @@ def advice(waited: float, taken: float, data: Data, workers: int, kept: str) -> 
     ways = []
     if workers < cores:
         ways.append(f"raise data.workers (now {workers}, {cores} cores)")
-    if kept.startswith("off"):
+    if kept.startswith("nowhere"):
         ways.append("set data.cache=auto")
     elif kept.startswith("on disk"):
         ways.append("set data.cache=memory with a data.cache_mb that the machine can spare")

@@ -27,7 +27,7 @@ class Keeping:
 
     def __init__(self, recipe: Recipe, data: DataSet, memory: Mapping[Split, int]) -> None:
         self.places: list[CachePlace] = []
-        self.where = "off"
+        self.where = "nowhere"
         self._fds: list[int] = []
         asked, splits = recipe.data.cache, (data.val, data.train)
         strides = {split: _stride(recipe, split) for split in ("train", "val")}
@@ -40,7 +40,7 @@ class Keeping:
                 self._on_disk(recipe, splits, strides)
             except OSError as error:
                 self.close()
-                self.where = f"off: {cache_folder()}: {error.strerror}"
+                self.where = f"nowhere: {cache_folder()}: {error.strerror}"
 
     def close(self) -> None:
         for fd in self._fds:

@@ -12,12 +12,12 @@ CORES = len(os.sched_getaffinity(0))
 
 @pytest.mark.parametrize("waited", [0.0, 0.99])
 def test_a_tenth_is_not_worth_a_word(waited: float) -> None:
-    assert advice(waited, 10.0, Data(), 0, "off") == ""
-    assert advice(0.0, 0.0, Data(), 0, "off") == ""
+    assert advice(waited, 10.0, Data(), 0, "nowhere") == ""
+    assert advice(0.0, 0.0, Data(), 0, "nowhere") == ""
 
 
 def test_each_remedy_is_one_that_is_left() -> None:
-    said = advice(2.5, 10.0, Data(), 0, "off")
+    said = advice(2.5, 10.0, Data(), 0, "nowhere")
     assert said.startswith("training waited for images 25 % of an epoch: ")
     assert f"raise data.workers (now 0, {CORES} cores)" in said
     assert "data.cache=auto" in said
