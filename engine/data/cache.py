@@ -30,6 +30,11 @@ def file_size(count: int, stride: int) -> int:
     return _data_start(count) + count * stride
 
 
+def record_size(stride: int) -> int:
+    """Return the bytes of a record of ``stride`` bytes with its entry in the table."""
+    return stride + _ENTRY.size
+
+
 def _data_start(count: int) -> int:
     return -(-count * _ENTRY.size // _PAGE) * _PAGE
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 
 from engine.cachedir import DISK_LIMIT, cache_files, cache_folder, open_cache_file, remove_unused
-from engine.data.cache import file_size
+from engine.data.cache import file_size, record_size
 from engine.data.images import DataSet, ImageSet, Split
 from engine.data.messages import CachePlace
 from engine.data.prepare import train_side
@@ -50,35 +50,43 @@ class Keeping:
     def _in_memory(
         self, splits: tuple[ImageSet, ...], strides: dict[str, int], memory: Mapping[Split, int], budget: int
     ) -> None:
-        left = budget
-        for images in splits:
-            stride = strides[images.split]
-            # Validation images come first: each of their records saves a whole preparation.
-            count = min(len(images), left // (stride + 32))
-            left -= count * (stride + 32)
-            self.places.append(CachePlace(images.split, memory[images.split], b"", count, stride))
+        for images, count in zip(splits, _counts(splits, strides, budget), strict=True):
+            split = images.split
+            self.places.append(CachePlace(split, memory[split], b"", count, strides[split]))
         self.where = f"in memory, at most {budget / 1e9:.1f} GB"
 
     def _on_disk(self, recipe: Recipe, splits: tuple[ImageSet, ...], strides: dict[str, int]) -> None:
         folder = cache_folder()
         folder.mkdir(parents=True, exist_ok=True)
         paths = [folder / f"{_digest(recipe, images, strides[images.split])}.pix" for images in splits]
-        others = [file for file in cache_files(folder) if file.path not in paths]
-        own = sum(file.size for file in cache_files(folder) if file.path in paths)
+        files = cache_files(folder)
+        others = [file for file in files if file.path not in paths]
+        own = sum(file.size for file in files if file.path in paths)
         # Half of what is free: a cache is no reason for a full disk.
         room = min(
             DISK_LIMIT, own + shutil.disk_usage(folder).free // 2 + sum(file.size for file in others) // 2
         )
         need = sum(file_size(len(images), strides[images.split]) for images in splits)
         _, kept = remove_unused(others, sum(file.size for file in others) + min(need, room) - room)
-        left = max(0, room - kept)
-        for images, path in zip(splits, paths, strict=True):
-            stride = strides[images.split]
-            count = min(len(images), left // (stride + 32))
-            left -= count * (stride + 32)
+        counts = _counts(splits, strides, max(0, room - kept))
+        for images, path, count in zip(splits, paths, counts, strict=True):
             self._fds.append(open_cache_file(path))
+            stride = strides[images.split]
             self.places.append(CachePlace(images.split, self._fds[-1], os.fsencode(path), count, stride))
         self.where = f"on disk, in {folder}"
+
+
+def _counts(splits: tuple[ImageSet, ...], strides: dict[str, int], room: int) -> list[int]:
+    """Return how many images of each split ``room`` bytes hold.
+
+    The first split, validation, is served first: each of its records saves a whole preparation.
+    """
+    counts = []
+    for images in splits:
+        size = record_size(strides[images.split])
+        counts.append(min(len(images), room // size))
+        room -= counts[-1] * size
+    return counts
 
 
 def memory_budget() -> int:
