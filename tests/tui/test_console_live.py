@@ -17,6 +17,7 @@ from engine.events import (
     EpochEnded,
     LrDecayed,
     OutlierExcluded,
+    Paused,
     RunEnded,
     StageStarted,
     Step,
@@ -26,6 +27,7 @@ from engine.events import (
 from engine.rundir import RunDir
 from engine.state import RunState
 from tui.app import ConsoleApp
+from tui.widgets.panel import Panel
 from tui.widgets.plot import plotext
 
 Make = Callable[..., RunDir]
@@ -203,11 +205,32 @@ async def test_only_what_changed_is_drawn(make: Make, console: Console) -> None:
     async with console(run).run_test(size=(120, 40)) as pilot:
         await plotted(pilot)
         drawn: list[str] = []
-        for panel in pilot.app.screen._panels:  # type: ignore[attr-defined]
+        for panel in pilot.app.screen.query(Panel):
             panel.rows = lambda *_args, id=panel.id: drawn.append(id) or []
         engine.says(step(15, 50))
         await shows(pilot, "step  50/103")
         assert drawn == []
+
+
+async def test_quick_epochs_are_drawn_every_few_seconds(make: Make, console: Console) -> None:
+    """A curve is 4 kB on the line: epochs shorter than a few seconds are drawn together, a pause at once."""
+    run = make([*made_runs.beginning(), *made_runs.history(2)], alive=True)
+    engine = PlayedEngine(run)
+    now = made_runs.now_after(run)
+    two, three = len(made_runs.history(2)), len(made_runs.history(3))
+    third, fourth = made_runs.history(4)[two:three], made_runs.history(4)[three:]
+    async with console(run, clock=lambda: now).run_test(size=(120, 40)) as pilot:
+        await shows(pilot, "epoch 2: ")
+        now += 1
+        engine.says(*third)
+        await shows(pilot, "best 65.95 % epoch 3", "epoch 2: ")
+        now += 6
+        await shows(pilot, "epoch 3: ")
+        now += 1
+        engine.says(*fourth)
+        await shows(pilot, f"val {made_runs.accuracy(4):.2f} %", "epoch 3: ")
+        engine.says(Paused(epoch=4, step=0))
+        await shows(pilot, "PAUSED", "epoch 4: ")
 
 
 def test_the_fold_of_a_long_run_is_quick() -> None:

@@ -20,6 +20,7 @@ from tui.widgets import plot
 from tui.widgets.accuracy import Accuracy
 from tui.widgets.confusion import Confusion
 from tui.widgets.early_stop import EarlyStop
+from tui.widgets.epoch_beat import EpochBeat
 from tui.widgets.header import Header
 from tui.widgets.keys import Keys
 from tui.widgets.learning_rate import LearningRate
@@ -60,6 +61,7 @@ class LiveScreen(Screen[None]):
         self._resuming: tuple[RunStarted | None, float] | None = None
         """The start that stood in the journal when an engine was started from here, and when that was."""
         self._log_stale = True
+        self._beat = EpochBeat()
         self.set_class(glyphs.ascii, "-ascii")
 
     def compose(self) -> ComposeResult:
@@ -73,7 +75,8 @@ class LiveScreen(Screen[None]):
             Confusion(id="confusion"),
             Outliers(id="outliers"),
         )
-        self._panels: list[Panel] = [header, accuracy, rate, stop, confusion, outliers]
+        self._panels: list[Panel] = [header, outliers]
+        self._epoch_panels: list[Panel] = [accuracy, rate, stop, confusion]
         yield header
         yield Progress()
         yield Notice()
@@ -164,7 +167,8 @@ class LiveScreen(Screen[None]):
         now = self._clock()
         status = self.status
         view = View(self._model.state, status, self._alive, now, self._glyphs)
-        for panel in self._panels:
+        due = self._beat.due(view)
+        for panel in self._panels + (self._epoch_panels if due else []):
             panel.show_run(view)
         self.query_one(Progress).show_run(view)
         self.query_one(Notice).say(*(self._requests.word(now) or standing(view)))
