@@ -48,7 +48,24 @@ class Set(Command, frozen=True):
     value: str
 
 
-AnyCommand: TypeAlias = Pause | Resume | Checkpoint | Predict | Stop | Set
+class Exclude(Command, frozen=True):
+    """Leave training images out from the next epoch on. ``paths`` are as in the journal, or CLASS/FILE."""
+
+    paths: list[str]
+
+
+class Restore(Command, frozen=True):
+    """Let outliers take part again from the next epoch on; a quarantined file goes back to its place.
+
+    ``paths`` as for Exclude; an empty list names the outliers of ``class_name``, of every class if that is
+    empty too.
+    """
+
+    paths: list[str] = []
+    class_name: str = ""
+
+
+AnyCommand: TypeAlias = Pause | Resume | Checkpoint | Predict | Stop | Set | Exclude | Restore
 
 _decoder: msgspec.json.Decoder[AnyCommand] = msgspec.json.Decoder(AnyCommand)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import tomli_w
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ValidationError, model_validator
 
 from engine.errors import UserError
 from engine.sections import Augment, Data, Mixup, Model, Optim, Outliers, Schedule, Section, Train
@@ -25,6 +25,12 @@ class Recipe(Section):
     optim: Optim = Optim()
     schedule: Schedule = Schedule()
     train: Train = Train()
+
+    @model_validator(mode="after")
+    def _embedding_needs_features(self) -> "Recipe":
+        if self.outliers.method == "embedding" and not self.model.pretrained:
+            raise ValueError("outliers.method=embedding needs a pretrained model; take autoencoder")
+        return self
 
     def to_toml(self) -> str:
         """Return the recipe as TOML, every key written out."""
@@ -181,6 +187,8 @@ def _unknown_section(name: str) -> str:
 
 def _explain(detail: Any) -> str:
     key = ".".join(str(part) for part in detail["loc"])
+    if not key:
+        return str(detail["msg"]).removeprefix("Value error, ")
     if detail["type"] == "extra_forbidden":
         return _unknown(key) if len(detail["loc"]) > 1 else _unknown_section(key)
     message = str(detail["msg"]).removeprefix("Value error, ")

@@ -18,6 +18,7 @@ class Purpose(IntEnum):
     MIXUP = 4
     STEP = 5
     HEAD = 6
+    AUTOENCODER = 7
 
 
 def stream(seed: int, purpose: Purpose, epoch: int = 0, index: int = 0) -> np.random.Generator:

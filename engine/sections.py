@@ -87,9 +87,26 @@ class Mixup(Section):
 
 
 class Outliers(Section):
-    """Leaving out images that don't belong to their class. No method is in this version yet."""
+    """Leaving out training images that don't belong to their class (REPORT.md section 1)."""
 
-    method: Literal["none"] = Field("none", description="how outliers are found")
+    method: Literal["none", "autoencoder", "embedding"] = Field(
+        "none",
+        description="how outliers are found: by an autoencoder for each class, or by the pretrained backbone",
+    )
+    action: Literal["exclude", "quarantine", "delete"] = Field(
+        "exclude",
+        description="what happens to their files: nothing, moved beside the data folder, or deleted for good",
+    )
+    percentile: Annotated[float, Field(ge=50, le=100)] = Field(
+        95.0, description="the threshold is this percentile of a class's training errors"
+    )
+    relax: Annotated[float, Field(ge=0, le=100)] = Field(
+        1.1, description="a higher threshold: this times the largest validation error; 0: never"
+    )
+    epochs: int = Field(30, ge=1, le=10000, description="autoencoder: epochs for each class")
+    size: Annotated[int, Field(ge=16, le=1024, multiple_of=4)] = Field(
+        128, description="autoencoder: side of its images, px, a multiple of 4"
+    )
 
 
 class Model(Section):

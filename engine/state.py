@@ -20,6 +20,7 @@ from engine.events import (
     EpochStarted,
     LrDecayed,
     OutlierExcluded,
+    OutlierProgress,
     OutlierRestored,
     OutliersDone,
     Paused,
@@ -58,9 +59,14 @@ class OutlierStage:
     """The outlier stage: ``method`` "none" says that it is off."""
 
     method: str = "none"
+    read: OutlierProgress | None = None
     current: AutoencoderEpoch | None = None
-    thresholds: list[ThresholdSet] = field(default_factory=list)
+    thresholds: dict[str, ThresholdSet] = field(default_factory=dict)
+    """By class name, in the order in which they were judged."""
     excluded: dict[str, OutlierExcluded] = field(default_factory=dict)
+    """By path: what is left out as things stand, oldest first."""
+    changes: list[OutlierExcluded | OutlierRestored] = field(default_factory=list)
+    """All that was left out and restored, in order: ``engine.outliers.exclusions`` has it by epoch."""
     done: OutliersDone | None = None
 
 
@@ -179,13 +185,18 @@ class RunState:
             case AutoencoderEpoch():
                 self.outliers.current = event
             case ThresholdSet():
-                self.outliers.thresholds.append(event)
+                self.outliers.thresholds[event.class_name] = event
             case OutlierExcluded():
+                self.outliers.excluded.pop(event.path, None)
                 self.outliers.excluded[event.path] = event
+                self.outliers.changes.append(event)
             case OutlierRestored():
                 self.outliers.excluded.pop(event.path, None)
+                self.outliers.changes.append(event)
+            case OutlierProgress():
+                self.outliers.read = event
             case OutliersDone():
-                self.outliers.done, self.outliers.current = event, None
+                self.outliers.done, self.outliers.current, self.outliers.read = event, None, None
 
     def _start(self, event: RunStarted) -> None:
         if self.started is None:
@@ -193,6 +204,7 @@ class RunState:
         self.started = event
         self.stage = self.epoch = self.step = self.paused = self.ended = self.predicting = None
         self.outliers.method = event.outliers
+        self.outliers.current = self.outliers.read = None
         if not event.resumed_epoch:
             self.epochs, self.decays, self.settings = [], [], []
             self.confusion, self.checkpoints = None, {}

@@ -11,6 +11,8 @@ _UNSAFE = re.compile(
     "\ud800-\udfff\U000e0000-\U000e007f]"
 )
 
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
 
 def _escape(match: re.Match[str]) -> str:
     code = ord(match[0])
@@ -28,6 +30,11 @@ def printable(text: str, limit: int | None = None) -> str:
     if limit is not None and len(text) > limit:
         text = text[: limit - 1] + "…"
     return _UNSAFE.sub(_escape, text)
+
+
+def encodable(text: str) -> str:
+    """Return ``text`` as UTF-8 can hold it: the undecodable bytes of a file name are written out as escapes."""
+    return _SURROGATE.sub(_escape, text)
 
 
 def nearest(word: str, words: Iterable[str], count: int = 3) -> list[str]:

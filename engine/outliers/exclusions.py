@@ -1,0 +1,33 @@
+"""Which training images are left out in which epoch."""
+
+from collections.abc import Iterable
+
+from engine.events import OutlierExcluded, OutlierRestored
+
+
+class Exclusions:
+    """The journal's changes by epoch, so that a resumed run leaves out in each epoch what the unbroken one does."""
+
+    def __init__(self, changes: Iterable[OutlierExcluded | OutlierRestored] = ()) -> None:
+        self._changes: list[OutlierExcluded | OutlierRestored] = []
+        for change in changes:
+            self.add(change)
+
+    def add(self, change: OutlierExcluded | OutlierRestored) -> None:
+        self._changes.append(change)
+
+    def at(self, epoch: int) -> dict[str, OutlierExcluded]:
+        """Return, by path, what is left out in ``epoch``."""
+        left_out: dict[str, OutlierExcluded] = {}
+        for change in self._changes:
+            if change.from_epoch > epoch:
+                continue
+            if isinstance(change, OutlierExcluded):
+                left_out[change.path] = change
+            else:
+                left_out.pop(change.path, None)
+        return left_out
+
+    def now(self) -> dict[str, OutlierExcluded]:
+        """Return, by path, what is left out once every change is in force."""
+        return self.at(max((change.from_epoch for change in self._changes), default=0))
