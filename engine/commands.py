@@ -81,13 +81,14 @@ def send(spool: Path, command: AnyCommand) -> str:
     Raises OSError when the folder can't be written.
     """
     identity = uuid.uuid4().hex[:12]
-    stamped = msgspec.structs.replace(command, id=identity, by=_whoami(), t=time.time())
+    stamped = msgspec.structs.replace(command, id=identity, by=whoami(), t=time.time())
     # Names sort in the order of sending, so that the engine takes the commands in that order.
     replace_file(spool / f"{time.time_ns():020d}-{identity}.json", msgspec.json.encode(stamped))
     return identity
 
 
-def _whoami() -> str:
+def whoami() -> str:
+    """Return user@host: who asks."""
     try:
         user = getpass.getuser()
     except (KeyError, OSError):

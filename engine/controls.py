@@ -4,7 +4,19 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
-from engine.commands import AnyCommand, Checkpoint, Pause, Predict, Resume, Set, Spool, Stop, command_name
+from engine.commands import (
+    AnyCommand,
+    Checkpoint,
+    Exclude,
+    Pause,
+    Predict,
+    Restore,
+    Resume,
+    Set,
+    Spool,
+    Stop,
+    command_name,
+)
 from engine.errors import UserError
 from engine.events import CommandAccepted, CommandRejected, Event, Outcome, Paused, Resumed
 
@@ -30,8 +42,12 @@ class Steered(Protocol):
         """Return the epoch under way and its steps done."""
         ...
 
-    def save_now(self, reason: str) -> None:
-        """Save ``checkpoints/last``; return when it is on disk."""
+    def save_now(self, reason: str) -> str:
+        """Save ``checkpoints/last``; once it is on disk return what was done, in words."""
+        ...
+
+    def check_save(self) -> None:
+        """Raises UserError when there is nothing to save yet."""
         ...
 
     def check_predict(self) -> None: ...
@@ -40,7 +56,46 @@ class Steered(Protocol):
 
     def set_now(self, key: str, value: str) -> None: ...
 
+    def exclude_now(self, command: Exclude) -> str:
+        """Leave images out from the next epoch on, and say which."""
+        ...
+
+    def restore_now(self, command: Restore) -> str:
+        """Let outliers back in from the next epoch on, and say which."""
+        ...
+
     def restart_clock(self) -> None: ...
+
+
+class BeforeTraining:
+    """A run whose outlier stage is under way: it can be paused and stopped. What it has found is in the journal."""
+
+    def position(self) -> tuple[int, int]:
+        return 0, 0
+
+    def save_now(self, reason: str) -> str:
+        return "what was found so far is in the journal"
+
+    def check_save(self) -> None:
+        raise UserError("there is nothing to save yet; the classes that are judged are in the journal")
+
+    def check_predict(self) -> None:
+        raise UserError("no best weights yet: training hasn't begun")
+
+    def predict_now(self) -> None:
+        self.check_predict()
+
+    def set_now(self, key: str, value: str) -> None:
+        raise UserError(f"{key} can be changed once training has begun")
+
+    def exclude_now(self, command: Exclude) -> str:
+        raise UserError("outliers are still being looked for; exclude images once training has begun")
+
+    def restore_now(self, command: Restore) -> str:
+        raise UserError("outliers are still being looked for; restore them once training has begun")
+
+    def restart_clock(self) -> None:
+        """There is none yet."""
 
 
 class Controls:
@@ -77,8 +132,8 @@ class Controls:
 
     def _take(self, run: Steered) -> None:
         if self.terminate:
-            run.save_now("terminated")
-            raise StopRun("interrupted", "the process was asked to terminate; a checkpoint was saved")
+            saved = run.save_now("terminated")
+            raise StopRun("interrupted", f"the process was asked to terminate; {saved}")
         for path, command in self._spool.pending():
             try:
                 if command is not None:
@@ -99,6 +154,7 @@ class Controls:
             case Resume():
                 self._resume(command, run)
             case Checkpoint():
+                run.check_save()
                 run.save_now("asked for")
                 epoch, step = run.position()
                 self._accept(command, f"saved at epoch {epoch}, step {step}")
@@ -110,14 +166,18 @@ class Controls:
             case Set():
                 run.set_now(command.key, command.value)
                 self._accept(command, f"{command.key} = {command.value}")
+            case Exclude():
+                self._accept(command, run.exclude_now(command))
+            case Restore():
+                self._accept(command, run.restore_now(command))
             case Stop(after_epoch=True):
                 self.stop_after_epoch = command.by or "a command"
                 self._accept(command, "will stop once this epoch has been validated")
                 self._end_pause(run)
             case Stop():
-                run.save_now("stopped")
-                self._accept(command, "stopping; a checkpoint is saved")
-                raise StopRun("stopped", f"stopped by {command.by or 'a command'}; a checkpoint was saved")
+                saved = run.save_now("stopped")
+                self._accept(command, f"stopping; {saved}")
+                raise StopRun("stopped", f"stopped by {command.by or 'a command'}; {saved}")
 
     def _pause(self, command: Pause, run: Steered) -> None:
         if self._paused_at is not None:

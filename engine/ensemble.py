@@ -17,6 +17,7 @@ from engine.device import Precision, choose_device
 from engine.errors import UserError
 from engine.meter import Throttle
 from engine.models import restore_model
+from engine.outliers.exclusions import Exclusions
 from engine.predict import Predictions, predict, write_prediction
 from engine.recipe import Recipe, load_recipe
 from engine.rundir import RunDir
@@ -86,7 +87,7 @@ def _predict_one(
     pool = Pool(worker_count(shape.workers))
     feed = Feed(
         data, recipe.model_copy(update={"data": shape}), Normalize(facts.mean, facts.std, device), device,
-        lambda _: None, set(), pool,
+        lambda _: None, set(), pool, Exclusions(),
     )  # fmt: skip
     try:
         return predict(

@@ -115,6 +115,9 @@ class ThresholdSet(Event, frozen=True):
     """One for each of ``files``."""
     flagged: list[int] = []
     """The positions in ``files`` of the outliers: error > threshold."""
+    looks_like: list[str] = []
+    """For each of ``flagged`` the class that it resembles more than its own; "" for none, or where the method
+    can't say."""
     note: str = ""
     """Why the threshold isn't the report's: too few images, so that none is an outlier, or none to validate."""
 

@@ -10,7 +10,16 @@ from typing import TypeVar
 
 import msgspec
 
-from engine.events import AnyEvent, Event, Step, SystemSample, decode_line, encode_line
+from engine.events import (
+    AnyEvent,
+    AutoencoderEpoch,
+    Event,
+    OutlierProgress,
+    Step,
+    SystemSample,
+    decode_line,
+    encode_line,
+)
 
 E = TypeVar("E", bound=Event)
 
@@ -18,7 +27,7 @@ _CHUNK = 1 << 20
 _LONGEST_LINE = 16 << 20
 
 # Lost without harm in a power cut: the next one says the same, newer.
-_UNSYNCED = (Step, SystemSample)
+_UNSYNCED = (Step, SystemSample, AutoencoderEpoch, OutlierProgress)
 
 
 class JournalWriter:

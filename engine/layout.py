@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.errors import UserError
-from engine.text import printable
+from engine.text import encodable, printable
 
 IMAGE_SUFFIXES = frozenset(
     (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif")
@@ -53,7 +53,7 @@ def list_images(folder: Path) -> list[str]:
 def list_classes(folder: Path) -> dict[str, list[str]]:
     """Return image names by class folder, classes sorted as text; folders without images are left out.
 
-    Raises UserError when the folder can't be read.
+    Raises UserError when the folder can't be read, or when a class's name isn't text.
     """
     try:
         with os.scandir(folder) as entries:
@@ -62,6 +62,11 @@ def list_classes(folder: Path) -> dict[str, list[str]]:
             )
     except OSError as error:
         raise UserError(f"{printable(str(folder))} can't be read: {error.strerror}") from None
+    for name in names:
+        if encodable(name) != name:  # a label has to be written into prediction.csv
+            raise UserError(
+                f"class folder {printable(str(folder / name))}: its name isn't UTF-8 text; rename it"
+            )
     listed = {name: list_images(folder / name) for name in names}
     return {name: images for name, images in listed.items() if images}
 
@@ -79,11 +84,11 @@ class Listing:
         return list(self.train)
 
 
-def list_data(train: str, val: str, test: str) -> Listing:
+def list_data(train: str, val: str, test: str, *, splits: bool = True) -> Listing:
     """List the images that a recipe's ``[data]`` names, and judge them.
 
-    Raises UserError: no such folder, no images, one class, classes of train and val that differ, a class
-    too small to split.
+    Raises UserError: no such folder, no images, one class, classes of train and val that differ, with ``splits``
+    a class too small for a validation set to be split off.
     """
     for key, folder in (("data.train", train), ("data.val", val), ("data.test", test)):
         if not (Path(folder).is_dir() if folder else key != "data.train"):
@@ -100,7 +105,7 @@ def list_data(train: str, val: str, test: str) -> Listing:
     val_classes = list_classes(Path(val)) if val else None
     if val_classes is not None:
         _compare(classes, val_classes, train, val)
-    else:
+    elif splits:
         lone = [name for name, images in classes.items() if len(images) < 2]
         if lone:
             raise UserError(

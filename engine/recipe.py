@@ -15,7 +15,7 @@ from engine.text import nearest, printable
 
 
 class Recipe(Section):
-    """A complete recipe; its defaults are the report's final run, without its outlier stage."""
+    """A complete recipe; its defaults are the report's final run, without its outlier stage, which takes long on a CPU."""
 
     data: Data = Data()
     augment: Augment = Augment()

@@ -60,6 +60,20 @@ class RunDir:
         return self.path / "split.csv"
 
     @property
+    def outliers(self) -> Path:
+        """The ledger of all images that were ever left out."""
+        return self.path / "outliers.csv"
+
+    @property
+    def outliers_picture(self) -> Path:
+        return self.path / "outliers.png"
+
+    @property
+    def deleted(self) -> Path:
+        """What ``outliers.action=delete`` took away."""
+        return self.path / "deleted.jsonl"
+
+    @property
     def prediction(self) -> Path:
         return self.path / "prediction.csv"
 

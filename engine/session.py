@@ -5,14 +5,15 @@ import signal
 import socket
 import traceback
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from engine import __version__
 from engine.commands import Spool
-from engine.controls import Controls, StopRun
+from engine.controls import BeforeTraining, Controls, StopRun
 from engine.errors import UserError
 from engine.events import DatasetScanned, Event, Outcome, RunEnded, RunStarted, Stage, StageStarted, Warning
 from engine.journal import JournalReader, JournalWriter
+from engine.outliers.acting import Acting
 from engine.progress import Progress, peek
 from engine.recipe import Recipe, load_recipe
 from engine.rundir import RunDir
@@ -22,7 +23,10 @@ from engine.text import printable
 from engine.weights_source import go_offline_if_unreachable, weights_source
 
 if TYPE_CHECKING:
+    from engine.data.images import DataSet
     from engine.data.pool import Pool
+
+E = TypeVar("E", bound=Event)
 
 _EXIT_CODES: dict[Outcome, int] = {
     "finished": 0,
@@ -43,7 +47,8 @@ class Session:
         self._journal = JournalWriter(run.journal)
         self._controls = Controls(Spool(run.commands), self._emit)
         self._progress: Progress | None = None
-        self._training = False
+        self._steered = False
+        """Whether commands and SIGTERM are attended to between two pieces of work; else SIGTERM ends it at once."""
         signal.signal(signal.SIGTERM, self._terminate)
         signal.signal(signal.SIGINT, self._terminate)
 
@@ -89,7 +94,8 @@ class Session:
         self._stage("reading data", recipe.data.train)
         from engine.data.images import scan
 
-        data = scan(recipe.data, recipe.train.seed, self._run.split)
+        moves = recipe.outliers.method != "none" and recipe.outliers.action != "exclude"
+        data = scan(recipe.data, recipe.train.seed, self._run.split, files_move=moves)
         self._emit(
             DatasetScanned(
                 classes=data.classes,
@@ -99,18 +105,37 @@ class Session:
                 split=data.how_split,
             )
         )
+        known_bad = set(self._before.bad_images)
+        outliers = Acting(self._run, recipe, self._before.outliers, self._emit)
         training = Training(
-            self._run, recipe, data, self._controls, self._emit, set(self._before.bad_images), pool
+            self._run, recipe, data, self._controls, self._emit, known_bad, pool, outliers
         )
         sampler = SystemSampler(self._run.path, self._emit)
         try:
+            self._find_outliers(recipe, data, pool, outliers, known_bad)
             training.prepare(self._stage, resume=not fresh)
-            self._training = True
+            self._steered = True
             self._stage("training", training.kept_images())
             return training.run(self._stage)
         finally:
             self._progress = training.close()
             sampler.close()
+
+    def _find_outliers(
+        self, recipe: Recipe, data: "DataSet", pool: "Pool", outliers: Acting, known_bad: set[str]
+    ) -> None:
+        if recipe.outliers.method == "none" or self._before.outliers.done is not None:
+            return
+        self._stage("finding outliers", recipe.outliers.method)
+        from engine.outliers.stage import Stage as OutlierStage
+
+        steered = BeforeTraining()
+        self._steered = True
+        OutlierStage(
+            self._run, recipe, data, pool, outliers, self._emit, known_bad,
+            poll=lambda: self._controls.between_steps(steered),
+        ).run()  # fmt: skip
+        self._steered = False
 
     def _start(self) -> Recipe:
         try:
@@ -165,17 +190,17 @@ class Session:
         return code
 
     def _stage(self, stage: Stage, detail: str = "") -> None:
-        if self._controls.terminate and not self._training:
+        if self._controls.terminate and not self._steered:
             self._leave()  # a library that was being imported may have swallowed the first try
         self._emit(StageStarted(stage=stage, detail=printable(detail, 300)))
 
-    def _emit(self, event: Event) -> None:
-        self._journal.append(event)
+    def _emit(self, event: E) -> E:
+        return self._journal.append(event)
 
     def _terminate(self, signum: int, frame: FrameType | None) -> None:
         first = not self._controls.terminate
         self._controls.terminate = True
-        if first and not self._training:
+        if first and not self._steered:
             self._leave()
 
     @staticmethod

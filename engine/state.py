@@ -119,6 +119,11 @@ class RunState:
             and (not self.epochs or self.epochs[-1].epoch < self.epoch.epoch)
         )
 
+    @property
+    def finding_outliers(self) -> bool:
+        """Whether the outlier stage is under way, as far as the journal knows."""
+        return self.stage is not None and self.stage.stage == "finding outliers" and self.ended is None
+
     def status(self, *, alive: bool) -> Status:
         """Say how the run stands; ``alive`` is whether an engine holds its lock."""
         if not alive:

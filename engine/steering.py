@@ -13,6 +13,7 @@ from engine.checkpoint import (
     model_tensors,
     optimizer_tensors,
 )
+from engine.commands import Exclude, Restore
 from engine.controls import Controls, StopRun
 from engine.data.feed import Feed
 from engine.errors import UserError
@@ -20,6 +21,7 @@ from engine.events import Event, PredictionProgress, PredictionWritten, SettingC
 from engine.files import replace_file
 from engine.meter import Throttle
 from engine.models import restore_model
+from engine.outliers.acting import Acting
 from engine.predict import predict, write_prediction
 from engine.recipe import LIVE_KEYS, change, value_of
 from engine.rundir import RunDir
@@ -32,10 +34,11 @@ class Steering:
 
     def __init__(
         self, run: RunDir, trainer: Trainer, feed: Feed, controls: Controls, facts: ModelFacts,
-        emit: Callable[[Event], object],
+        outliers: Acting, emit: Callable[[Event], object],
     ) -> None:  # fmt: skip
         self._run = run
         self._trainer = trainer
+        self._outliers = outliers
         self._feed = feed
         self._controls = controls
         self._facts = facts
@@ -81,12 +84,16 @@ class Steering:
         )
         self._writer.submit(snapshot)
 
-    def save_now(self, reason: str) -> None:
+    def save_now(self, reason: str) -> str:
         """Save ``last`` and wait until it is on disk. Raises UserError when it can't be written."""
         self.save(("last",), reason)
         failure = self._writer.flush()
         if failure:
             raise UserError(failure)
+        return "a checkpoint was saved"
+
+    def check_save(self) -> None:
+        """There always is something to save once training has begun."""
 
     def check_predict(self) -> None:
         """Raises UserError when there is nothing to predict, or nothing to predict with."""
@@ -118,6 +125,17 @@ class Steering:
         found = predict(model, self._feed.test(), paths, self._trainer.precision, tick=tick)
         rows = write_prediction(self._run.prediction, found.paths, found.labels(facts.classes))
         self._emit(PredictionWritten(path=self._run.prediction.name, rows=rows, epoch=facts.best_epoch))
+
+    def exclude_now(self, command: Exclude) -> str:
+        """Leave images out by hand from the next epoch on. Raises UserError."""
+        epoch = self._feed.planned + 1
+        done = self._outliers.exclude(command, self._feed.data.labelled_train(), from_epoch=epoch)
+        return f"{done}, from epoch {epoch} on"
+
+    def restore_now(self, command: Restore) -> str:
+        """Let outliers back in from the next epoch on. Raises UserError."""
+        epoch = self._feed.planned + 1
+        return f"{self._outliers.restore(command, from_epoch=epoch)}, in use from epoch {epoch} on"
 
     def set_now(self, key: str, value: str) -> None:
         """Change a setting for good: in the loop, in ``recipe.toml`` and in a checkpoint. Raises UserError."""

@@ -13,6 +13,7 @@ from engine.device import choose_device
 from engine.errors import UserError
 from engine.events import Event, Outcome, Stage
 from engine.models import build_model
+from engine.outliers.acting import Acting
 from engine.progress import Progress
 from engine.recipe import Recipe
 from engine.rundir import RunDir
@@ -29,7 +30,7 @@ class Training:
 
     def __init__(
         self, run: RunDir, recipe: Recipe, data: DataSet, controls: Controls,
-        emit: Callable[[Event], None], known_bad: set[str], pool: Pool,
+        emit: Callable[[Event], object], known_bad: set[str], pool: Pool, outliers: Acting,
     ) -> None:  # fmt: skip
         self._run = run
         self._recipe = recipe
@@ -38,6 +39,7 @@ class Training:
         self._emit = emit
         self._known_bad = known_bad
         self._pool = pool
+        self._outliers = outliers
         self._feed: Feed | None = None
         self._trainer: Trainer | None = None
         self._steering: Steering | None = None
@@ -61,7 +63,10 @@ class Training:
             dropout=model.dropout,
         )
         normalize = Normalize(built.mean, built.std, device)
-        self._feed = Feed(data, recipe, normalize, device, self._emit, self._known_bad, self._pool)
+        self._feed = Feed(
+            data, recipe, normalize, device, self._emit, self._known_bad, self._pool,
+            self._outliers.exclusions,
+        )  # fmt: skip
         self._trainer = Trainer(self._run, recipe, self._feed, built.module, device, self._emit)
         if resume:
             folder = checkpoint.find(self._run.checkpoints, "last")
@@ -71,7 +76,9 @@ class Training:
             trainer.progress = checkpoint.load_last(
                 folder, trainer.model, trainer.judged, trainer.optimizer, trainer.scaler, data.classes
             )
-        self._steering = Steering(self._run, self._trainer, self._feed, self._controls, facts, self._emit)
+        self._steering = Steering(
+            self._run, self._trainer, self._feed, self._controls, facts, self._outliers, self._emit
+        )
 
     def kept_images(self) -> str:
         """Return where decoded images are kept, in words."""

@@ -16,8 +16,9 @@ from engine.data.normalize import Normalize
 from engine.data.order import Indices, plain_batches, train_batches
 from engine.data.pool import Pool
 from engine.events import BadImage, Event, Warning
+from engine.outliers.exclusions import Exclusions
 from engine.recipe import Recipe
-from engine.text import printable
+from engine.text import encodable, printable
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,14 +36,17 @@ class Feed:
     """Batches of the three splits.
 
     A file that can't be read is told to ``emit`` once and left out; one that is odd, or that changes while the
-    run goes on, is told once and used. ``known_bad`` are the paths that were told of in an earlier attempt.
+    run goes on, is told once and used. ``known_bad`` are the paths that were told of before, as in the journal.
     """
 
     def __init__(
         self, data: DataSet, recipe: Recipe, normalize: Normalize, device: torch.device,
-        emit: Callable[[Event], object], known_bad: set[str], pool: Pool,
+        emit: Callable[[Event], object], known_bad: set[str], pool: Pool, exclusions: Exclusions,
     ) -> None:  # fmt: skip
         self.data = data
+        self.exclusions = exclusions
+        self.planned = 0
+        """The epoch that was planned last: what is left out or restored now, is so from the next one on."""
         self._recipe = recipe
         self._normalize = normalize
         self._device = device
@@ -67,10 +71,15 @@ class Feed:
         self._keeping.close()
 
     def plan(self, epoch: int) -> list[Indices]:
-        """Return which images make which step of an epoch."""
-        return train_batches(
-            len(self.data.train), self._recipe.data.batch_size, seed=self._recipe.train.seed, epoch=epoch
+        """Return which images make which step of an epoch: all but those that are left out in it."""
+        self.planned = epoch
+        active = np.arange(len(self.data.train))
+        if left_out := self.exclusions.at(epoch):
+            active = active[[encodable(str(path)) not in left_out for path in self.data.train.paths]]
+        batches = train_batches(
+            len(active), self._recipe.data.batch_size, seed=self._recipe.train.seed, epoch=epoch
         )
+        return [active[batch] for batch in batches]
 
     def train(self, plan: list[Indices], epoch: int) -> Iterator[Batched]:
         """Yield the augmented batches of (the rest of) an epoch's plan."""
@@ -111,9 +120,10 @@ class Feed:
     def _hear(self, images: ImageSet, index: int, done: Done) -> None:
         path = images.paths[index]
         if done.problem:
-            if str(path) not in self._known_bad:
-                self._known_bad.add(str(path))
-                self._emit(BadImage(path=str(path), reason=done.problem, split=images.split))
+            named = encodable(str(path))
+            if named not in self._known_bad:
+                self._known_bad.add(named)
+                self._emit(BadImage(path=named, reason=printable(done.problem), split=images.split))
             return
         if done.note:
             self._note(done.note)

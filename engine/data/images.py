@@ -2,6 +2,7 @@
 
 import csv
 import io
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -36,26 +37,47 @@ class DataSet:
     test: ImageSet
     how_split: Literal["folders", "stratified"]
 
+    def labelled_train(self) -> Iterator[tuple[str, Path]]:
+        """Yield the class and the path of each training image."""
+        for label, path in zip(self.train.labels, self.train.paths, strict=True):
+            yield self.classes[label], path
 
-def scan(data: Data, seed: int, record: Path) -> DataSet:
+
+def scan(data: Data, seed: int, record: Path, *, files_move: bool = False) -> DataSet:
     """List the images of a recipe's ``[data]``; classes and files are sorted as text.
 
     Without a validation folder, ``val_fraction`` of each class (at least one image, and at least one
     left to train on) is split off by ``seed``; ``record`` keeps that split, so that a resumed run has the
-    same one even if files were added since. Raises UserError as ``engine.layout.list_data`` does.
+    same one even if files were added since. With ``files_move`` (the run itself moves outliers away) a split
+    by folders is recorded too. Raises UserError as ``engine.layout.list_data`` does.
     """
     listing = list_data(data.train, data.val, data.test)
     root, classes = Path(data.train), listing.classes
     test = ImageSet("test", [Path(data.test, name) for name in listing.test], [])
-    if listing.val is not None:
-        val = _image_set("val", Path(data.val), classes, listing.val)
-        return DataSet(classes, _image_set("train", root, classes, listing.train), val, test, "folders")
+    by_folders = listing.val is not None
     parts = _read_record(record) if record.exists() else None
     if parts is None:
-        parts = _split(listing.train, data.val_fraction, seed)
-        _write_record(record, parts)
-    train, val = (_image_set(split, root, classes, parts[split]) for split in ("train", "val"))
-    return DataSet(classes, train, val, test, "stratified")
+        parts = (
+            {"train": listing.train, "val": listing.val}
+            if listing.val is not None
+            else _split(listing.train, data.val_fraction, seed)
+        )
+        if files_move or not by_folders:
+            _write_record(record, parts)
+    train = _image_set("train", root, classes, parts["train"])
+    val = _image_set("val", Path(data.val) if by_folders else root, classes, parts["val"])
+    return DataSet(classes, train, val, test, "folders" if by_folders else "stratified")
+
+
+def as_listed(data: Data) -> DataSet:
+    """List class folders with nothing split off: where there is no validation folder, nothing validates.
+
+    Raises UserError as ``engine.layout.list_data`` does.
+    """
+    listing = list_data(data.train, data.val, "", splits=False)
+    train = _image_set("train", Path(data.train), listing.classes, listing.train)
+    val = _image_set("val", Path(data.val), listing.classes, listing.val or {})
+    return DataSet(listing.classes, train, val, ImageSet("test", [], []), "folders")
 
 
 def _image_set(split: str, root: Path, classes: list[str], listed: dict[str, list[str]]) -> ImageSet:

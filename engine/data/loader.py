@@ -62,7 +62,9 @@ class Loader:
         # Twice: a prediction is made while the batches of an epoch lie ready.
         self._free = list(range(2 * (self._ahead + 1)))
         if len(pool):
-            os.ftruncate(pool.memory, len(self._free) * self._slot_bytes)
+            # Never smaller: an image process may still have the memory of an earlier loader before it.
+            grown = max(os.fstat(pool.memory).st_size, len(self._free) * self._slot_bytes)
+            os.ftruncate(pool.memory, grown)
             self._shared = np.frombuffer(mmap.mmap(pool.memory, 0), np.uint8)
             setup = Setup(recipe.model_dump_json().encode(), ground, self._slot_bytes, places)
             pool.set_up(setup)

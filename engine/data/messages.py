@@ -5,8 +5,8 @@ import msgspec
 from engine.data.images import Split
 
 
-class Setup(msgspec.Struct, array_like=True):
-    """Said once to a new image process."""
+class Setup(msgspec.Struct, array_like=True, tag=True):
+    """Said to a new image process before its first task, and whenever it is to prepare images otherwise."""
 
     recipe: bytes
     """The recipe as JSON."""
@@ -27,7 +27,7 @@ class CachePlace(msgspec.Struct, array_like=True):
     stride: int
 
 
-class Task(msgspec.Struct, array_like=True):
+class Task(msgspec.Struct, array_like=True, tag=True):
     """Prepare one image and lay it into the shared memory."""
 
     ticket: int

@@ -78,7 +78,7 @@ class Pool:
         self.told: Callable[[str], object] = lambda _: None
         self._inherited = (self.memory, *self.cache_memory.values())
         self._setup: Setup | None = None
-        self._deaths: dict[tuple[str, int], int] = {}
+        self._deaths: dict[bytes, int] = {}
         self._deaths_in_a_row = 0
         self._given_up: list[Done] = []
         self._workers = [_Worker(self._inherited) for _ in range(count)]
@@ -180,9 +180,8 @@ class Pool:
             self._replace(number)
 
     def _is_fatal(self, task: Task) -> bool:
-        which = (task.split, task.index)
-        self._deaths[which] = self._deaths.get(which, 0) + 1
-        return self._deaths[which] >= _FATAL_DEATHS
+        self._deaths[task.path] = self._deaths.get(task.path, 0) + 1
+        return self._deaths[task.path] >= _FATAL_DEATHS
 
 
 def _cause(code: int) -> str:

@@ -26,11 +26,7 @@ def main() -> None:
         signal.signal(ignored, signal.SIG_IGN)
     connection, memory = Connection(int(sys.argv[1])), int(sys.argv[2])
     try:
-        setup = msgspec.msgpack.decode(connection.recv_bytes(), type=Setup)
-        recipe = Recipe.model_validate_json(setup.recipe)
-        _serve(
-            connection, memory, setup.slot_bytes, Preparer(recipe, setup.ground, open_caches(setup.caches))
-        )
+        _serve(connection, memory)
     except (EOFError, BrokenPipeError, ConnectionResetError):
         return
 
@@ -49,16 +45,21 @@ def open_caches(places: list[CachePlace]) -> dict[Split, Cache]:
     return caches
 
 
-def _serve(connection: Connection, memory: int, slot_bytes: int, preparer: Preparer) -> None:
-    decoder, encoder = msgspec.msgpack.Decoder(Task), msgspec.msgpack.Encoder()
-    shared = np.frombuffer(mmap.mmap(memory, os.fstat(memory).st_size), np.uint8)
-    while True:
-        task = decoder.decode(connection.recv_bytes())
-        done, pixels = preparer.prepare(task)
-        if pixels is not None:
-            start = task.slot * slot_bytes + task.place * pixels.size
-            shared[start : start + pixels.size] = pixels.reshape(-1)
-        connection.send_bytes(encoder.encode(done))
+def _serve(connection: Connection, memory: int) -> None:
+    decoder, encoder = msgspec.msgpack.Decoder[Setup | Task](Setup | Task), msgspec.msgpack.Encoder()
+    setup = decoder.decode(connection.recv_bytes())
+    while isinstance(setup, Setup):
+        preparer = Preparer(
+            Recipe.model_validate_json(setup.recipe), setup.ground, open_caches(setup.caches)
+        )
+        shared = np.frombuffer(mmap.mmap(memory, os.fstat(memory).st_size), np.uint8)
+        while isinstance(message := decoder.decode(connection.recv_bytes()), Task):
+            done, pixels = preparer.prepare(message)
+            if pixels is not None:
+                start = message.slot * setup.slot_bytes + message.place * pixels.size
+                shared[start : start + pixels.size] = pixels.reshape(-1)
+            connection.send_bytes(encoder.encode(done))
+        setup = message
 
 
 if __name__ == "__main__":

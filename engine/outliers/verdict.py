@@ -34,6 +34,11 @@ class Verdict:
             return []
         return [place for place, error in enumerate(self.errors) if error > self.threshold]
 
+    @property
+    def flagged_like(self) -> list[int]:
+        """For each of ``flagged`` the class index that it resembles more than its own, -1 for none."""
+        return [self.looks_like[place] if self.looks_like else -1 for place in self.flagged]
+
 
 def judge(
     label: int, images: Sequence[int], errors: Sequence[float], val_errors: Sequence[float], *,

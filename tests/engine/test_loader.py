@@ -95,6 +95,20 @@ def test_pixels_are_the_same_whatever_the_processes_and_the_cache(data: DataSet)
                 assert (bench.epoch(1), bench.epoch(2), bench.validation()) == want, (workers, cache)
 
 
+def test_processes_take_another_size_and_the_first_again(data: DataSet) -> None:
+    """As the outlier stage has them do, before the training and at another size."""
+    with Bench(data, 2) as bench, Bench(data, 0) as alone:
+        before = next(bench.loader.batches(data.val, [np.arange(4)], 0, bench._hear)).pixels.copy()
+        larger = made_recipe(data.train.paths[0].parents[2], "data.val_size=96")
+        large = Loader(larger, GROUND, [], bench.pool).batches(data.val, [np.arange(4)], 0, bench._hear)
+        assert next(large).pixels.shape == (4, 96, 96, 3)
+        again = Loader(bench.recipe, GROUND, bench.keeping.places, bench.pool)
+        after = next(again.batches(data.val, [np.arange(4)], 0, bench._hear)).pixels.copy()
+        expected = next(alone.loader.batches(data.val, [np.arange(4)], 0, alone._hear)).pixels
+        assert (before == expected).all()
+        assert (after == expected).all()
+
+
 def test_a_killed_process_is_named_and_replaced(data: DataSet) -> None:
     with Bench(data, 0) as plain:
         want = plain.epoch()

@@ -105,6 +105,12 @@ def test_hostile_names_are_shown_safely(tmp_path: Path) -> None:
     assert message.isprintable()
 
 
+def test_a_class_that_no_label_can_name(tmp_path: Path) -> None:
+    touch(tmp_path, "a/1.jpg", os.fsdecode(b"\xff/1.jpg"))
+    with pytest.raises(UserError, match=r"\\xff: its name isn't UTF-8 text; rename it"):
+        list_classes(tmp_path)
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read anything")
 def test_a_folder_that_cannot_be_read(tmp_path: Path) -> None:
     touch(tmp_path, "a/1.jpg")

@@ -6,6 +6,7 @@ from pathlib import Path
 from engine.catalogue import check_model
 from engine.errors import UserError
 from engine.layout import DataFolders, find_folders, list_data
+from engine.outliers.quarantine import check_action
 from engine.recipe import Recipe, load_recipe
 from engine.rundir import check_name
 from engine.text import printable
@@ -29,13 +30,33 @@ def prepare_recipe(data: Path, source: str, settings: Iterable[str], name: str |
     recipe = _with_absolute_paths(recipe)
     if (recipe.data.train, recipe.data.val, recipe.data.test) != (train, val, test):
         list_data(recipe.data.train, recipe.data.val, recipe.data.test)
+    _check_machine(recipe)
+    if recipe.outliers.method != "none" and recipe.outliers.action != "exclude":
+        check_action(Path(recipe.data.train), recipe.outliers.action)
+    if name is not None:
+        check_name(name)
+    return recipe
+
+
+def scan_recipe(data: Path, source: str, settings: Iterable[str]) -> Recipe:
+    """Return the recipe by which a folder's images are judged, every one of its class folders' images.
+
+    Raises UserError with what stands in the way.
+    """
+    folders = find_folders(data)
+    paths = {"train": str(folders.train), "val": str(folders.val or ""), "test": ""}
+    recipe = load_recipe(source, settings, base={"data": paths})
+    recipe = _with_absolute_paths(recipe)
+    list_data(recipe.data.train, recipe.data.val, "", splits=False)
+    _check_machine(recipe)
+    return recipe
+
+
+def _check_machine(recipe: Recipe) -> None:
     check_model(recipe.model.name)
     if recipe.model.weights and not Path(recipe.model.weights).is_file():
         raise UserError(f"model.weights: no such file: {printable(recipe.model.weights)}")
     check_device(recipe.train.device)
-    if name is not None:
-        check_name(name)
-    return recipe
 
 
 def _paths(folders: DataFolders) -> tuple[str, str, str]:

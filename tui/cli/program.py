@@ -18,7 +18,7 @@ test/*.jpg. Training is a process of its own: it goes on when the console is
 closed or the connection drops, and vrdl-tui attach brings it back. Without a
 command the console opens on the list of runs."""
 
-_COMMANDS = ("demo", "train", "attach", "runs", "resume", "send", "predict", "cache", "doctor")
+_COMMANDS = ("demo", "train", "attach", "runs", "resume", "send", "predict", "outliers", "cache", "doctor")
 
 
 def _version() -> str:
@@ -62,6 +62,10 @@ def run(arguments: Sequence[str]) -> int:
     app = make_app()
     if arguments and arguments[0] in app.help_flags:
         app.resolved_commands()  # their own first lines are their entries in the table
+    elif [*arguments[:1]] == ["outliers"] and set(arguments[1:2]) <= set(app.help_flags):
+        from tui.cli.outliers import outliers
+
+        outliers.resolved_commands()
     try:
         result = app(list(arguments))
     except CycloptsError as error:

@@ -1,6 +1,5 @@
 """`vrdl-tui send`."""
 
-import time
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
@@ -9,12 +8,7 @@ from tui.cli.options import DEFAULT_RUNS, Run, Runs
 
 if TYPE_CHECKING:
     from engine.commands import AnyCommand
-    from engine.events import CommandAccepted, CommandRejected
-    from engine.journal import JournalReader
     from engine.rundir import RunDir
-
-_PATIENCE = 30.0
-_POLL = 0.05
 
 Word = Literal["pause", "resume", "checkpoint", "stop", "predict", "set"]
 
@@ -46,6 +40,7 @@ def send(
     from engine.errors import UserError
     from engine.rundir import find_run
     from engine.text import printable
+    from tui.cli.answer import ask
     from tui.cli.naming import run_argument
 
     if (command == "set") != (setting is not None):
@@ -62,7 +57,7 @@ def send(
             f"run {printable(found.name)} is not running, so nothing can be sent; "
             f"vrdl-tui resume {run_argument(found)} goes on with it"
         )
-    return _ask(found, _command(found, command, setting, after_epoch=after_epoch))
+    return ask(found, _command(found, command, setting, after_epoch=after_epoch))
 
 
 def _command(run: "RunDir", word: Word, setting: str | None, *, after_epoch: bool) -> "AnyCommand":
@@ -101,41 +96,3 @@ def _checked_setting(run: "RunDir", setting: str) -> tuple[str, str]:
         )
     change(load_recipe(run.recipe), key, value)
     return key, value
-
-
-def _ask(run: "RunDir", command: "AnyCommand") -> int:
-    from engine.commands import command_name
-    from engine.commands import send as put
-    from engine.events import CommandAccepted
-    from engine.journal import JournalReader
-    from engine.text import printable
-    from tui.cli.say import note
-
-    reader = JournalReader(run.journal, offset=run.journal.stat().st_size if run.journal.exists() else 0)
-    identity, word = put(run.commands, command), command_name(command)
-    deadline = time.monotonic() + _PATIENCE
-    while time.monotonic() < deadline:
-        # The lock before the journal: a dying engine answers first and lets go of the lock after it.
-        alive = run.is_alive()
-        answer = _answer(reader, identity)
-        if isinstance(answer, CommandAccepted):
-            print(f"{word}: accepted{f', {printable(answer.detail)}' if answer.detail else ''}")
-            return 0
-        if answer is not None:
-            note(f"vrdl-tui: {word}: refused, {printable(answer.reason)}")
-            return 1
-        if not alive:
-            note(f"vrdl-tui: {word}: the run ended before it answered")
-            return 1
-        time.sleep(_POLL)
-    note(f"vrdl-tui: {word}: no answer in {_PATIENCE:.0f} s; the run takes it up between two of its steps")
-    return 1
-
-
-def _answer(reader: "JournalReader", identity: str) -> "CommandAccepted | CommandRejected | None":
-    from engine.events import CommandAccepted, CommandRejected
-
-    for event in reader.read():
-        if isinstance(event, CommandAccepted | CommandRejected) and event.id == identity:
-            return event
-    return None

@@ -33,6 +33,10 @@ def train(
     headless: Headless = False,
     detach: Detach = False,
     ascii: Ascii = False,
+    yes: Annotated[
+        bool,
+        Parameter(help="Don't ask before a run with outliers.action=delete.", show_default=False),
+    ] = False,
 ) -> int:
     """Start a run on a folder of images.
 
@@ -44,6 +48,7 @@ def train(
     """
     from engine.rundir import RunDir
     from tui.cli.begin import begin, choose_mode
+    from tui.cli.confirm import confirm_deletion
     from tui.cli.preflight import prepare_recipe
     from tui.cli.say import note
 
@@ -51,6 +56,8 @@ def train(
     chosen = _default_recipe() if recipe is None else recipe
     asked = list(settings or ()) + ([f"train.device={device}"] if device else [])
     complete = prepare_recipe(data, chosen, asked, name)
+    if complete.outliers.method != "none" and complete.outliers.action == "delete" and not yes:
+        confirm_deletion(complete.data.train)
     run = RunDir.create(runs, name, complete.model.name, complete.to_toml())
     if recipe is None:
         note(f"recipe {chosen}, chosen {_WHY[chosen]}; another with --recipe")

@@ -17,6 +17,7 @@ _LONG = {
     "checkpoint": "save a checkpoint now",
     "predict": "export the test-set prediction",
     "resume": "resume the run from its last checkpoint",
+    "outliers": "outliers: the images left out",
     "log": "show or hide the log",
     "back": "go back to the list of runs",
     "help": "help: all the keys",

@@ -15,6 +15,8 @@ def keys_for(status: Status, *, alive: bool, log: bool) -> list[Key]:
         keys.append(Key("x", "predict", "predict"))
     elif status in ("stopped", "interrupted", "failed"):
         keys.append(Key("r", "resume", "resume"))
+    if not log:
+        keys.append(Key("o", "gallery", "outliers"))
     keys.append(Key("l", "panels" if log else "log", "log"))
     if log:
         keys.append(Key("arrows", "scroll", "log"))
@@ -31,6 +33,7 @@ LIVE_BINDINGS: list[BindingType] = [
     Binding("c", "checkpoint", "Save a checkpoint"),
     Binding("x", "predict", "Export the test-set prediction"),
     Binding("r", "resume", "Resume the run"),
+    Binding("o", "outliers", "Outliers"),
     Binding("l", "log", "Log"),
     Binding("b", "back", "Runs"),
     Binding("escape", "escape", show=False),

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from rich.style import Style
 from textual import work
@@ -35,6 +36,9 @@ from tui.widgets.standing import standing, status_of
 from tui.widgets.view import View
 from tui.widgets.wording import count
 
+if TYPE_CHECKING:
+    from tui.screens.gallery import GalleryScreen
+
 _FIRST_READ = 0.15
 _START_PATIENCE = 15.0
 _AFTER_PAINT = 0.1
@@ -62,6 +66,7 @@ class LiveScreen(Screen[None]):
         """The start that stood in the journal when an engine was started from here, and when that was."""
         self._log_stale = True
         self._beat = EpochBeat()
+        self._gallery: GalleryScreen | None = None
         self.set_class(glyphs.ascii, "-ascii")
 
     def compose(self) -> ComposeResult:
@@ -167,6 +172,8 @@ class LiveScreen(Screen[None]):
         now = self._clock()
         status = self.status
         view = View(self._model.state, status, self._alive, now, self._glyphs)
+        if self._gallery is not None:
+            self._gallery.show_run(view)
         due = self._beat.due(view)
         for panel in self._panels + (self._epoch_panels if due else []):
             panel.show_run(view)
@@ -236,6 +243,16 @@ class LiveScreen(Screen[None]):
         else:
             self._say("the engine is started; it goes on from the last checkpoint", GOOD)
             self.follower.look_now()
+
+    def action_outliers(self) -> None:
+        from tui.screens.gallery import GalleryScreen
+
+        view = View(self._model.state, self.status, self._alive, self._clock(), self._glyphs)
+        self._gallery = GalleryScreen(self.follower.run, view, self._clock)
+        self.app.push_screen(self._gallery, self._gallery_left)
+
+    def _gallery_left(self, _nothing: None) -> None:
+        self._gallery = None
 
     def action_log(self) -> None:
         log = self.query_one(Log)

@@ -32,7 +32,7 @@ def badge_word(view: View) -> str:
         return "VALIDATING" if state.validating else "TRAINING"
     if view.status == "finished" and state.ended is not None and state.ended.outcome == "early_stopped":
         return "EARLY STOP"
-    return view.status.upper()
+    return "OUTLIERS" if view.status == "starting" and state.finding_outliers else view.status.upper()
 
 
 class Header(Panel):

@@ -95,18 +95,16 @@ class Progress(Horizontal):
 
     def _draw(self, view: View) -> None:
         state, glyphs = view.state, view.glyphs
-        epoch, step = _epoch(state), _step(state)
-        self.query_one("#epoch", Field).say(epoch.text())
-        part = (
-            step.done / step.total
-            if epoch.done > len(state.epochs) and step.total and not state.predicting
-            else 0
-        )
-        self.query_one("#epoch-bar", Bar).fill(len(state.epochs) + part, epoch.total, glyphs)
-        self.query_one("#step", Field).say(Text("  ").append(step.text()))
-        self.query_one("#step-bar", Bar).fill(step.done, step.total, glyphs)
+        finding = state.finding_outliers and view.alive
+        whole, part = (_classes(state), _of_class(state)) if finding else (_epoch(state), _step(state))
+        self.query_one("#epoch", Field).say(whole.text())
+        self.query_one("#epoch-bar", Bar).fill(_whole_done(state, whole, part), whole.total, glyphs)
+        self.query_one("#step", Field).say(Text("  ").append(part.text()))
+        self.query_one("#step-bar", Bar).fill(part.done, part.total, glyphs)
         loss, train = Text(), Text()
-        if (now := _step_now(view)) is not None:
+        if finding and state.outliers.current is not None:
+            loss = Text("  ").append(f"{state.outliers.current.loss:.5f}", PLAIN).append(" loss", MUTED)
+        elif (now := _step_now(view)) is not None:
             loss = Text("  ").append(f"{now.loss:6.4f}", PLAIN).append(" loss", MUTED)
             train = Text("  ").append(f"{now.train_acc:6.2f} %", PLAIN).append(" train", MUTED)
         self.query_one("#loss", Field).say(loss)
@@ -118,6 +116,28 @@ class Progress(Horizontal):
 def _epoch(state: RunState) -> _Count:
     total = state.epoch.epochs if state.epoch else state.started.epochs if state.started else 0
     return _Count("epoch", state.epoch.epoch if state.epoch else len(state.epochs), total)
+
+
+def _classes(state: RunState) -> _Count:
+    """The outlier stage's classes: the one under way, or how many are judged."""
+    now, total = state.outliers.current, len(state.data.classes) if state.data else 0
+    return _Count("class", now.class_index if now else len(state.outliers.thresholds), total)
+
+
+def _of_class(state: RunState) -> _Count:
+    """An autoencoder's epochs, or the images that were read."""
+    now, read = state.outliers.current, state.outliers.read
+    if now is not None:
+        return _Count("epoch", now.epoch, now.epochs)
+    return _Count("image", read.done, read.total) if read else _Count("image", 0, 0)
+
+
+def _whole_done(state: RunState, whole: _Count, part: _Count) -> float:
+    share = part.done / part.total if part.total else 0
+    if state.finding_outliers:
+        return whole.done - 1 + share if state.outliers.current else whole.done
+    under_way = whole.done > len(state.epochs) and not state.predicting
+    return len(state.epochs) + (share if under_way else 0)
 
 
 def _step(state: RunState) -> _Count:

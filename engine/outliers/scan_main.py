@@ -1,0 +1,97 @@
+"""``python -m engine.outliers.scan_main RECIPE_JSON``: judge a folder's training images, change nothing.
+
+Prints JSON lines: ``{"what": …, "done": n, "total": m}`` as it goes, ``{"bad": path, "reason": …}`` for an image
+that can't be read, and for each class its verdict, ``{"class": …, "threshold": …, "files": […], "errors": […], …}``.
+"""
+
+import argparse
+import json
+import sys
+from typing import TYPE_CHECKING
+
+from pydantic import ValidationError
+
+from engine.errors import UserError
+from engine.recipe import Recipe
+from engine.text import encodable, printable
+
+if TYPE_CHECKING:
+    from engine.data.pool import Pool
+
+
+def main() -> int:
+    """Return the exit code: 0 done, 1 failed, 2 bad input (one line on stderr)."""
+    parser = argparse.ArgumentParser(prog="python -m engine.outliers.scan_main")
+    parser.add_argument("recipe", help="the recipe as JSON")
+    arguments = parser.parse_args()
+    try:
+        _scan(Recipe.model_validate_json(arguments.recipe))
+    except (UserError, ValidationError) as error:
+        print(printable(str(error)), file=sys.stderr)
+        return 2
+    except OSError as error:
+        print(printable(str(error)), file=sys.stderr)
+        return 1
+    return 0
+
+
+def _scan(recipe: Recipe) -> None:
+    _say({"what": "starting", "done": 0, "total": 0})
+    from engine.data.pool import Pool, worker_count
+
+    pool = Pool(worker_count(recipe.data.workers))
+    try:
+        _judge(recipe, pool)
+    finally:
+        pool.close()
+
+
+def _judge(recipe: Recipe, pool: "Pool") -> None:
+    from engine.data.images import ImageSet, as_listed
+    from engine.meter import Throttle
+    from engine.outliers.detect import Detection
+    from engine.outliers.reading import Reader
+
+    data = as_listed(recipe.data)
+    total, read, due = len(data.train) + len(data.val), 0, Throttle()
+
+    def tick(count: int) -> None:
+        nonlocal read
+        read += count
+        if due() or read == total:
+            _say({"what": "reading", "done": read, "total": total})
+
+    def tell_epoch(label: int, epoch: int, _loss: float) -> None:
+        if due():
+            done, all_epochs = label * recipe.outliers.epochs + epoch, recipe.outliers.epochs * len(data.classes)
+            _say({"what": f"class {label + 1} of {len(data.classes)}", "done": done, "total": all_epochs})
+
+    def bad(images: ImageSet, index: int, reason: str) -> None:
+        _say({"bad": encodable(str(images.paths[index])), "reason": printable(reason)})
+
+    reader = Reader(recipe, pool, bad, lambda: None, tick)
+    for group in Detection(recipe, data, reader, tell_epoch).verdicts(()):
+        for verdict in group:
+            likes = [data.classes[like] if like >= 0 else "" for like in verdict.looks_like]
+            _say(
+                {
+                    "class": data.classes[verdict.label],
+                    "files": [encodable(str(data.train.paths[index])) for index in verdict.images],
+                    "errors": verdict.errors,
+                    "flagged": verdict.flagged,
+                    "looks_like": likes or [""] * len(verdict.images),
+                    "first_threshold": verdict.first_threshold,
+                    "largest_val_error": verdict.largest_val_error,
+                    "threshold": verdict.threshold,
+                    "relaxed": verdict.relaxed,
+                    "note": verdict.note,
+                }
+            )
+
+
+def _say(table: dict[str, object]) -> None:
+    print(json.dumps(table), flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,142 @@
+"""The outlier stage of a run: judge each class, act on its outliers, and tell the journal of both."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from engine.data.images import DataSet, ImageSet
+from engine.data.pool import Pool
+from engine.events import (
+    AutoencoderEpoch,
+    BadImage,
+    Event,
+    OutlierExcluded,
+    OutlierProgress,
+    OutliersDone,
+    ThresholdSet,
+    Warning,
+)
+from engine.meter import Throttle
+from engine.outliers.acting import Acting, Flagged
+from engine.outliers.detect import Detection
+from engine.outliers.reading import Reader
+from engine.outliers.sheet import draw_sheet
+from engine.outliers.verdict import Verdict
+from engine.recipe import Recipe
+from engine.rundir import RunDir
+from engine.text import encodable, printable
+
+
+class Stage:
+    """Takes up where an earlier attempt ended, of which the journal tells: ``acting`` knows.
+
+    A verdict is in the journal before any file is touched, and every attempt comes to the same verdicts; so a run
+    that is killed at any moment goes on with the classes that are not judged, and with the files not yet dealt with.
+    """
+
+    def __init__(
+        self, run: RunDir, recipe: Recipe, data: DataSet, pool: Pool, acting: Acting,
+        emit: Callable[[Event], object], known_bad: set[str], poll: Callable[[], object],
+    ) -> None:  # fmt: skip
+        self._run = run
+        self._recipe = recipe
+        self._data = data
+        self._emit = emit
+        self._known_bad = known_bad
+        self._deletes = recipe.outliers.action == "delete"
+        self._acting = acting
+        self._read = 0
+        self._due = Throttle()
+        reader = Reader(recipe, pool, self._bad, poll, self._tick)
+        self._detection = Detection(recipe, data, reader, self._tell_epoch)
+
+    def run(self) -> None:
+        """Find the outliers and act on them.
+
+        Raises what ``poll`` raises, and UserError when the detector can't work.
+        """
+        judged, names = self._acting.judged, self._data.classes
+        done = {label for label, name in enumerate(names) if name in judged}
+        waiting = list(judged.values())
+        for group in self._detection.verdicts(done):
+            # Only now: a group that is judged as a whole needs all its files where they were.
+            waiting += [self._tell(verdict) for verdict in group]
+            if not self._deletes:
+                self._acting.act(self._flagged(waiting))
+                waiting = []
+        flagged = self._flagged(waiting)
+        if self._deletes:  # the sheet shows what will be gone
+            self._draw_sheet([one.event for one in flagged])
+        self._acting.act(flagged)
+        left_out = list(self._acting.exclusions.now().values())
+        if not self._deletes:
+            self._draw_sheet(left_out)
+        self._acting.write_ledger()
+        images = sum(event.images for event in judged.values())
+        self._emit(OutliersDone(excluded=len(left_out), images=images))
+
+    def _tell(self, verdict: Verdict) -> ThresholdSet:
+        names, paths = self._data.classes, self._data.train.paths
+        event = ThresholdSet(
+            class_name=names[verdict.label],
+            threshold=verdict.threshold,
+            largest_val_error=verdict.largest_val_error,
+            relaxed=verdict.relaxed,
+            images=len(verdict.images),
+            first_threshold=verdict.first_threshold,
+            files=[encodable(paths[index].name) for index in verdict.images],
+            errors=verdict.errors,
+            flagged=verdict.flagged,
+            looks_like=[names[like] if like >= 0 else "" for like in verdict.flagged_like],
+            note=verdict.note,
+        )
+        self._acting.judged[event.class_name] = event
+        self._emit(event)
+        return event
+
+    def _flagged(self, judged: list[ThresholdSet]) -> list[Flagged]:
+        root = Path(self._recipe.data.train)
+        paths = {encodable(str(path)): path for path in self._data.train.paths}
+        found = []
+        for event in judged:
+            for place, like in zip(event.flagged, event.looks_like, strict=True):
+                named = encodable(str(root / event.class_name / event.files[place]))
+                outlier = OutlierExcluded(
+                    class_name=event.class_name, path=named, error=event.errors[place],
+                    threshold=event.threshold, action="", looks_like=like,
+                )  # fmt: skip
+                found += [Flagged(paths[named], outlier)] if named in paths else []
+        return found
+
+    def _draw_sheet(self, left_out: list[OutlierExcluded]) -> None:
+        picture = self._run.outliers_picture
+        # An engine that went on with the deletions would find empty places to draw.
+        if not left_out or (self._deletes and picture.exists()):
+            return
+        try:
+            draw_sheet(picture, left_out)
+        except OSError as error:
+            self._emit(Warning(message=f"{picture.name} can't be written: {error.strerror}"))
+
+    def _bad(self, images: ImageSet, index: int, reason: str) -> None:
+        named = encodable(str(images.paths[index]))
+        if named not in self._known_bad:
+            self._known_bad.add(named)
+            self._emit(BadImage(path=named, reason=printable(reason), split=images.split))
+
+    def _tick(self, count: int) -> None:
+        self._read += count
+        total = len(self._data.train) + len(self._data.val)
+        if self._due() or self._read == total:
+            self._emit(OutlierProgress(done=self._read, total=total))
+
+    def _tell_epoch(self, label: int, epoch: int, loss: float) -> None:
+        self._emit(
+            AutoencoderEpoch(
+                class_name=self._data.classes[label],
+                class_index=label + 1,
+                classes=len(self._data.classes),
+                epoch=epoch,
+                epochs=self._recipe.outliers.epochs,
+                loss=loss,
+            )
+        )
