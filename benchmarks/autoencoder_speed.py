@@ -148,9 +148,12 @@ def main() -> None:
         for name, differences in worst.items():
             differences.append(compared(found[name], found["plain"]))
         same = found["ours"].flagged == found["plain"].flagged
+        told = "; ".join(
+            f"{name} against plain: thresholds {pairs[-1][0]:.1e}, errors {pairs[-1][1]:.1e}"
+            for name, pairs in worst.items()
+        )
         print(
-            f"class {one.label}: {len(one.train)} + {len(one.val)} images, thresholds differ by "
-            f"{worst['ours'][-1][0]:.1e}, errors by {worst['ours'][-1][1]:.1e}, "
+            f"class {one.label}, {len(one.train)} + {len(one.val)} images: {told}; "
             f"the {'same' if same else 'OTHER'} outliers; {load()}",
             flush=True,
         )

@@ -17,13 +17,16 @@ Batches = Iterable[tuple[torch.Tensor, torch.Tensor]]
 class Evaluation:
     """Sums over ``seen`` images; ``matrix[true, predicted]`` counts them, shape (classes, classes).
 
-    ``loss`` and ``accuracy`` need at least one image.
+    ``predicted`` (seen,) has each image's class, in the order of the batches, and ``confidence`` (seen,) the
+    softmax probability of it, 0 to 1. ``loss`` and ``accuracy`` need at least one image.
     """
 
     loss_sum: float
     correct: int
     seen: int
     matrix: torch.Tensor
+    predicted: torch.Tensor
+    confidence: torch.Tensor
 
     @property
     def loss(self) -> float:
@@ -54,13 +57,19 @@ def evaluate(
     device = precision.device
     counts = torch.zeros(classes * classes, dtype=torch.long, device=device)
     loss_sum = torch.zeros((), dtype=torch.float32, device=device)
+    best = [torch.zeros((2, 0), device=device)]
     for images, labels in batches:
         with precision.autocast():
             outputs = model(images)
         loss_sum += functional.cross_entropy(
             outputs.float(), labels, label_smoothing=label_smoothing, reduction="sum"
         )
-        counts += torch.bincount(labels * classes + outputs.argmax(1), minlength=classes * classes)
+        confidence, predicted = outputs.float().softmax(1).max(1)
+        counts += torch.bincount(labels * classes + predicted, minlength=classes * classes)
+        best.append(torch.stack((predicted.float(), confidence)))
     model.train(was_training)
     matrix = counts.view(classes, classes).cpu()
-    return Evaluation(float(loss_sum), int(matrix.diagonal().sum()), int(matrix.sum()), matrix)
+    predicted, confidence = torch.cat(best, 1).cpu()
+    return Evaluation(
+        float(loss_sum), int(matrix.diagonal().sum()), int(matrix.sum()), matrix, predicted.long(), confidence
+    )

@@ -60,6 +60,11 @@ class RunDir:
         return self.path / "split.csv"
 
     @property
+    def validation(self) -> Path:
+        """What the best weights said of each validation image: ``engine.judged`` reads it."""
+        return self.path / "validation.csv"
+
+    @property
     def outliers(self) -> Path:
         """The ledger of all images that were ever left out."""
         return self.path / "outliers.csv"

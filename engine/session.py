@@ -107,9 +107,7 @@ class Session:
         )
         known_bad = set(self._before.bad_images)
         outliers = Acting(self._run, recipe, self._before.outliers, self._emit)
-        training = Training(
-            self._run, recipe, data, self._controls, self._emit, known_bad, pool, outliers
-        )
+        training = Training(self._run, recipe, data, self._controls, self._emit, known_bad, pool, outliers)
         sampler = SystemSampler(self._run.path, self._emit)
         try:
             self._find_outliers(recipe, data, pool, outliers, known_bad)

@@ -23,6 +23,7 @@ from engine.events import ConfusionMatrix, EpochEnded, EpochStarted, Event, LrDe
 from engine.fold import Folding
 from engine.freeze import Freeze
 from engine.interval import wilson
+from engine.judged import Judged, write_judged
 from engine.meter import Meter, Pace
 from engine.optimizer import build_optimizer, set_lr
 from engine.policy import PolicyState, Verdict, advance, epochs_to_stop
@@ -30,6 +31,7 @@ from engine.progress import Cells, Progress
 from engine.recipe import Recipe
 from engine.rng import step_seed
 from engine.rundir import RunDir
+from engine.text import encodable
 from engine.train_log import TrainLog
 from engine.update import Update
 
@@ -70,6 +72,7 @@ class Trainer:
         self._feed = feed
         self._emit = emit
         self._meter = Meter(device, self.progress)
+        self._judged_images: list[int] = []
         self._log: TrainLog
         self._helm: Helm
 
@@ -197,10 +200,13 @@ class Trainer:
         )
 
     def _validate(self) -> Evaluation:
+        self._judged_images = []
+
         def polled() -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
             for batch in self._feed.val():
                 self._helm.between_steps()
                 if len(batch):
+                    self._judged_images += batch.indices.tolist()
                     yield batch.images, batch.labels
 
         classes, smoothing = len(self._feed.data.classes), self.recipe.optim.label_smoothing
@@ -234,6 +240,7 @@ class Trainer:
             progress.best_val_acc, progress.best_cells = result.accuracy, cells
             picture = self._run.confusion_picture(epoch).name
             self._draw(picture, cells, f"epoch {epoch}")
+            self._keep_judgements(result)
         self._emit(ConfusionMatrix(epoch=epoch, classes=len(result.matrix), cells=cells, path=picture))
         policy = progress.policy
         self._emit(
@@ -272,6 +279,17 @@ class Trainer:
             self._helm.save(("best", "last") if last_due else ("best",), "new best")
         elif last_due:
             self._helm.save(("last",), "end of epoch")
+
+    def _keep_judgements(self, result: Evaluation) -> None:
+        val, classes = self._feed.data.val, self._feed.data.classes
+        answers = zip(self._judged_images, result.predicted.tolist(), result.confidence.tolist(), strict=True)
+        write_judged(
+            self._run.validation,
+            [
+                Judged(encodable(str(val.paths[index])), classes[val.labels[index]], classes[predicted], sure)
+                for index, predicted, sure in answers
+            ],
+        )
 
     def _draw(self, name: str, cells: Cells, which: str) -> None:
         correct, seen = sum(cell[2] for cell in cells if cell[0] == cell[1]), sum(cell[2] for cell in cells)

@@ -23,10 +23,14 @@ from engine.text import encodable, printable
 
 @dataclass(frozen=True, slots=True)
 class Batched:
-    """``images`` (n, 3, size, size), ``labels`` (n,); both are empty where no file could be read."""
+    """``images`` (n, 3, size, size), ``labels`` (n,); both are empty where no file could be read.
+
+    ``indices`` (n,) are the images' places in their set.
+    """
 
     images: torch.Tensor
     labels: torch.Tensor
+    indices: Indices
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -115,7 +119,7 @@ class Feed:
         labels = np.array(images.labels)
         for batch in self._loader.batches(images, plan, epoch, self._hear):
             chosen = torch.from_numpy(labels[batch.indices]).to(self._device, non_blocking=True)
-            yield Batched(self._normalize(batch.pixels), chosen)
+            yield Batched(self._normalize(batch.pixels), chosen, batch.indices)
 
     def _hear(self, images: ImageSet, index: int, done: Done) -> None:
         path = images.paths[index]

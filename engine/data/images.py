@@ -1,7 +1,6 @@
 """The images of a run: paths and labels of each split, scanned from folders or read from the record."""
 
 import csv
-import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from engine.files import replace_file
 from engine.layout import list_data
 from engine.rng import Purpose, stream
 from engine.sections import Data
+from engine.table import table
 from engine.text import printable
 
 Split = Literal["train", "val", "test"]
@@ -100,12 +100,13 @@ def _split(listed: dict[str, list[str]], fraction: float, seed: int) -> dict[str
 
 
 def _write_record(record: Path, parts: dict[str, dict[str, list[str]]]) -> None:
-    text = io.StringIO()
-    rows = csv.writer(text, lineterminator="\n")
-    rows.writerow(("split", "class", "image"))
-    for split, classes in parts.items():
-        rows.writerows((split, name, image) for name, images in classes.items() for image in images)
-    replace_file(record, text.getvalue().encode("utf-8", "surrogateescape"))
+    rows = (
+        (split, name, image)
+        for split, classes in parts.items()
+        for name, images in classes.items()
+        for image in images
+    )
+    replace_file(record, table(("split", "class", "image"), rows).encode("utf-8", "surrogateescape"))
 
 
 def _read_record(record: Path) -> dict[str, dict[str, list[str]]]:

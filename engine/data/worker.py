@@ -49,9 +49,7 @@ def _serve(connection: Connection, memory: int) -> None:
     decoder, encoder = msgspec.msgpack.Decoder[Setup | Task](Setup | Task), msgspec.msgpack.Encoder()
     setup = decoder.decode(connection.recv_bytes())
     while isinstance(setup, Setup):
-        preparer = Preparer(
-            Recipe.model_validate_json(setup.recipe), setup.ground, open_caches(setup.caches)
-        )
+        preparer = Preparer(Recipe.model_validate_json(setup.recipe), setup.ground, open_caches(setup.caches))
         shared = np.frombuffer(mmap.mmap(memory, os.fstat(memory).st_size), np.uint8)
         while isinstance(message := decoder.decode(connection.recv_bytes()), Task):
             done, pixels = preparer.prepare(message)

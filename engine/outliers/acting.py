@@ -95,8 +95,14 @@ class Acting:
             error, threshold = self._error(name, path)
             events.append(
                 OutlierExcluded(
-                    class_name=name, path=named, error=error, threshold=threshold, action="exclude",
-                    sha256=sha256_of(path), from_epoch=from_epoch, by=command.by,
+                    class_name=name,
+                    path=named,
+                    error=error,
+                    threshold=threshold,
+                    action="exclude",
+                    sha256=sha256_of(path),
+                    from_epoch=from_epoch,
+                    by=command.by,
                 )  # fmt: skip
             )
         for event in events:
@@ -154,7 +160,9 @@ class Acting:
         if command.paths:
             for asked in command.paths:
                 if self._named(asked) not in left_out:
-                    raise UserError(f"{printable(asked)} is not left out; vrdl-tui outliers list shows what is")
+                    raise UserError(
+                        f"{printable(asked)} is not left out; vrdl-tui outliers list shows what is"
+                    )
             return [left_out[self._named(asked)] for asked in dict.fromkeys(command.paths)]
         chosen = [one for one in left_out.values() if command.class_name in ("", one.class_name)]
         if not chosen:

@@ -53,7 +53,8 @@ def autoencoder_errors(
 
     A class is drawn from ``classes`` when its group is about to be trained. Weights and orders are drawn
     from (seed, label) alone, so a class gets the same errors whichever classes go before or beside it: bit for
-    bit on a CPU, but for rounding on a GPU. ``poll`` is called before each batch; what it raises goes through.
+    bit on a CPU, but for rounding on a GPU, which is TF32's where torch allows that. ``poll`` is called before each
+    batch; what it raises goes through.
     """
     remaining = iter(classes)
     while group := list(islice(remaining, _GPU_GROUP if device.type == "cuda" else 1)):

@@ -19,7 +19,8 @@ _LENGTHS = [int(np.prod(shape)) for shape in _SHAPES]
 def first_weights(rng: np.random.Generator) -> torch.Tensor:
     """Draw one autoencoder's weights as one vector: of each convolution in turn the kernels, then the biases.
 
-    All are uniform within 1 / sqrt(inputs of a kernel) of 0, which is torch's own default for ``Conv2d``.
+    All are uniform within 1 / sqrt(inputs of a kernel) of 0, torch's own default for ``Conv2d``
+    (He et al. 2015 with a = √5).
     """
     parts = []
     for n_in, n_out in pairwise(_CHANNELS):

@@ -105,7 +105,8 @@ class Manifest:
                 raise
         finally:
             os.close(fd)
-        fsync_folder(self.path.parent)
+        if not size:
+            fsync_folder(self.path.parent)
 
 
 def _encode(line: Line) -> bytes:

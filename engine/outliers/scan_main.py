@@ -63,7 +63,10 @@ def _judge(recipe: Recipe, pool: "Pool") -> None:
 
     def tell_epoch(label: int, epoch: int, _loss: float) -> None:
         if due():
-            done, all_epochs = label * recipe.outliers.epochs + epoch, recipe.outliers.epochs * len(data.classes)
+            done, all_epochs = (
+                label * recipe.outliers.epochs + epoch,
+                recipe.outliers.epochs * len(data.classes),
+            )
             _say({"what": f"class {label + 1} of {len(data.classes)}", "done": done, "total": all_epochs})
 
     def bad(images: ImageSet, index: int, reason: str) -> None:

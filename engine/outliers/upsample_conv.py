@@ -14,7 +14,8 @@ def upsample_conv(
 
     Of the nine taps of an output pixel those that fall on the same source pixel are summed beforehand, which leaves
     2x2, and four such kernels: one for each parity of the pixel's row and column. Side by side in one kernel
-    of 4x4 they are a transposed convolution of stride 2, with 16 multiplications where there were 36.
+    of 4x4 they are a transposed convolution of stride 2 (Shi et al. 2016, arXiv 1609.07009), with 16
+    multiplications where there were 36.
     """
     return functional.conv_transpose2d(
         maps, transposed_kernels(weight, groups), bias, stride=2, padding=1, groups=groups

@@ -100,7 +100,9 @@ def test_a_stop_in_the_stage_goes_on_with_the_classes_left(tmp_path: Path, data:
     events = second.events
     assert len(of(ThresholdSet, events)) == 3, "no class is judged twice"
     assert 0 < len(done) < 3
-    assert {e.path for e in of(OutlierExcluded, events)} == {e.path for e in of(OutlierExcluded, whole.events)}
+    assert {e.path for e in of(OutlierExcluded, events)} == {
+        e.path for e in of(OutlierExcluded, whole.events)
+    }
     assert second.state.epochs[-1].val_loss == whole.state.epochs[-1].val_loss
 
 
@@ -158,7 +160,7 @@ def test_a_class_of_few_images_is_passed_over(tmp_path: Path) -> None:
     root = make_pictures(tmp_path / "data", train=4, test=0)
     played = play(make_run(tmp_path, root, *AUTOENCODER, "train.epochs=1"))
     assert played.code == 0
-    assert all(event.note == "fewer than 5 images: none is judged" for event in of(ThresholdSet, played.events))
+    assert all(
+        event.note == "fewer than 5 images: none is judged" for event in of(ThresholdSet, played.events)
+    )
     assert not played.state.outliers.excluded
-
-

@@ -139,7 +139,8 @@ def on_terminal(run: RunDir, term: str, wanted: re.Pattern[bytes]) -> bytes:
         ("foot", b"\x1b7\x1b\\[\\d+;\\d+H\x1bP[^\x1b]*\x1b\\\\\x1b8"),
         ("xterm-256color", "▀".encode()),
     ],
-)  # fmt: skip
+    ids=["kitty", "sixel", "blocks"],
+)
 def test_on_a_terminal(make: Callable[..., RunDir], tmp_path: Path, term: str, picture: bytes) -> None:
     data = made_outliers.make_pictures(tmp_path / "data")
     run = make(made_outliers.done(data), alive=False)
@@ -151,3 +152,11 @@ def test_on_a_terminal(make: Callable[..., RunDir], tmp_path: Path, term: str, p
         assert sent == set(re.findall(rb"\x1b_Ga=d,[^\x1b]*,i=(\d+)", seen))
     else:
         assert b"\x1b_G" not in seen
+
+
+def test_a_start_imports_nothing_of_it() -> None:
+    probe = "import sys, tui.app; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True)
+    loaded = set(done.stdout.split())
+    assert "tui.screens.live" in loaded
+    assert not loaded & {"tui.screens.gallery", "tui.thumbnails", "textual_image", "PIL", "numpy"}

@@ -13,22 +13,35 @@ from tui.widgets.wrapping import wrap
 _LABEL = 8
 
 
-def facts(item: Item, judged: ThresholdSet | None, width: int, glyphs: Glyphs) -> list[Text]:
-    """Return the rows: class, error, what was done, where the file is, and why its threshold isn't the usual one."""
+def facts(item: Item, judged: ThresholdSet | None, width: int, height: int, glyphs: Glyphs) -> list[Text]:
+    """Return at most ``height`` rows: class, error, what was done, where the file is, what is odd about its threshold.
+
+    What doesn't fit as a whole is left out, but for the path, of which the end is shown.
+    """
+    room = width - _LABEL
+    path = glyphs.clean(item.picture or item.path)
     said = [("class", _class(item)), ("error", _error(item, glyphs)), ("action", _action(item))]
-    if judged is not None and judged.note:
-        said.append(("note", judged.note))
-    elif judged is not None and judged.relaxed and judged.largest_val_error is not None:
-        said.append(
-            ("note", f"threshold raised for the largest validation error, {judged.largest_val_error:.4f}")
-        )
-    told = [(label, wrap(glyphs.clean(text), width - _LABEL)) for label, text in said]
-    told.insert(3, ("path", wrap_path(glyphs.clean(item.picture or item.path), width - _LABEL)))
-    rows = []
+    told = [(label, wrap(glyphs.clean(text), room)) for label, text in said]
+    used = sum(len(pieces) for _, pieces in told)
+    whole = wrap_path(path, room)
+    told.append(("path", whole if used + len(whole) <= height else [glyphs.cut_start(path, room)]))
+    if judged is not None and (note := _note(judged)):
+        told.append(("note", wrap(glyphs.clean(note), room)))
+    rows: list[Text] = []
     for label, pieces in told:
-        for number, piece in enumerate(pieces):
-            rows.append(styled((label if number == 0 else "").ljust(_LABEL), FAINT).append(piece, PLAIN))
+        if len(rows) + len(pieces) <= height:
+            heads = [label, *[""] * (len(pieces) - 1)]
+            rows += [
+                styled(head.ljust(_LABEL), FAINT).append(piece, PLAIN)
+                for head, piece in zip(heads, pieces, strict=True)
+            ]
     return rows
+
+
+def _note(judged: ThresholdSet) -> str:
+    if judged.note or not judged.relaxed or judged.largest_val_error is None:
+        return judged.note
+    return f"threshold raised for the largest validation error, {judged.largest_val_error:.4f}"
 
 
 def wrap_path(path: str, width: int) -> list[str]:

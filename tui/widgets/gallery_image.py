@@ -4,6 +4,7 @@ import os
 
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
+from textual.timer import Timer
 
 from engine.state import RunState
 from tui.thumbnails import Thumbnail, Thumbnails
@@ -15,6 +16,9 @@ from tui.widgets.histogram import histogram
 from tui.widgets.lines import Lines
 from tui.widgets.look import Glyphs
 from tui.widgets.picture import Picture
+
+# A held key moves 30 times a second: pictures, which cost the most to draw, are drawn once it rests.
+_REST = 0.06
 
 
 class GalleryImage(Vertical):
@@ -29,6 +33,8 @@ class GalleryImage(Vertical):
         self._state = RunState()
         self._told: object = None
         self._thumbnails: Thumbnails | None = None
+        self._moving: Timer | None = None
+        """Runs while the hand may be on the way to another image."""
 
     def compose(self) -> ComposeResult:
         with Horizontal(id="pictures"):
@@ -48,8 +54,18 @@ class GalleryImage(Vertical):
 
     def show(self, item: Item, near: list[Item], state: RunState) -> None:
         """Show an image of the run's ``state``; ``near``: those that a key may ask for next."""
-        self._item, self._near, self._state = item, near, state
+        before, self._item, self._near, self._state = self._item, item, near, state
         self._show_facts()
+        if before is None or before == item:
+            self._show_pictures()
+            return
+        if self._moving is not None:
+            self._moving.stop()
+            self.query_one("#picture", Picture).show(self._seen(None))
+        self._moving = self.set_timer(_REST, self._rest)
+
+    def _rest(self) -> None:
+        self._moving = None
         self._show_pictures()
 
     def on_resize(self) -> None:
@@ -69,7 +85,7 @@ class GalleryImage(Vertical):
             return
         self._told = told
         width, height = about.content_size
-        about.show(facts(item, judged, width, glyphs)[:height])
+        about.show(facts(item, judged, width, height, glyphs))
         width, height = chart.content_size
         known = judged is not None and judged.errors
         chart.show(
@@ -80,7 +96,7 @@ class GalleryImage(Vertical):
 
     def _show_pictures(self) -> None:
         item, thumbnails = self._item, self._thumbnails
-        if item is None or thumbnails is None or not self.is_attached:
+        if item is None or thumbnails is None or self._moving is not None or not self.is_attached:
             return
         blind = picture_words(no_color=self.app.no_color, ascii=self._glyphs.ascii)
         started = self._state.started

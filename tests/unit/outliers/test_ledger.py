@@ -8,7 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.events import OutlierExcluded, OutlierRestored
-from engine.outliers.ledger import cell, write_ledger
+from engine.outliers.ledger import write_ledger
+from engine.table import meant, shown
+from engine.text import encodable
 
 HEADER = "class,path,error,threshold,action,time,sha256,looks_like"
 NAMES = st.text(st.characters(exclude_characters="\0"), min_size=1, max_size=20) | st.sampled_from(
@@ -79,9 +81,8 @@ def test_every_name_is_read_back(tmp_path_factory: pytest.TempPathFactory, names
     path = tmp_path_factory.mktemp("ledger") / "outliers.csv"
     write_ledger(path, [excluded(name, looks_like=name) for name in names])
     read = rows(path)
-    assert (
-        [row["path"] for row in read] == [row["looks_like"] for row in read] == [cell(name) for name in names]
-    )
+    wanted = [encodable(name) for name in names]
+    assert [meant(row["path"]) for row in read] == [meant(row["looks_like"]) for row in read] == wanted
     assert all(
         not value.startswith(("=", "+", "-", "@", "\t", "\r")) for row in read for value in row.values()
     )
@@ -89,16 +90,16 @@ def test_every_name_is_read_back(tmp_path_factory: pytest.TempPathFactory, names
 
 
 @pytest.mark.parametrize(
-    ("text", "shown"),
+    ("text", "cell"),
     [
         ("/photos/train/cat/1.jpg", "/photos/train/cat/1.jpg"),
         ("=1+1", "'=1+1"),
         ("-ä", "'-ä"),
         ("a=1", "a=1"),
         ("", ""),
-        ("'=1", "'=1"),
-        ("a\udcff", "a\\xff"),
+        ("'=1", "''=1"),
     ],
 )
-def test_a_cell(text: str, shown: str) -> None:
-    assert cell(text) == shown
+def test_a_cell(text: str, cell: str) -> None:
+    assert shown(text) == cell
+    assert meant(cell) == text

@@ -1,10 +1,8 @@
 """What a scan found, and its three ways out: a table, JSON, a CSV file."""
 
-import csv
-import io
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 from rich.console import Console
@@ -12,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from engine.files import replace_file
-from engine.outliers.ledger import cell
+from engine.table import shown, table
 from engine.text import printable
 from tui.cli.say import note
 
@@ -44,6 +42,12 @@ class Judged(msgspec.Struct, rename={"class_name": "class"}):
     def ratio(self) -> float:
         return self.error / self.threshold if self.threshold > 0 else 0.0
 
+    def row(self, *, outlier: bool) -> tuple[str, ...]:
+        return (
+            shown(self.class_name), shown(self.path), f"{self.error:.6g}", f"{self.threshold:.6g}",
+            "yes" if outlier else "no", shown(self.looks_like),
+        )  # fmt: skip
+
 
 @dataclass(slots=True)
 class Found:
@@ -65,9 +69,7 @@ class Found:
 
     def outliers(self) -> list[Judged]:
         """Return the outliers, greatest error over threshold first."""
-        found = [
-            _judged(one, place) for one in self.classes for place in one.flagged
-        ]
+        found = [_judged(one, place) for one in self.classes for place in one.flagged]
         return sorted(found, key=Judged.ratio, reverse=True)
 
     def write_csv(self, path: Path) -> None:
@@ -80,17 +82,10 @@ class Found:
             for place in range(len(one.files))
             if (judged := _judged(one, place)).path not in flagged
         ]
-        text = io.StringIO()
-        rows = csv.writer(text, lineterminator="\n")
-        rows.writerow(("class", "path", "error", "threshold", "outlier", "looks_like"))
-        for one in [*outliers, *sorted(others, key=Judged.ratio, reverse=True)]:
-            rows.writerow(
-                (
-                    cell(one.class_name), cell(one.path), f"{one.error:.6g}", f"{one.threshold:.6g}",
-                    "yes" if one.path in flagged else "no", cell(one.looks_like),
-                )
-            )  # fmt: skip
-        replace_file(path, text.getvalue().encode())
+        header = ("class", "path", "error", "threshold", "outlier", "looks_like")
+        ranked = [*outliers, *sorted(others, key=Judged.ratio, reverse=True)]
+        rows = (one.row(outlier=one.path in flagged) for one in ranked)
+        replace_file(path, table(header, rows).encode())
 
     def print_json(self) -> None:
         table = {
@@ -115,21 +110,25 @@ class Found:
         console = Console(highlight=False)
         if not console.is_terminal:  # for grep and awk: never cut
             console.width = 10_000
-        table = Table(box=None, pad_edge=False, header_style="bold")
-        for head, justify in (("class", "left"), ("error/threshold", "right"), ("looks like", "left"), ("file", "left")):
-            table.add_column(head, justify=justify, no_wrap=True, overflow="ellipsis")  # type: ignore[arg-type]
+        grid = Table(box=None, pad_edge=False, header_style="bold")
+        for head in ("class", "error/threshold", "looks like", "file"):
+            justify: Literal["left", "right"] = "right" if head == "error/threshold" else "left"
+            grid.add_column(head, justify=justify, no_wrap=True, overflow="ellipsis")
         for one in outliers:
             cells = (one.class_name, f"{one.ratio():.2f}", one.looks_like or "-", one.path)
-            table.add_row(*(Text(printable(text)) for text in cells))
+            grid.add_row(*(Text(printable(text)) for text in cells))
         if outliers:
-            console.print(table)
+            console.print(grid)
         for bad in self.bad:
             note(f"can't be read: {printable(bad['path'])}: {printable(bad['reason'])}")
         for said in self.classes:
             if said.note:
                 note(f"class {printable(said.class_name)}: {said.note}")
         share = 100 * len(outliers) / self.images
-        note(f"{len(outliers):,} of {self.images:,} images are outliers ({share:.1f} %) by {self.method}; nothing was changed")
+        note(
+            f"{len(outliers):,} of {self.images:,} images are outliers ({share:.1f} %) by {self.method}; "
+            "nothing was changed"
+        )
 
 
 def _judged(one: ClassFound, place: int) -> Judged:

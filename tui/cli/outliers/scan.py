@@ -16,7 +16,9 @@ def scan_(
     *,
     method: Annotated[
         Literal["autoencoder", "embedding"],
-        Parameter(help="An autoencoder for each class, as the report did, or the pretrained backbone's features."),
+        Parameter(
+            help="An autoencoder for each class, as the report did, or the pretrained backbone's features."
+        ),
     ] = _DEFAULT,
     csv: Annotated[
         Path | None, Parameter(help="File to write with every judged image: class, path, error, threshold.")
@@ -30,10 +32,14 @@ def scan_(
             show_default=False,
         ),
     ] = False,
-    recipe: Annotated[str, Parameter(help="Recipe that names model and sizes: a preset or a TOML file.")] = "quick",
+    recipe: Annotated[
+        str, Parameter(help="Recipe that names model and sizes: a preset or a TOML file.")
+    ] = "quick",
     settings: Annotated[
         list[str] | None,
-        Parameter(name="--set", help="KEY=VALUE: change a key of the recipe, such as outliers.percentile=98."),
+        Parameter(
+            name="--set", help="KEY=VALUE: change a key of the recipe, such as outliers.percentile=98."
+        ),
     ] = None,
     device: Annotated[Device | None, Parameter(help="Where to compute: train.device.")] = None,
 ) -> int:

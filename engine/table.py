@@ -1,0 +1,32 @@
+"""CSV files for people, spreadsheets and scripts: what is in a cell comes back, and nothing in it is run."""
+
+import csv
+import io
+from collections.abc import Iterable, Sequence
+
+_RUN_BY_SPREADSHEETS = ("=", "+", "-", "@", "\t", "\r")
+
+Cell = str | float
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[Cell]]) -> str:
+    """Return a CSV file's text, its lines ended by a newline."""
+    text = io.StringIO()
+    plain = csv.writer(text, lineterminator="\n")
+    quoted = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_ALL)
+    plain.writerow(header)
+    for row in rows:
+        # The csv module leaves a carriage return bare, which no reader takes for part of a cell.
+        bare = any("\r" in cell for cell in row if isinstance(cell, str))
+        (quoted if bare else plain).writerow(row)
+    return text.getvalue()
+
+
+def shown(text: str) -> str:
+    """Return ``text`` as a cell that a spreadsheet shows and doesn't run: a leading apostrophe marks it as text."""
+    return f"'{text}" if text.startswith((*_RUN_BY_SPREADSHEETS, "'")) else text
+
+
+def meant(cell: str) -> str:
+    """Return the text that ``shown`` made the cell of."""
+    return cell.removeprefix("'")
