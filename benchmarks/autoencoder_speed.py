@@ -141,6 +141,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path)
     parser.add_argument("--epochs", type=int, default=30)
     asked = parser.parse_args()
+    print(f"{asked.data or 'drawn pictures'}, {SIZE} px, {asked.epochs} epochs; {load()}", flush=True)
     turns = Turns()
     worst: dict[str, list[tuple[float, float]]] = {name: [] for name in ("ours", "plain, channels_last")}
     for one in classes(asked.data):

@@ -25,11 +25,11 @@ from sklearn.metrics import roc_auc_score
 from benchmarks.planted import KINDS, Draw, Kind, foreign_to_digits, foreign_to_photos, plant
 from benchmarks.terminal import load, spread
 from engine import demo_data
+from engine.data.decode import read_image
 from engine.data.geometry import to_square
 from engine.data.images import as_listed
 from engine.data.normalize import Normalize
 from engine.data.pool import Pool
-from engine.data.prepare import read_image
 from engine.device import Precision
 from engine.evaluate import evaluate
 from engine.fold import Folding
@@ -166,10 +166,17 @@ def row(name: str, share: float, ranking: str, figures: list[list[float]]) -> No
 def table(sources: dict[str, Source], methods: tuple[str, ...], seeds: int) -> list[float]:
     """Print a row for each set, share and ranking; return the mean AUROCs of `embedding`."""
     means = []
-    print(
-        "| images | planted | ranked by | AUROC | precision | moved | foreign | spoiled | planted flagged | clean flagged |"
+    heads = (
+        "images",
+        "planted",
+        "ranked by",
+        "AUROC",
+        "precision",
+        *KINDS,
+        "planted flagged",
+        "clean flagged",
     )
-    print("|" + " --- |" * 10, flush=True)
+    print(f"| {' | '.join(heads)} |\n|{' --- |' * len(heads)}", flush=True)
     for name, source in sources.items():
         for share in SHARES:
             rows: dict[str, list[list[float]]] = {}

@@ -27,9 +27,9 @@ def plant(data: Path, dest: Path, share: float, seed: int, foreign: Draw) -> dic
     """Copy ``data`` to ``dest/train`` and ``dest/val`` with outliers among the training images.
 
     ``share`` (0 to 1) times the number of training images, rounded, are planted, the kinds in turn: moved into
-    another class; drawn by ``foreign``; spoiled (blank, noise, over-exposed in turn). Each class is as likely to
-    get one; with which foreign or spoiled picture the turns begin is the ``seed``'s too. Validation images stay clean. Returns the planted training images. Raises UserError as
-    ``engine.data.images.scan`` does.
+    another class; drawn by ``foreign``; spoiled (blank, noise, over-exposed in turn, from a turn that ``seed``
+    chooses). Each class is as likely to get one. Validation images stay clean. Returns the planted training
+    images. Raises UserError as ``engine.data.images.scan`` does.
     """
     rng = np.random.default_rng(seed)
     found = _copied(data, dest, seed)

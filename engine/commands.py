@@ -48,6 +48,14 @@ class Set(Command, frozen=True):
     value: str
 
 
+class Rollback(Command, frozen=True):
+    """Go on from the best weights so far."""
+
+
+class Skip(Command, frozen=True):
+    """Leave out the rest of the epoch's steps: it is validated as it stands."""
+
+
 class Exclude(Command, frozen=True):
     """Leave training images out from the next epoch on. ``paths`` are as in the journal, or CLASS/FILE."""
 
@@ -65,7 +73,7 @@ class Restore(Command, frozen=True):
     class_name: str = ""
 
 
-AnyCommand: TypeAlias = Pause | Resume | Checkpoint | Predict | Stop | Set | Exclude | Restore
+AnyCommand: TypeAlias = Pause | Resume | Checkpoint | Predict | Stop | Set | Rollback | Skip | Exclude | Restore
 
 _decoder: msgspec.json.Decoder[AnyCommand] = msgspec.json.Decoder(AnyCommand)
 

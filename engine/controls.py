@@ -12,7 +12,9 @@ from engine.commands import (
     Predict,
     Restore,
     Resume,
+    Rollback,
     Set,
+    Skip,
     Spool,
     Stop,
     command_name,
@@ -56,6 +58,14 @@ class Steered(Protocol):
 
     def set_now(self, key: str, value: str) -> None: ...
 
+    def rollback_now(self) -> str:
+        """Go on from the best weights, and say from which."""
+        ...
+
+    def skip_now(self) -> str:
+        """End the epoch under way before its next step, and say after which."""
+        ...
+
     def exclude_now(self, command: Exclude) -> str:
         """Leave images out from the next epoch on, and say which."""
         ...
@@ -87,6 +97,12 @@ class BeforeTraining:
 
     def set_now(self, key: str, value: str) -> None:
         raise UserError(f"{key} can be changed once training has begun")
+
+    def rollback_now(self) -> str:
+        raise UserError("no best weights yet: training hasn't begun")
+
+    def skip_now(self) -> str:
+        raise UserError("training hasn't begun")
 
     def exclude_now(self, command: Exclude) -> str:
         raise UserError("outliers are still being looked for; exclude images once training has begun")
@@ -166,6 +182,11 @@ class Controls:
             case Set():
                 run.set_now(command.key, command.value)
                 self._accept(command, f"{command.key} = {command.value}")
+            case Rollback():
+                self._accept(command, run.rollback_now())
+            case Skip():
+                self._accept(command, run.skip_now())
+                self._end_pause(run)
             case Exclude():
                 self._accept(command, run.exclude_now(command))
             case Restore():

@@ -257,6 +257,22 @@ class SettingChanged(Event, frozen=True):
     step: int
 
 
+class RolledBack(Event, frozen=True):
+    """The weights are again those of ``best_epoch``; epoch, learning rate and counter are as they were."""
+
+    epoch: int
+    step: int
+    best_epoch: int
+
+
+class EpochCut(Event, frozen=True):
+    """The epoch ends after ``step`` of its ``steps``."""
+
+    epoch: int
+    step: int
+    steps: int
+
+
 class PredictionProgress(Event, frozen=True):
     done: int
     total: int
@@ -309,7 +325,7 @@ AnyEvent: TypeAlias = (
     RunStarted | StageStarted | DatasetScanned | BadImage | AutoencoderEpoch | ThresholdSet | OutlierExcluded
     | OutlierRestored | OutliersDone | OutlierProgress | EpochStarted | Step | EpochEnded | LrDecayed | ConfusionMatrix
     | CheckpointSaved | Paused | Resumed | CommandAccepted | CommandRejected | SettingChanged
-    | PredictionProgress | PredictionWritten | SystemSample | Warning | RunEnded | UnknownEvent
+    | RolledBack | EpochCut | PredictionProgress | PredictionWritten | SystemSample | Warning | RunEnded | UnknownEvent
 )  # fmt: skip
 
 

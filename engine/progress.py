@@ -32,10 +32,13 @@ class Progress(msgspec.Struct):
     best_val_acc: float = 0.0
     best_cells: Cells = msgspec.field(default_factory=list)
     log_length: int = 0
+    cut: bool = False
+    """Whether the rest of the epoch's steps are left out."""
 
     def begin_next_epoch(self, log_length: int) -> None:
         self.epoch += 1
         self.step = 0
+        self.cut = False
         self.log_length = log_length
         self.loss_sum, self.correct, self.seen = 0.0, 0, 0
 

@@ -15,7 +15,7 @@ from engine.text import nearest, printable
 
 
 class Recipe(Section):
-    """A complete recipe; its defaults are the report's final run, without its outlier stage, which takes long on a CPU."""
+    """A complete recipe; its defaults are the report's final run but for its outlier stage, long on a CPU."""
 
     data: Data = Data()
     augment: Augment = Augment()
@@ -41,6 +41,7 @@ class Recipe(Section):
 LIVE_KEYS = (
     "optim.lr", "schedule.factor", "schedule.every", "schedule.patience", "schedule.plateau_patience",
     "schedule.plateau_threshold", "train.epochs", "train.checkpoint_every",
+    "train.predict",
 )  # fmt: skip
 
 

@@ -173,4 +173,5 @@ class Train(Section):
     freeze_epochs: int = Field(
         0, ge=0, le=10000, description="first epochs, in which only the head is trained"
     )
+    predict: bool = Field(True, description="write prediction.csv at the end, if there is a test folder")
     compile: bool = Field(False, description="torch.compile: minutes at the start, faster steps after")

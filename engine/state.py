@@ -16,6 +16,7 @@ from engine.events import (
     CommandRejected,
     ConfusionMatrix,
     DatasetScanned,
+    EpochCut,
     EpochEnded,
     EpochStarted,
     LrDecayed,
@@ -27,6 +28,7 @@ from engine.events import (
     PredictionProgress,
     PredictionWritten,
     Resumed,
+    RolledBack,
     RunEnded,
     RunStarted,
     SettingChanged,
@@ -90,6 +92,8 @@ class RunState:
     """One an epoch, in order, without those that a resume made void."""
     decays: list[LrDecayed] = field(default_factory=list)
     settings: list[SettingChanged] = field(default_factory=list)
+    rollbacks: list[RolledBack] = field(default_factory=list)
+    cuts: list[EpochCut] = field(default_factory=list)
     early_stop: EarlyStop = field(default_factory=EarlyStop)
     outliers: OutlierStage = field(default_factory=OutlierStage)
     confusion: ConfusionMatrix | None = None
@@ -177,6 +181,10 @@ class RunState:
             case SettingChanged():
                 self.settings.append(event)
                 self._set(event)
+            case RolledBack():
+                self.rollbacks.append(event)
+            case EpochCut():
+                self.cuts.append(event)
             case PredictionProgress():
                 self.predicting = event
             case PredictionWritten():
@@ -212,6 +220,7 @@ class RunState:
         self.outliers.current = self.outliers.read = None
         if not event.resumed_epoch:
             self.epochs, self.decays, self.settings = [], [], []
+            self.rollbacks, self.cuts = [], []
             self.confusion, self.checkpoints = None, {}
         self.epochs = [epoch for epoch in self.epochs if epoch.epoch < event.resumed_epoch]
         self.decays = [decay for decay in self.decays if decay.epoch <= event.resumed_epoch]

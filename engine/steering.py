@@ -17,7 +17,14 @@ from engine.commands import Exclude, Restore
 from engine.controls import Controls, StopRun
 from engine.data.feed import Feed
 from engine.errors import UserError
-from engine.events import Event, PredictionProgress, PredictionWritten, SettingChanged
+from engine.events import (
+    EpochCut,
+    Event,
+    PredictionProgress,
+    PredictionWritten,
+    RolledBack,
+    SettingChanged,
+)
 from engine.files import replace_file
 from engine.meter import Throttle
 from engine.models import restore_model
@@ -125,6 +132,27 @@ class Steering:
         found = predict(model, self._feed.test(), paths, self._trainer.precision, tick=tick)
         rows = write_prediction(self._run.prediction, found.paths, found.labels(facts.classes))
         self._emit(PredictionWritten(path=self._run.prediction.name, rows=rows, epoch=facts.best_epoch))
+
+    def rollback_now(self) -> str:
+        """Go on from the best weights so far, and save that. Raises UserError when there are none."""
+        self._writer.flush()
+        folder = checkpoint.find(self._run.checkpoints, "best")
+        if folder is None or not self._trainer.progress.policy.best_epoch:
+            raise UserError("no best weights yet: the first epoch hasn't been validated")
+        tensors, facts = checkpoint.load_model_file(folder)
+        self._trainer.take_weights(tensors)
+        self.save_now("rolled back")
+        epoch, step = self.position()
+        self._emit(RolledBack(epoch=epoch, step=step, best_epoch=facts.best_epoch))
+        return f"going on from the best weights, those of epoch {facts.best_epoch}"
+
+    def skip_now(self) -> str:
+        """End the epoch before its next step, and save that it is so. Raises UserError."""
+        self._trainer.cut_epoch()
+        self.save_now("epoch cut")
+        epoch, step = self.position()
+        self._emit(EpochCut(epoch=epoch, step=step, steps=self._trainer.steps))
+        return f"epoch {epoch} is validated after step {step} of {self._trainer.steps}"
 
     def exclude_now(self, command: Exclude) -> str:
         """Leave images out by hand from the next epoch on. Raises UserError."""

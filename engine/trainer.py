@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Protocol
 
 import torch
@@ -10,7 +10,7 @@ from torch import nn
 from torch.nn import functional
 
 from engine import figures
-from engine.checkpoint import Which
+from engine.checkpoint import Tensors, Which
 from engine.compiled import CompiledForward
 from engine.data.feed import Batched, Feed
 from engine.data.mixup import draw_mix
@@ -18,12 +18,10 @@ from engine.data.order import Indices
 from engine.device import Precision
 from engine.ema import RunningMean
 from engine.errors import UserError
-from engine.evaluate import Evaluation, evaluate
+from engine.evaluate import Evaluation
 from engine.events import ConfusionMatrix, EpochEnded, EpochStarted, Event, LrDecayed, Outcome, Step
-from engine.fold import Folding
 from engine.freeze import Freeze
 from engine.interval import wilson
-from engine.judged import Judged, write_judged
 from engine.meter import Meter, Pace
 from engine.optimizer import build_optimizer, set_lr
 from engine.policy import PolicyState, Verdict, advance, epochs_to_stop
@@ -31,9 +29,9 @@ from engine.progress import Cells, Progress
 from engine.recipe import Recipe
 from engine.rng import step_seed
 from engine.rundir import RunDir
-from engine.text import encodable
 from engine.train_log import TrainLog
 from engine.update import Update
+from engine.validation import Validation
 
 
 class Helm(Protocol):
@@ -65,14 +63,15 @@ class Trainer:
         self._mean = RunningMean(self.model, recipe.train.ema) if recipe.train.ema else None
         self.judged = self._mean.module if self._mean else self.model
         """What is validated, kept and predicted with: the running mean of ``model``, or itself."""
-        self._folding = Folding(self.precision)
+        self._validation = Validation(run, feed, self.precision)
         self.progress = Progress(policy=PolicyState(lr=recipe.optim.lr))
         self.pace = Pace()
         self._run = run
         self._feed = feed
         self._emit = emit
         self._meter = Meter(device, self.progress)
-        self._judged_images: list[int] = []
+        self.steps = 0
+        """Of the epoch under way, as planned."""
         self._log: TrainLog
         self._helm: Helm
 
@@ -113,9 +112,29 @@ class Trainer:
     def set_lr(self, lr: float) -> None:
         set_lr(self.optimizer, lr)
 
+    def take_weights(self, tensors: Tensors) -> None:
+        """Put a checkpoint's weights in the place of the model's and of their mean.
+
+        The optimiser's moments are of other weights and begin anew; its counts too, for they weigh the moments.
+        """
+        for module in {self.model, self.judged}:
+            module.load_state_dict(tensors)
+        for state in self.optimizer.state.values():
+            for value in state.values():
+                value.zero_()
+
+    def cut_epoch(self) -> None:
+        """Have the epoch under way validated as it stands. Raises UserError before its first step or after its last."""
+        if not self.progress.step:
+            raise UserError("the epoch hasn't made a step yet")
+        if self._validation.under_way or self.progress.cut:
+            raise UserError("the epoch's steps are done already")
+        self.progress.cut = True
+
     def _epoch(self) -> Verdict:
         progress, epochs = self.progress, self.recipe.train.epochs
         plan = self._feed.plan(progress.epoch)
+        self.steps = len(plan)
         self._emit(EpochStarted(epoch=progress.epoch, epochs=epochs, lr=progress.policy.lr, steps=len(plan)))
         if progress.step == 0:
             self._log.lr(progress.epoch, epochs, progress.policy.lr)
@@ -124,7 +143,11 @@ class Trainer:
         started = time.monotonic()
         self._train_steps(plan)
         trained = time.monotonic()
-        verdict = self._close_epoch(self._validate(), time.monotonic() - started)
+        result = self._validation.judge(
+            self.judged, self._helm.between_steps,
+            label_smoothing=self.recipe.optim.label_smoothing, epoch=progress.epoch,
+        )  # fmt: skip
+        verdict = self._close_epoch(result, time.monotonic() - started)
         self.pace.epoch_overhead(time.monotonic() - trained)
         return verdict
 
@@ -135,6 +158,8 @@ class Trainer:
         for batch in self.pace.waiting(self._feed.train(plan[progress.step :], progress.epoch)):
             if progress.step % accumulate == 0:  # gradients are in no checkpoint
                 self._helm.between_steps()
+                if progress.cut:
+                    break
             progress.step += 1
             # Batch statistics of one image are undefined: what unreadable files left so small is passed over.
             if len(batch) > min(1, len(plan[progress.step - 1]) - 1):
@@ -144,6 +169,8 @@ class Trainer:
             self.pace.step(len(batch))
             if self._meter.due() or progress.step == steps:
                 self._tick(steps)
+        if progress.cut:
+            self._tick(progress.step)
         if not progress.seen:
             raise UserError("none of the training images can be read")
         self._feed.judge_wait(*self.pace.epoch_wait())
@@ -199,26 +226,6 @@ class Trainer:
             )
         )
 
-    def _validate(self) -> Evaluation:
-        self._judged_images = []
-
-        def polled() -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-            for batch in self._feed.val():
-                self._helm.between_steps()
-                if len(batch):
-                    self._judged_images += batch.indices.tolist()
-                    yield batch.images, batch.labels
-
-        classes, smoothing = len(self._feed.data.classes), self.recipe.optim.label_smoothing
-        result = evaluate(self._folding(self.judged), polled(), classes, smoothing, self.precision)
-        if not result.seen:
-            raise UserError("none of the validation images can be read")
-        if not math.isfinite(result.loss_sum):
-            raise UserError(
-                f"the validation loss is no longer a number (epoch {self.progress.epoch}); lower optim.lr"
-            )
-        return result
-
     def _close_epoch(self, result: Evaluation, seconds: float) -> Verdict:
         """Judge the epoch, tell everyone, save what is due, and step on to the next."""
         progress, schedule, epochs = self.progress, self.recipe.schedule, self.recipe.train.epochs
@@ -240,7 +247,7 @@ class Trainer:
             progress.best_val_acc, progress.best_cells = result.accuracy, cells
             picture = self._run.confusion_picture(epoch).name
             self._draw(picture, cells, f"epoch {epoch}")
-            self._keep_judgements(result)
+            self._validation.keep(result)
         self._emit(ConfusionMatrix(epoch=epoch, classes=len(result.matrix), cells=cells, path=picture))
         policy = progress.policy
         self._emit(
@@ -279,17 +286,6 @@ class Trainer:
             self._helm.save(("best", "last") if last_due else ("best",), "new best")
         elif last_due:
             self._helm.save(("last",), "end of epoch")
-
-    def _keep_judgements(self, result: Evaluation) -> None:
-        val, classes = self._feed.data.val, self._feed.data.classes
-        answers = zip(self._judged_images, result.predicted.tolist(), result.confidence.tolist(), strict=True)
-        write_judged(
-            self._run.validation,
-            [
-                Judged(encodable(str(val.paths[index])), classes[val.labels[index]], classes[predicted], sure)
-                for index, predicted, sure in answers
-            ],
-        )
 
     def _draw(self, name: str, cells: Cells, which: str) -> None:
         correct, seen = sum(cell[2] for cell in cells if cell[0] == cell[1]), sum(cell[2] for cell in cells)

@@ -89,7 +89,7 @@ class Training:
         if self._trainer is None or self._steering is None:
             raise RuntimeError("run() before prepare()")
         outcome = self._trainer.train(self._steering)
-        if len(self._data.test):
+        if len(self._data.test) and self._trainer.recipe.train.predict:
             announce("predicting", "the test set, with the best weights")
             self._steering.predict_now()
         return outcome

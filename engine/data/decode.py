@@ -88,8 +88,9 @@ def _seems_short(image: Image.Image, path: Path) -> bool:
     bands = last if image.mode == "RGB" else (last,)
     if any(band != (filling, filling) for band in bands):
         return False
-    # Many a picture ends in black; OpenCV, unlike Pillow, refuses a PNG that ends before.
-    return image.format == "JPEG" or cv2.imread(str(path)) is None
+    # Many a picture ends in black; OpenCV, unlike Pillow, refuses a PNG that ends before. It gets the bytes: a
+    # name that isn't UTF-8 ends the process in its own reader of files.
+    return image.format == "JPEG" or cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_COLOR) is None
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:

@@ -103,7 +103,7 @@ class Acting:
                     sha256=sha256_of(path),
                     from_epoch=from_epoch,
                     by=command.by,
-                )  # fmt: skip
+                )
             )
         for event in events:
             self._tell(event)

@@ -27,7 +27,9 @@ class Suspicion:
     _known: "_Known"
 
     def of(self, features: Floats, labels: Labels) -> Floats:
-        """Return the errors (m,) of other images, such as those for validation, among the training images."""
+        """Return the errors (m,) of other images, such as those for validation, among all the training images."""
+        if not len(labels) or not len(self.errors):
+            return np.zeros(len(labels), np.float32)
         return self._known.judge(self._known.placed(features), labels)[0]
 
 
@@ -101,13 +103,14 @@ def _judged(distances: Floats, labels: Labels) -> tuple[Floats, Labels]:
     # One image in all has nothing to be compared with.
     own = np.where(np.isfinite(own), own, 0)
     elsewhere = own > other + _SAME
-    return own + np.where(elsewhere, own - other, 0), np.where(elsewhere, likest, -1)
+    errors = np.asarray(own + np.where(elsewhere, own - other, 0), np.float32)
+    return errors, np.where(elsewhere, likest, -1)
 
 
 def _unit(rows: Floats) -> Floats:
     rows = np.nan_to_num(rows, nan=0.0, posinf=0.0, neginf=0.0)
     length = np.linalg.norm(rows, axis=1, keepdims=True)
-    return rows / np.where(length > 0, length, 1)
+    return np.asarray(rows / np.where(length > 0, length, 1), np.float32)
 
 
 def _basis(unit: Floats) -> Floats:
@@ -128,4 +131,4 @@ def _orthonormal(columns: Floats) -> Floats:
     wide = columns.astype(np.float64)
     values, vectors = np.linalg.eigh(wide.T @ wide)
     strong = values > 1e-12 * values[-1:]
-    return (wide @ (vectors[:, strong] / np.sqrt(values[strong]))).astype(np.float32)
+    return np.asarray(wide @ (vectors[:, strong] / np.sqrt(values[strong])), np.float32)

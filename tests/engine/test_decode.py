@@ -1,6 +1,7 @@
 """Every kind of picture that users have, and what is no picture at all."""
 
 import io
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -127,3 +128,10 @@ def test_what_is_no_picture(tmp_path: Path, name: str, content: Callable[[], byt
 def test_a_file_that_is_gone(tmp_path: Path) -> None:
     with pytest.raises(BadImageError, match="gone"):
         read_image(tmp_path / "nothing.jpg")
+
+
+def test_a_name_that_is_not_utf8(tmp_path: Path) -> None:
+    """A picture that ends in black is looked at twice, by OpenCV too."""
+    path = tmp_path / os.fsdecode(b"\xff.png")
+    Image.new("RGB", (8, 8)).save(path)
+    assert not read_image(path).short

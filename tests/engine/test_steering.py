@@ -5,13 +5,15 @@ from pathlib import Path
 
 from safetensors.torch import load_file
 
-from engine.commands import Checkpoint, Pause, Predict, Resume, Set, Stop
+from engine.commands import Checkpoint, Pause, Predict, Resume, Rollback, Set, Skip, Stop
 from engine.events import (
     CheckpointSaved,
     CommandAccepted,
     CommandRejected,
+    EpochCut,
     Paused,
     Resumed,
+    RolledBack,
     SettingChanged,
     Step,
 )
@@ -122,3 +124,48 @@ def test_what_was_sent_to_nobody_is_refused_at_the_next_start(pictures: Path, ru
     assert "no engine" in answer.reason
     assert played.code == 0
     assert not list(run.commands.iterdir())
+
+
+def test_going_on_from_the_best_weights(pictures: Path, runs: Path) -> None:
+    run = make_run(runs, pictures, "train.epochs=200", "schedule.patience=1000")
+
+    def script(watcher: Watcher) -> None:
+        refused = watcher.ask(Rollback())
+        assert isinstance(refused, CommandRejected)
+        watcher.until(lambda state: len(state.epochs) > 2)
+        watcher.ask(Pause())
+        watcher.until(lambda state: state.paused)
+        answer = watcher.ask(Rollback())
+        assert isinstance(answer, CommandAccepted)
+        best = watcher.state.early_stop.best_epoch
+        assert answer.detail == f"going on from the best weights, those of epoch {best}"
+        ours, theirs = (load_file(run.checkpoints / which / "model.safetensors") for which in ("last", "best"))
+        assert all(value.equal(theirs[key]) for key, value in ours.items())
+        watcher.ask(Stop())
+
+    played = play(run, script)
+    assert [event.best_epoch for event in played.events if isinstance(event, RolledBack)]
+    assert play(run, lambda watcher: watcher.ask(Stop())).state.rollbacks
+
+
+def test_the_rest_of_an_epoch_is_left_out_and_a_resume_leaves_it_out_too(pictures: Path, runs: Path) -> None:
+    settings = ("train.epochs=3", "data.batch_size=2", "schedule.patience=1000")
+    cut = make_run(runs, pictures, *settings)
+    stopped = []
+
+    def skip_and_stop(watcher: Watcher) -> None:
+        watcher.until(lambda state: state.epoch and state.epoch.epoch == 2 and state.step)
+        watcher.ask(Pause())
+        watcher.until(lambda state: state.paused)
+        stopped.append(watcher.state.paused)
+        watcher.ask(Skip())
+        watcher.ask(Stop())
+
+    play(cut, skip_and_stop)
+    played = play(cut)
+    assert played.code == 0
+    told = [event for event in played.events if isinstance(event, EpochCut)]
+    assert [(event.epoch, event.step) for event in told] == [(2, stopped[0].step)]
+    steps = [event.step for event in played.events if isinstance(event, Step) and event.epoch == 2]
+    assert max(steps) == stopped[0].step
+    assert len(played.state.epochs) == 3

@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
-from engine import compiled, trainer
+from engine import compiled, validation
 from engine.commands import Checkpoint
 from engine.compiled import CompiledForward
 from engine.controls import Controls, Steered
@@ -124,14 +124,14 @@ def test_the_running_mean_is_judged_kept_and_exact(
     pictures: Path, runs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     judged: list[Tensors] = []
-    evaluate = trainer.evaluate
+    evaluate = validation.evaluate
 
     def watched(model: nn.Module, *rest: object) -> object:
         judged.append({key: value.clone() for key, value in model.state_dict().items()})
         return evaluate(model, *rest)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(trainer, "evaluate", watched)
-    monkeypatch.setattr(trainer.Folding, "__call__", lambda self, model: model)
+    monkeypatch.setattr(validation, "evaluate", watched)
+    monkeypatch.setattr(validation.Folding, "__call__", lambda self, model: model)
     settings = ("data.batch_size=64", "train.ema=0.75")  # an epoch is one step
     one = make_run(runs, pictures, *settings, "train.epochs=1", name="one")
     two = make_run(runs, pictures, *settings, "train.epochs=2", name="two")

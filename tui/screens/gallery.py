@@ -119,7 +119,9 @@ class GalleryScreen(Screen[None]):
         view, listed, image = self._view, self.query_one(GalleryList), self.query_one(GalleryImage)
         item = listed.current
         self.query_one("#heading", Lines).show([heading(view, self._order, self._class, self.size.width)])
-        self.query_one(Notice).say(*(self._requests.word(self._clock()) or (showing(item, self._class), MUTED)))
+        self.query_one(Notice).say(
+            *(self._requests.word(self._clock()) or (showing(item, self._class), MUTED))
+        )
         keys = list(_KEYS)
         keys.append(Key("a", "outliers" if self._class else "all", "all"))
         if item is not None and item.excluded is None:

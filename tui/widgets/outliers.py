@@ -16,6 +16,7 @@ from tui.widgets.view import View
 from tui.widgets.wording import count
 
 _WIDEST_BAR = 40
+_DONE = {"delete": "deleted", "quarantine": "quarantined", "exclude": "in place"}
 
 
 class Outliers(Panel):
@@ -52,9 +53,11 @@ def _stage(view: View, width: int) -> list[Text]:
     stage = state.outliers
     if stage.method == "none":
         why = " (outliers.method is none)" if width >= 29 else " (method: none)"
-        off = [styled("off", STRONG).append(why, MUTED)]
-        return [*off, _row([f"{count(len(stage.excluded), 'image')} left out", *_restored(stage)], width, glyphs)] \
-            if stage.changes else off  # fmt: skip
+        rows = [styled("off", STRONG).append(why, MUTED)]
+        if stage.changes:
+            by_hand = f"{count(len(stage.excluded), 'image')} left out"
+            rows.append(_row([by_hand, *_restored(stage)], width, glyphs))
+        return rows
     if stage.done is not None:
         return _result(stage, width, glyphs)
     method = glyphs.clean(stage.method)
@@ -108,19 +111,14 @@ def _result(stage: OutlierStage, width: int, glyphs: Glyphs) -> list[Text]:
     excluded, images = len(stage.excluded), stage.done.images
     share = f" ({100 * excluded / images:.1f} %)" if images else ""
     of = f"{excluded:,} of {count(images, 'image')}"
-    head = next(
-        text for text in (f"{of} left out{share}", f"{of} out{share}", of) if len(text) <= width or text == of
-    )
+    head = next((text for text in (f"{of} left out{share}", f"{of} out{share}") if len(text) <= width), of)
     row = styled(head, STRONG if excluded else PLAIN)
     actions = Counter(event.action for event in stage.excluded.values())
     said = [f"{actions[action]:,} {word}" for action, word in _DONE.items() if actions[action]]
-    if set(said) and not (actions["quarantine"] or actions["delete"]):
+    if actions.keys() == {"exclude"}:
         said = ["files untouched"]
     said = [*_restored(stage), *said]
     return [row, _row(said, width, glyphs)] if said else [row]
-
-
-_DONE = {"delete": "deleted", "quarantine": "quarantined", "exclude": "in place"}
 
 
 def shares(stage: OutlierStage, width: int, height: int, glyphs: Glyphs) -> list[Text]:
