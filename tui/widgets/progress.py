@@ -158,7 +158,7 @@ def _step_now(view: View) -> Step | None:
 
 def _speed(view: View) -> Text:
     state = view.state
-    if not view.alive:
+    if not view.alive or state.finding_outliers:
         return Text()
     step = _step_now(view)
     last = state.epochs[-1].images_per_s if state.epochs and view.status != "starting" else None
@@ -166,12 +166,26 @@ def _speed(view: View) -> Text:
     return Text("  ").append(f"{rate(speed) if speed is not None else '?':>6}", PLAIN).append(" img/s", MUTED)
 
 
+def _stage_left(view: View) -> float | None:
+    """Seconds until the outlier stage ends, should it go on at its pace so far."""
+    state = view.state
+    whole, part = _classes(state), _of_class(state)
+    if state.outliers.current is None and not state.outliers.thresholds:  # a method that reads all images first
+        done, total = float(part.done), part.total
+    else:
+        done, total = _whole_done(state, whole, part), whole.total
+    if not done or not total or state.stage is None:
+        return None
+    return (view.now - state.stage.t) * max(0.0, total - done) / done
+
+
 def _left(view: View) -> Text:
     """The time left of a live run, the time that its epochs took of one that is over."""
     state = view.state
     if view.alive:
         step = _step_now(view)
-        left = duration(step.eta) if step and step.eta is not None else "?"
+        eta = _stage_left(view) if state.finding_outliers else step.eta if step else None
+        left = duration(eta) if eta is not None else "?"
         return Text("  ").append(f"{left:>7}", STRONG).append(" left", MUTED)
     if not state.epochs:
         return Text()
