@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from engine.commands import AnyCommand
     from engine.rundir import RunDir
 
-Word = Literal["pause", "resume", "checkpoint", "stop", "predict", "set"]
+Word = Literal["pause", "resume", "checkpoint", "stop", "predict", "set", "rollback", "skip"]
 
 
 def send(
@@ -19,7 +19,8 @@ def send(
         Word,
         Parameter(
             help="pause, resume: the training; checkpoint: save now; predict: write prediction.csv from the "
-            "best weights so far; stop: save and end; set: change a setting."
+            "best weights so far; stop: save and end; set: change a setting; rollback: go on from the best "
+            "weights; skip: leave out the rest of the epoch."
         ),
     ],
     setting: Annotated[
@@ -72,6 +73,10 @@ def _command(run: "RunDir", word: Word, setting: str | None, *, after_epoch: boo
             return commands.Checkpoint()
         case "predict":
             return commands.Predict()
+        case "rollback":
+            return commands.Rollback()
+        case "skip":
+            return commands.Skip()
         case "stop":
             return commands.Stop(after_epoch=after_epoch)
         case "set":

@@ -18,6 +18,7 @@ _LONG = {
     "predict": "export the test-set prediction",
     "resume": "resume the run from its last checkpoint",
     "outliers": "outliers: the images left out",
+    "steer": "steer: change settings, roll back, end the epoch",
     "log": "show or hide the log",
     "back": "go back to the list of runs",
     "help": "help: all the keys",

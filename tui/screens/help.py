@@ -15,6 +15,7 @@ _KEYS = [
     ("x", "write prediction.csv from the best weights so far"),
     ("r", "resume a stopped, interrupted or failed run"),
     ("o", "outliers: the images left out, their pictures, and the way back in"),
+    ("=", "steer: change settings, go on from the best weights, end the epoch"),
     ("l", "log: what happened, with times (arrows, PgUp, PgDn, Home, End)"),
     ("b, esc", "back to the list of runs"),
     ("ctrl+p", "commands, found by typing a part of their name"),

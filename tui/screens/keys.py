@@ -21,6 +21,8 @@ def keys_for(status: Status, *, alive: bool, log: bool) -> list[Key]:
     if log:
         keys.append(Key("arrows", "scroll", "log"))
     else:
+        if alive:
+            keys.append(Key("=", "steer", "steer"))
         keys.append(Key("^p", "commands", "commands"))
     keys.append(Key("b", "runs", "back"))
     keys.append(Key("?", "help", "help"))
@@ -35,6 +37,7 @@ LIVE_BINDINGS: list[BindingType] = [
     Binding("r", "resume", "Resume the run"),
     Binding("o", "outliers", "Outliers"),
     Binding("l", "log", "Log"),
+    Binding("equals_sign", "steer", "Change settings"),
     Binding("b", "back", "Runs"),
     Binding("escape", "escape", show=False),
     Binding("q,ctrl+q,ctrl+c", "quit_menu", "Quit"),

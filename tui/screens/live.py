@@ -11,7 +11,7 @@ from textual.containers import Horizontal, Vertical
 from textual.message import Message
 from textual.screen import Screen
 
-from engine.commands import AnyCommand, Checkpoint, Pause, Predict, Resume, Stop
+from engine.commands import AnyCommand, Checkpoint, Pause, Predict, Resume, Set, Stop, command_name
 from engine.events import PredictionWritten, RunStarted
 from engine.state import Status
 from tui import link
@@ -217,6 +217,27 @@ class LiveScreen(Screen[None]):
 
     def action_stop(self, after_epoch: bool) -> None:
         self._send(Stop(after_epoch=after_epoch), "stop after this epoch" if after_epoch else "stop")
+
+    def action_steer(self) -> None:
+        if self._alive:
+            self._open_steering()
+        else:
+            self._say("steer: no engine is running", WARN)
+
+    @work(thread=True)
+    def _open_steering(self) -> None:
+        """In a thread, for what judges settings takes a moment to import."""
+        from tui.screens.steer import load_steering
+
+        opened = load_steering(self.follower.run, self._glyphs)
+        if isinstance(opened, str):
+            self.app.call_from_thread(self._say, opened, BAD)
+        else:
+            self.app.call_from_thread(self.app.push_screen, opened, self._steered)
+
+    def _steered(self, command: AnyCommand | None) -> None:
+        if command is not None:
+            self._send(command, command.key if isinstance(command, Set) else command_name(command))
 
     def action_resume(self) -> None:
         if self._resuming is not None:

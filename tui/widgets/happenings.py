@@ -10,6 +10,7 @@ from engine.events import (
     CommandRejected,
     ConfusionMatrix,
     DatasetScanned,
+    EpochCut,
     EpochEnded,
     EpochStarted,
     LrDecayed,
@@ -19,6 +20,7 @@ from engine.events import (
     Paused,
     PredictionWritten,
     Resumed,
+    RolledBack,
     RunEnded,
     RunStarted,
     SettingChanged,
@@ -122,6 +124,11 @@ class Teller:
             case SettingChanged():
                 at = f"epoch {event.epoch} step {event.step}"
                 return "command", f"{event.key} changed from {event.old} to {event.new} at {at}"
+            case RolledBack():
+                at = f"epoch {event.epoch} step {event.step}"
+                return "command", f"back to the weights of epoch {event.best_epoch} at {at}"
+            case EpochCut():
+                return "command", f"epoch {event.epoch} ends after step {event.step} of {event.steps}"
             case PredictionWritten():
                 rows = count(event.rows, "row")
                 return (

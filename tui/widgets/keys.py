@@ -19,8 +19,14 @@ class Key(NamedTuple):
     action: str
 
 
+_KEPT = ("help", "quit_menu", "back", "commands")
+
+
 class Keys(Lines):
-    """Keys with their words, left to right; on a narrow terminal the last ones keep their key only."""
+    """Keys with their words, left to right, most wanted first.
+
+    On a narrow terminal the least wanted go, but never the ways out and to the list of all keys.
+    """
 
     class Pressed(Message):
         """A key was clicked."""
@@ -32,6 +38,7 @@ class Keys(Lines):
     def __init__(self, *, id: str = "keys") -> None:
         super().__init__(id=id)
         self._keys: list[Key] = []
+        self._shown: list[Key] = []
         self._ends: list[int] = []
 
     def offer(self, keys: Sequence[Key]) -> None:
@@ -45,14 +52,21 @@ class Keys(Lines):
     def _draw(self) -> None:
         if not self.size.width:
             return
-        for gap in (3, 2, 1):
-            row, self._ends = _row(self._keys, gap)
-            if row.cell_len <= self.size.width:
-                break
-        self.show([row])
+        self._shown = list(self._keys)
+        while True:
+            for gap in (3, 2, 1):
+                row, self._ends = _row(self._shown, gap)
+                if row.cell_len <= self.size.width:
+                    self.show([row])
+                    return
+            spare = [key for key in self._shown if key.action not in _KEPT]
+            if not spare:
+                self.show([row])
+                return
+            self._shown.remove(spare[-1])
 
     def on_click(self, event: Click) -> None:
-        for key, end in zip(self._keys, self._ends, strict=False):
+        for key, end in zip(self._shown, self._ends, strict=True):
             if event.x < end:
                 self.post_message(self.Pressed(key.action))
                 return
