@@ -1,4 +1,12 @@
-"""How little an image is like its own class, by its nearest neighbours in a pretrained backbone's features."""
+"""How little an image is like its own class, by its nearest neighbours in a pretrained backbone's features.
+
+On digits and photographs with 5 and 10 % planted outliers (benchmarks/outlier_detection.py) the mean AUROC is 0.974 to
+0.993; half as many neighbours give the same within 0.002. The k-th neighbour alone, in place of the mean of k, finds
+0.004 to 0.013 less, but copies of one wrong picture that the mean misses: of three in a class of photographs, which
+make up most of k there; six in a class of sixty digits are found by both. Mahalanobis distances with a shrunk covariance
+(Lee et al. 2018; Chen et al. 2010) rank as well but miss the six more often. The confidence of a leave-one-out ridge
+classifier alone (after Northcutt et al. 2021) finds what was moved, and less of what belongs nowhere.
+"""
 
 from dataclasses import dataclass
 from math import isqrt
@@ -10,6 +18,7 @@ Floats = npt.NDArray[np.float32]
 Labels = npt.NDArray[np.int64]
 
 _DIRECTIONS, _ROUNDS = 128, 2
+# Cosines in memory at a time.
 _CELLS = 2**24
 # Cosines of float32 vectors that are the same differ by less.
 _SAME = 1e-5
@@ -37,11 +46,15 @@ def suspicion(features: Floats, labels: Labels, classes: int) -> Suspicion:
     """Judge the training images, each among all the others: ``features`` (n, d), ``labels`` (n,).
 
     An image's distance to a class is 1 - cosine, averaged over its k nearest there, k being the square root of the
-    class's size, rounded down. Its error is own + max(0, own - other): the distance to its own class, and
-    by how much that exceeds the distance to the nearest other one. The first part finds what belongs nowhere
-    (Sun et al. 2022, deep nearest neighbours), the second what belongs elsewhere. No scale is fitted to a class,
-    so errors compare across classes. An image that is alone in its class is taken to be as near to that as to the
-    nearest other. Features that aren't finite count as 0, which is at distance 1 of all.
+    class's size, rounded down: with one neighbour, two copies of a wrong picture would hide each other. Its error is
+    own + max(0, own - other): the distance to its own class, which finds what belongs nowhere (Sun et al. 2022, deep
+    nearest neighbours), and by how much that exceeds the distance to the nearest other one, which finds what belongs
+    elsewhere. No scale is fitted to a class, so errors compare across classes. An image that is alone in its class is
+    taken to be as near to that as to the nearest other. Features that aren't finite count as 0, which is at distance
+    1 of all.
+
+    Takes 9 s and 0.5 GB for 20,000 images of 2,048 features in 100 classes on two busy CPU cores; the time grows with
+    the square of the images.
     """
     known = _Known(features, labels, classes)
     errors = np.zeros(len(labels), np.float32)
