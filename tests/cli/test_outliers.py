@@ -82,6 +82,9 @@ def test_bad_input(data: Path, tmp_path: Path) -> None:
     assert "no run r in runs" in refusal("outliers", "list", "r", cwd=tmp_path)
     assert "no run r in runs" in refusal("outliers", "restore", "r", "--all", cwd=tmp_path)
     deletes = ("--set", "outliers.method=autoencoder", "--set", "outliers.action=delete")
+    (data / "train-quarantine").write_bytes(b"")
+    moves = ("--set", "outliers.method=autoencoder", "--set", "outliers.action=quarantine")
+    assert "train-quarantine is a link or no folder" in refusal("train", data, *moves, cwd=tmp_path)
     assert "add --yes to confirm it" in refusal("train", data, *deletes, cwd=tmp_path)
 
 

@@ -156,6 +156,21 @@ def _stop_in_epoch(watcher: Watcher, epoch: int) -> None:
     watcher.ask(Stop())
 
 
+def test_a_file_that_goes_while_the_folder_is_read(tmp_path: Path, data: Path) -> None:
+    run = make_run(tmp_path, data, *AUTOENCODER, "outliers.action=quarantine", "train.epochs=1")
+    listed = {
+        split: sorted(path.relative_to(data / split) for path in (data / split).rglob("*.png"))
+        for split in ("train", "val")
+    }
+    rows = [f"{split},{path.parent},{path.name}" for split, paths in listed.items() for path in paths]
+    run.split.write_text("\n".join(["split,class,image", *rows, ""]))
+    (data / "train" / "red" / "red3.png").unlink()
+    played = play(run)
+    assert played.code == 0
+    assert [Path(path).name for path in played.state.bad_images] == ["red3.png"]
+    assert "red3.png" not in played.state.outliers.thresholds["red"].files
+
+
 def test_a_class_of_few_images_is_passed_over(tmp_path: Path) -> None:
     root = make_pictures(tmp_path / "data", train=4, test=0)
     played = play(make_run(tmp_path, root, *AUTOENCODER, "train.epochs=1"))
