@@ -5,7 +5,7 @@
 Digits (recipe `demo`) and photographs (recipe `quick`), on the processor, with 5 and 10 % of the training images
 planted anew for each seed (`planted.py`): moved to a wrong class, foreign, spoiled (blank, noise, over-exposed). A
 ranking's AUROC is over all training images, and for one kind over those of that kind and the clean ones; its precision
-is at the planted count. `--epochs` are the autoencoder's; 0 leaves it out.
+is at the planted count. `--epochs` are the autoencoder's, which take hours on two cores; 0 leaves it out.
 """
 
 import argparse

@@ -3,9 +3,10 @@
 On digits and photographs with 5 and 10 % planted outliers (benchmarks/outlier_detection.py) the mean AUROC is 0.974 to
 0.993; half as many neighbours give the same within 0.002. The k-th neighbour alone, in place of the mean of k, finds
 0.004 to 0.013 less, but copies of one wrong picture that the mean misses: of three in a class of photographs, which
-make up most of k there; six in a class of sixty digits are found by both. Mahalanobis distances with a shrunk covariance
-(Lee et al. 2018; Chen et al. 2010) rank as well but miss the six more often. The confidence of a leave-one-out ridge
-classifier alone (after Northcutt et al. 2021) finds what was moved, and less of what belongs nowhere.
+make up most of k there; six in a class of sixty digits are found by both. Mahalanobis distances with a shrunk
+covariance (Lee et al. 2018; Chen et al. 2010) rank as well but miss the six more often. The confidence of a
+leave-one-out ridge classifier alone (after Northcutt et al. 2021) finds what was moved, and less of what belongs
+nowhere.
 """
 
 from dataclasses import dataclass
@@ -53,8 +54,8 @@ def suspicion(features: Floats, labels: Labels, classes: int) -> Suspicion:
     taken to be as near to that as to the nearest other. Features that aren't finite count as 0, which is at distance
     1 of all.
 
-    Takes 9 s and 0.5 GB for 20,000 images of 2,048 features in 100 classes on two busy CPU cores; the time grows with
-    the square of the images.
+    Takes about 10 s and 0.7 GB for 20,000 images of 2,048 features in 100 classes on two busy CPU cores; the time grows
+    with the square of the images.
     """
     known = _Known(features, labels, classes)
     errors = np.zeros(len(labels), np.float32)
