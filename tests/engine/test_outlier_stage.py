@@ -151,6 +151,31 @@ def test_a_restore_between_two_attempts(tmp_path: Path, data: Path) -> None:
     assert all(event.class_name != "blue" for event in second.state.outliers.excluded.values())
 
 
+def test_a_resume_has_each_image_back_when_the_unbroken_run_had_it(tmp_path: Path, data: Path) -> None:
+    def restore_in_the_first_epoch(watcher: Watcher) -> None:
+        watcher.until(lambda state: state.epoch)
+        watcher.ask(Pause())
+        assert watcher.state.epoch is not None
+        assert watcher.state.epoch.epoch == 1
+        watcher.ask(Restore())
+
+    def unbroken(watcher: Watcher) -> None:
+        restore_in_the_first_epoch(watcher)
+        watcher.ask(Resume())
+
+    def broken(watcher: Watcher) -> None:
+        restore_in_the_first_epoch(watcher)
+        watcher.ask(Stop())
+
+    settings = (*AUTOENCODER, "train.epochs=3", "data.batch_size=2")
+    whole, cut = (make_run(tmp_path, data, *settings, name=name) for name in ("whole", "cut"))
+    expected = play(whole, unbroken)
+    play(cut, broken)
+    resumed = play(cut)
+    assert [e.steps for e in of(EpochStarted, expected.events)][:2] == [18, 19]
+    assert [e.val_loss for e in resumed.state.epochs] == [e.val_loss for e in expected.state.epochs]
+
+
 def _stop_in_epoch(watcher: Watcher, epoch: int) -> None:
     watcher.until(lambda state: state.epoch and state.epoch.epoch == epoch)
     watcher.ask(Stop())
