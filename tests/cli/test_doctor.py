@@ -1,0 +1,26 @@
+"""`vrdl-tui doctor` on a data folder: layout, sizes of the classes, images that can't be read."""
+
+from pathlib import Path
+
+from tests.cli.calling import call
+from tests.made_data import make_pictures
+
+
+def test_a_good_folder_and_one_with_a_broken_image(tmp_path: Path) -> None:
+    data = make_pictures(tmp_path / "data", train=4, val=2, test=2)
+    good = call("doctor", data, cwd=tmp_path)
+    assert good.code == 0, good
+    assert "3 classes, images: 12 train, 6 val, 2 test" in good.out
+    assert "3 classes have fewer than 20 images" in good.out
+    assert "20 looked at, all can be read" in good.out
+    (data / "val" / "red" / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    broken = call("doctor", data, cwd=tmp_path)
+    assert broken.code == 0
+    assert "1 can't be read: " in broken.out
+    assert "broken.png" in broken.out
+
+
+def test_no_data_folder(tmp_path: Path) -> None:
+    answer = call("doctor", "absent", cwd=tmp_path)
+    assert answer.code == 1
+    assert "BAD data      no such folder: absent" in answer.out
