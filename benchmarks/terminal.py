@@ -6,6 +6,7 @@ import re
 import select
 import statistics
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -28,7 +29,13 @@ class Terminal:
     """Starts ``argv`` at once. Nothing is interpreted while it runs: that would take time from it."""
 
     def __init__(self, argv: Sequence[str], env: Mapping[str, str] | None = None) -> None:
-        surroundings = os.environ | {"TERM": "xterm-256color", "COLORTERM": "truecolor", "LANG": "C.UTF-8"}
+        # The console remembers its look: here it begins as it does for the first time.
+        self._state = tempfile.TemporaryDirectory()
+        surroundings = (
+            os.environ
+            | {"XDG_STATE_HOME": self._state.name}
+            | {"TERM": "xterm-256color", "COLORTERM": "truecolor", "LANG": "C.UTF-8"}
+        )
         for name in ("LC_ALL", "NO_COLOR"):
             surroundings.pop(name, None)
         self.chunks: list[tuple[float, bytes]] = []
@@ -46,6 +53,7 @@ class Terminal:
     def __exit__(self, *_: object) -> None:
         with contextlib.suppress(OSError):
             self._process.close(force=True)
+        self._state.cleanup()
 
     def record(self, seconds: float, *, until: re.Pattern[bytes] | None = None) -> None:
         """Take what is written in ``seconds``; stop once ``until`` is in it, or the program has ended."""

@@ -18,7 +18,7 @@ from engine.errors import UserError
 from engine.meter import Throttle
 from engine.models import restore_model
 from engine.outliers.exclusions import Exclusions
-from engine.predict import Predictions, predict, write_prediction
+from engine.predict import Predictions, predict, write_prediction, write_shares
 from engine.recipe import Recipe, load_recipe
 from engine.rundir import RunDir
 from engine.text import printable
@@ -27,11 +27,13 @@ Say = Callable[[dict[str, str | int]], None]
 
 
 def predict_runs(
-    runs: list[RunDir], paths: list[Path], out: Path, which: Which, *, flip: bool, say: Say
-) -> int:
+    runs: list[RunDir], paths: list[Path], out: Path, which: Which, *,
+    flip: bool, probabilities: Path | None = None, say: Say,
+) -> int:  # fmt: skip
     """Average the runs' probabilities for ``paths``, write the prediction to ``out``, return its rows.
 
-    Raises UserError when a run has no such checkpoint or the runs' classes differ.
+    ``probabilities``: where they are written too; None: nowhere. Raises UserError when a run has no such
+    checkpoint or the runs' classes differ.
     """
     loaded = [_load(run, which) for run in runs]
     classes = loaded[0][1].classes
@@ -55,7 +57,10 @@ def predict_runs(
         done += len(paths)
     if totals is None or not totals.paths:
         raise UserError("none of the test images can be read")
-    return write_prediction(out, totals.paths, totals.labels(classes))
+    mean = Predictions(totals.paths, totals.probabilities / len(runs))
+    if probabilities is not None:
+        write_shares(probabilities, mean, classes)
+    return write_prediction(out, mean.paths, mean.labels(classes))
 
 
 def _load(run: RunDir, which: Which) -> tuple[Tensors, ModelFacts]:

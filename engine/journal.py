@@ -3,7 +3,7 @@
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
@@ -93,9 +93,22 @@ class JournalReader:
 
         A missing file has no events yet; a last line without its newline is left for the next call.
         """
-        return list(self._events(limit))
+        return [event for block in self.blocks(limit) for event in self.decode(block.split(b"\n"))]
 
-    def _events(self, limit: int) -> Iterator[AnyEvent]:
+    def decode(self, lines: Iterable[bytes]) -> Iterator[AnyEvent]:
+        """Yield the events of lines of this journal, damaged ones counted and left out."""
+        for line in lines:
+            event = decode_line(line)
+            if event is None:
+                self.damaged += 1
+            else:
+                yield event
+
+    def blocks(self, limit: int = 1 << 62) -> Iterator[bytes]:
+        """Yield the whole lines that came since the last call, some 1 MB at a time, the last newline left out.
+
+        ``offset`` is behind the lines that were yielded. Raises OSError, but not for a missing file.
+        """
         try:
             fd = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
         except FileNotFoundError:
@@ -115,13 +128,9 @@ class JournalReader:
                     self.damaged += 1
                     self.offset += len(self._torn)
                     self._torn = b""
-                for line in data[: max(end - 1, 0)].split(b"\n") if end else ():
-                    event = decode_line(line)
-                    if event is None:
-                        self.damaged += 1
-                    else:
-                        yield event
+                if end:
+                    yield data[: end - 1]
+        finally:
             # The torn rest is read again next time: the writer may have truncated it meanwhile.
             self._torn = b""
-        finally:
             os.close(fd)

@@ -12,6 +12,7 @@ from torch import nn
 from engine.data.order import Indices
 from engine.device import Precision
 from engine.files import replace_file
+from engine.predicted import write_probabilities
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,3 +65,10 @@ def write_prediction(path: Path, paths: list[Path], labels: list[str]) -> int:
     rows.writerows((image.stem, label) for image, label in pairs)
     replace_file(path, text.getvalue().encode("utf-8", "surrogateescape"))
     return len(pairs)
+
+
+def write_shares(path: Path, found: Predictions, classes: list[str]) -> None:
+    """Write the probabilities of each image, sorted as ``write_prediction`` sorts. Raises OSError."""
+    order = sorted(range(len(found.paths)), key=lambda index: found.paths[index].name)
+    rows = ((found.paths[index].stem, found.probabilities[index].tolist()) for index in order)
+    write_probabilities(path, rows, classes)

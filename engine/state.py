@@ -41,6 +41,8 @@ from engine.events import (
 
 Status = Literal["starting", "running", "paused", "finished", "stopped", "interrupted", "failed"]
 
+SAMPLES_KEPT = 200
+"""Of the system's samples; at one each five seconds, the newest 17 minutes."""
 _KEPT = 200
 
 
@@ -97,11 +99,17 @@ class RunState:
     early_stop: EarlyStop = field(default_factory=EarlyStop)
     outliers: OutlierStage = field(default_factory=OutlierStage)
     confusion: ConfusionMatrix | None = None
+    best_confusion: ConfusionMatrix | None = None
+    """The newest of a best epoch: those come with a picture."""
     checkpoints: dict[str, CheckpointSaved] = field(default_factory=dict)
     """The newest of each kind, "best" and "last"."""
     predicting: PredictionProgress | None = None
     prediction: PredictionWritten | None = None
     system: SystemSample | None = None
+    samples: deque[SystemSample] = field(default_factory=lambda: deque(maxlen=SAMPLES_KEPT))
+    """Those of the newest attempt, oldest first: another attempt may be on another machine."""
+    resumes: list[RunStarted] = field(default_factory=list)
+    """The attempts that went on from a checkpoint, in order."""
     bad_images: dict[str, BadImage] = field(default_factory=dict)
     warnings: deque[Warning] = field(default_factory=lambda: deque(maxlen=_KEPT))
     answers: deque[CommandAccepted | CommandRejected] = field(default_factory=lambda: deque(maxlen=_KEPT))
@@ -156,6 +164,7 @@ class RunState:
                 self.step = event
             case SystemSample():
                 self.system = event
+                self.samples.append(event)
             case EpochStarted():
                 self.epoch, self.step, self.predicting = event, None, None
             case EpochEnded():
@@ -168,6 +177,8 @@ class RunState:
                 self.data = event
             case ConfusionMatrix():
                 self.confusion = event
+                if event.path:
+                    self.best_confusion = event
             case LrDecayed():
                 self.decays.append(event)
             case CheckpointSaved():
@@ -218,10 +229,13 @@ class RunState:
         self.stage = self.epoch = self.step = self.paused = self.ended = self.predicting = None
         self.outliers.method = event.outliers
         self.outliers.current = self.outliers.read = None
+        self.samples.clear()
+        self.resumes.append(event)
         if not event.resumed_epoch:
             self.epochs, self.decays, self.settings = [], [], []
             self.rollbacks, self.cuts = [], []
-            self.confusion, self.checkpoints = None, {}
+            self.confusion, self.best_confusion, self.checkpoints = None, None, {}
+            self.resumes = []
         self.epochs = [epoch for epoch in self.epochs if epoch.epoch < event.resumed_epoch]
         self.decays = [decay for decay in self.decays if decay.epoch <= event.resumed_epoch]
         last = self.epochs[-1] if self.epochs else None

@@ -1,15 +1,18 @@
 """The console's line to a run: a thread follows the journal and the lock; commands go into the spool."""
 
+import contextlib
 import os
 import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from typing import Protocol
 
 from engine.commands import AnyCommand, send
 from engine.errors import UserError
 from engine.events import AnyEvent
 from engine.journal import JournalReader
+from engine.journal_index import Past
 from engine.rundir import RunDir
 from engine.state import RunState
 from tui.spawn import start_engine
@@ -18,6 +21,8 @@ from tui.widgets.happenings import Happening, Teller
 _POLL = 0.35
 _LIVENESS = 1.0
 _KEPT = 2000
+_BYTES_A_LINE = 820
+"""Of engine.log, at most; a longer line of it costs the oldest ones their place."""
 
 
 class Model:
@@ -34,6 +39,20 @@ class Model:
         told = [line for event in events if (line := self._teller.tell(event)) is not None]
         self.happenings.extend(told)
         return told
+
+
+class Source(Protocol):
+    """What a live view is fed by: a run that is followed, or one that is played back."""
+
+    run: RunDir
+    model: Model
+    ready: threading.Event
+    on_news: Callable[[], object] | None
+
+    def start(self) -> None: ...
+    def stop(self) -> None: ...
+    def look_now(self) -> None: ...
+    def take(self) -> tuple[list[AnyEvent], bool]: ...
 
 
 class Follower:
@@ -75,12 +94,15 @@ class Follower:
 
     def _follow(self) -> None:
         self._alive = self.run.is_alive()
-        while events := self._read():
-            self.model.apply(events)
-            if self._stopped:
-                return
+        past = Past(self._reader)
+        with contextlib.suppress(OSError):  # what could be read is shown
+            for events in past.read():
+                self.model.apply(events)
+                if self._stopped:
+                    return
         self.ready.set()
         self._notify()
+        past.save()
         seen = self._stamp()
         looked = time.monotonic()
         while not self._stopped:
@@ -142,7 +164,7 @@ def engine_log_tail(run: RunDir, lines: int = 40) -> list[str]:
     """Return the last lines of engine.log, where a failed run's traceback is."""
     try:
         with run.engine_log.open("rb") as file:
-            file.seek(max(0, os.fstat(file.fileno()).st_size - 32_768))
+            file.seek(max(0, os.fstat(file.fileno()).st_size - lines * _BYTES_A_LINE))
             return file.read().decode("utf-8", "replace").splitlines()[-lines:]
     except OSError:
         return []

@@ -1,44 +1,46 @@
-"""The runs below a folder, each as one row: a thread re-reads the journals that have grown."""
+"""The runs below a folder, each as one row: a thread finds them and re-reads what has changed."""
 
 import threading
+import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
 
 from engine.journal import JournalReader
-from engine.rundir import RunDir, list_runs
-from engine.state import RunState, Status
+from engine.labels import Labels, labels_file
+from engine.overview import Overview, glance, overview_of
+from engine.overview_cache import OverviewCache
+from engine.run_tree import FoundRun, find_runs
+from engine.state import RunState
+from tui.run_rows import RunRow, labels_of, unreadable
 from tui.widgets.standing import status_of
 
 _PERIOD = 1.0
-# The first look at a long list shows what it has after so many runs.
-_BATCH = 20
+# Looking for runs takes at most this share of the thread's time: a tree of thousands is searched less often.
+_SHARE = 0.05
+# A long list is shown once the first screenful is known, and from then on now and then while it fills.
+_SCREENFUL = 60
+_MEANWHILE = 0.25
+
+_NO_STAMP = (-1, -1)
 
 
-class RunRow(NamedTuple):
-    """What the list shows of a run; ``read`` is False until its journal has been."""
+@dataclass(slots=True)
+class _Live:
+    """A run whose engine lives, or has only just ended: its journal is followed."""
 
-    run: RunDir
-    read: bool
-    status: Status
-    epoch: int
-    epochs: int
-    monitor: str
-    best: float | None
-    best_epoch: int
-    val_acc: float | None
-    model: str
-    data: str
-    started: float
-    reason: str
+    state: RunState
+    reader: JournalReader
 
 
 @dataclass(slots=True)
 class _Known:
-    reader: JournalReader
-    state: RunState
-    stamp: tuple[int, int] = (-1, -1)
+    found: FoundRun
+    facts: Overview | None = None
+    stamp: tuple[int, int] = _NO_STAMP
+    labels: Labels = field(default_factory=Labels)
+    labels_stamp: tuple[int, int] = _NO_STAMP
+    live: _Live | None = None
 
 
 class Listing:
@@ -47,75 +49,109 @@ class Listing:
     def __init__(self, runs: Path, on_rows: Callable[[list[RunRow]], object]) -> None:
         self._runs = runs
         self._on_rows = on_rows
-        self._known: dict[RunDir, _Known] = {}
+        self._known: dict[str, _Known] = {}
         self._shown: list[RunRow] | None = None
-        self._stop = threading.Event()
+        self._stopped = False
+        self._wake = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="runs", daemon=True)
 
     def start(self) -> None:
         self._thread.start()
 
     def stop(self) -> None:
-        self._stop.set()
+        self._stopped = True
+        self._wake.set()
+
+    def look_now(self) -> None:
+        """Search the folder at once: something was just done to its runs."""
+        self._wake.set()
 
     def _watch(self) -> None:
-        while not self._stop.is_set():
-            self._look()
-            self._stop.wait(_PERIOD)
+        cache = OverviewCache(self._runs)
+        while not self._stopped:
+            began = time.monotonic()
+            self._look(cache)
+            took = time.monotonic() - began
+            self._watch_living(cache, until=began + took + max(_PERIOD, took / _SHARE))
 
-    def _look(self) -> None:
-        runs = list_runs(self._runs)
-        self._known = {
-            run: self._known.get(run) or _Known(JournalReader(run.journal), RunState()) for run in runs
-        }
-        fresh = 0
-        for known in self._known.values():
-            if self._stop.is_set():
+    def _look(self, cache: OverviewCache) -> None:
+        found = find_runs(self._runs)
+        known_before = self._known
+        self._known = {one.name: known_before.get(one.name) or _Known(one) for one in found}
+        for one in found:
+            self._known[one.name].found = one  # its recipe may have been written anew
+        told = time.monotonic()
+        for number, known in enumerate(self._known.values(), 1):
+            if self._stopped:
                 return
-            new = known.stamp == (-1, -1)
-            if self._read(known) and new and (fresh := fresh + 1) % _BATCH == 0:
+            self._refresh(known, cache)
+            first = self._shown is None and number >= _SCREENFUL
+            if first or time.monotonic() - told > _MEANWHILE:
+                told = time.monotonic()
                 self._tell()
         self._tell()
+        cache.save(set(self._known))
 
-    def _read(self, known: _Known) -> bool:
+    def _watch_living(self, cache: OverviewCache, until: float) -> None:
+        while not self._stopped and (left := until - time.monotonic()) > 0:
+            if self._wake.wait(min(_PERIOD, left)):
+                self._wake.clear()
+                return
+            for known in self._known.values():
+                if known.live is not None:
+                    self._refresh(known, cache)
+            self._tell()
+
+    def _refresh(self, known: _Known, cache: OverviewCache) -> None:
+        run = known.found.run
+        # The lock before the journal: an engine writes its end first and lets go of the lock after it.
+        alive = run.is_alive()
+        stamp = _stamp(run.journal)
         try:
-            stat = known.reader.path.stat()
-            stamp = (stat.st_size, stat.st_mtime_ns)
-        except OSError:
-            stamp = (0, 0)
-        if stamp == known.stamp:
-            return False
-        known.stamp = stamp
-        try:
-            while events := known.reader.read(4 << 20):
-                known.state.apply_all(events)
-                if self._stop.is_set():
-                    break
-        except OSError:  # not readable now: the row keeps what is known
-            pass
-        return True
+            if alive or known.live is not None:
+                self._follow(known, alive=alive)
+            elif stamp != known.stamp:
+                known.facts = cache.get(known.found.name, stamp)
+                if known.facts is None:
+                    state = glance(run)[0]
+                    known.facts = overview_of(run, state, state.status(alive=False))
+                    if state.started is not None:
+                        cache.put(known.found.name, stamp, known.facts)
+            known.stamp = stamp
+        except OSError as error:  # not readable now: the row keeps what is known
+            known.facts = known.facts or unreadable(run, error, alive=alive)
+        stamp = _stamp(labels_file(run))
+        if stamp != known.labels_stamp:
+            known.labels, known.labels_stamp = labels_of(run), stamp
+
+    def _follow(self, known: _Known, *, alive: bool) -> None:
+        run = known.found.run
+        if known.live is None:
+            state, offset = glance(run)
+            known.live = _Live(state, JournalReader(run.journal, offset))
+        while events := known.live.reader.read(4 << 20):
+            known.live.state.apply_all(events)
+            if self._stopped:
+                break
+        state = known.live.state
+        known.facts = overview_of(run, state, status_of(state, alive=alive, resuming=False))
+        if not alive:
+            known.live = None
 
     def _tell(self) -> None:
-        rows = [_row(run, known) for run, known in self._known.items()]
-        if rows != self._shown and not self._stop.is_set():
+        rows = [
+            RunRow(known.found.run, known.found.name, known.found.created, known.facts, known.labels)
+            for known in self._known.values()
+        ]
+        if rows != self._shown and not self._stopped:
             self._shown = rows
             self._on_rows(rows)
 
 
-def _row(run: RunDir, known: _Known) -> RunRow:
-    state, started = known.state, known.state.started
-    return RunRow(
-        run=run,
-        read=known.stamp != (-1, -1),
-        status=status_of(state, alive=run.is_alive(), resuming=False),
-        epoch=state.epoch.epoch if state.epoch else len(state.epochs),
-        epochs=started.epochs if started else 0,
-        monitor=state.early_stop.monitor,
-        best=state.early_stop.best,
-        best_epoch=state.early_stop.best_epoch,
-        val_acc=state.epochs[-1].val_acc if state.epochs else None,
-        model=started.model if started else "",
-        data=started.data if started else "",
-        started=state.first_started_at,
-        reason=state.ended.reason if state.ended else "",
-    )
+def _stamp(path: Path) -> tuple[int, int]:
+    """Return a file's size (bytes) and time (ns), zeros where there is none."""
+    try:
+        stat = path.stat()
+    except OSError:
+        return (0, 0)
+    return (stat.st_size, stat.st_mtime_ns)

@@ -73,9 +73,12 @@ def test_runs_lists_it(place: Path, pictures: Path) -> None:
     assert run.pop("updated") > "2026"
     assert run.pop("best") > 30
     assert run.pop("best_epoch") in (1, 2, 3)
+    assert run.pop("duration") > 0
+    assert run.pop("host")
     assert run == {
         "name": "done", "state": "finished", "reason": None, "model": "test_efficientnet",
-        "data": str(pictures / "train"), "epoch": 3, "epochs": 3, "monitor": "val_acc", "lr": 0.003,
+        "data": str(pictures / "train"), "epoch": 3, "epochs": 3, "monitor": "val_acc", "lr": 0.003, "tags": [],
+        "note": None,
     }  # fmt: skip
     table = call("runs", cwd=place).out.splitlines()
     assert table[0].split() == ["run", "state", "epoch", "best", "model", "last", "word"]

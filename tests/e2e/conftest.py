@@ -22,8 +22,15 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Iterator[Path]:
-    """The folder in which the program is started; its runs' engines are ended with the test."""
+def home(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Path]:
+    """The folder in which the program is started; its runs' engines are ended with the test.
+
+    What the program remembers of its look, and the settings of who runs the tests, are other folders' matter.
+    """
+    for name in ("XDG_CONFIG_HOME", "XDG_STATE_HOME"):
+        monkeypatch.setenv(name, str(tmp_path_factory.mktemp(name)))
     yield tmp_path
     for run in list_runs(tmp_path / "runs"):
         end_engine(run)

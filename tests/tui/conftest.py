@@ -24,6 +24,12 @@ def _utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     time.tzset()
 
 
+@pytest.fixture(autouse=True)
+def _cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the list of runs remembers is no concern of the user's own cache."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+
+
 @pytest.fixture
 def make(tmp_path: Path) -> Iterator[Callable[..., RunDir]]:
     """Make a run below ``tmp_path/runs``; a live one holds its lock, as its engine would."""

@@ -1,6 +1,5 @@
 """What the screens look like, at three sizes in four states."""
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -72,29 +71,6 @@ def test_outlier_stage(
     ]
     run = make(events, alive=True)
     assert snap_compare(console(run), terminal_size=(80, 24), run_before=plotted)
-
-
-@pytest.mark.parametrize("size", SIZES[:2], ids=lambda size: f"{size[0]}x{size[1]}")
-def test_runs(
-    snap_compare: Callable[..., bool],
-    make: Callable[..., RunDir],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    size: tuple[int, int],
-) -> None:
-    for day, (state, events) in enumerate(made_runs.STATES.items()):
-        name = f"2026112{day}-040821-tf_efficientnet_lite0"
-        run = make(events(), alive=state in ("live", "paused"), name=name)
-        os.utime(run.recipe, (day, day))
-    os.utime(make(made_runs.live(), alive=False, name="dead").recipe, (9, 9))
-    monkeypatch.chdir(tmp_path)
-
-    async def read(pilot: Pilot[int]) -> None:
-        await shows(pilot, "interrupted", "failed", "finished", "paused", "running")
-        await pilot.press("down")
-        await pilot.pause()
-
-    assert snap_compare(ConsoleApp(Path("runs"), None), terminal_size=size, run_before=read)
 
 
 def test_no_runs(snap_compare: Callable[..., bool], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

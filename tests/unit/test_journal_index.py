@@ -84,9 +84,8 @@ def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.parametrize("seed", range(20))
 def test_what_is_left_out_changes_nothing(path: Path, seed: int) -> None:
     chance = random.Random(seed)
-    events: list[Event] = [STARTED]
-    for n in range(200):
-        events.append(chance.choice(TICKS if chance.random() < 0.9 else TURNS)(n))
+    made = [chance.choice(TICKS if chance.random() < 0.9 else TURNS)(n) for n in range(200)]
+    events = [STARTED, *made]
     written(path, events)
     state, count, _ = past(path)
     assert state == whole(path)

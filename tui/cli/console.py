@@ -5,17 +5,40 @@ from pathlib import Path
 from engine.errors import UserError
 from engine.rundir import RunDir
 from tui.cli.terminal import is_terminal, locale_is_utf8
+from tui.theme_names import ThemeName
 
 
-def open_console(runs: Path, run: RunDir | None, *, ascii: bool) -> int:
-    """Show ``run``, or the list of runs, until the user leaves. Raises UserError off a terminal."""
+def open_console(
+    runs: Path,
+    run: RunDir | None,
+    *,
+    ascii: bool,
+    theme: ThemeName | None = None,
+    replay: float | None = None,
+) -> int:
+    """Show ``run``, or the list of runs, until the user leaves. Raises UserError off a terminal.
+
+    ``theme`` is remembered; ``replay`` plays the run back, that many times as fast as it was.
+    """
     if not is_terminal():
         raise UserError(
             "the console needs a terminal; without one there are vrdl-tui runs, send and train --headless"
         )
     from tui.app import ConsoleApp
+    from tui.settings import Memory, layout_path, load_settings, settings_path
 
-    app = ConsoleApp(runs=runs, run=run, ascii=ascii or not locale_is_utf8())
+    settings, problem = load_settings(settings_path())
+    memory = Memory(layout_path())
+    memory.keep(theme=theme)
+    app = ConsoleApp(
+        runs=runs,
+        run=run,
+        ascii=ascii or not locale_is_utf8(),
+        settings=settings,
+        memory=memory,
+        problem=problem or memory.problem,
+        replay=replay,
+    )
     code = app.run()
     if app.left_run is not None:
         from tui.cli.standing import standing

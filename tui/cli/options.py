@@ -5,6 +5,8 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
+from tui.theme_names import ThemeName
+
 DEFAULT_RUNS = Path("runs")
 
 Runs = Annotated[Path, Parameter(help="Folder that holds the runs.")]
@@ -14,6 +16,10 @@ Ascii = Annotated[
         help="Draw in plain ASCII; the default where the locale isn't UTF-8.",
         show_default=False,
     ),
+]
+Theme = Annotated[
+    ThemeName | None,
+    Parameter(help="Colours of the console, from now on; T in it goes to the next.", show_default=False),
 ]
 Headless = Annotated[
     bool,

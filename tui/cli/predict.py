@@ -20,6 +20,10 @@ def predict(
         Path | None,
         Parameter(help="File to write. Left out: prediction.csv in the run's folder, for several runs here."),
     ] = None,
+    probabilities: Annotated[
+        Path | None,
+        Parameter(help="File for the probabilities of all classes too. Left out: they are not kept."),
+    ] = None,
     tta: Annotated[
         bool,
         Parameter(help="Average each image with its mirror image; takes twice as long.", show_default=False),
@@ -32,8 +36,9 @@ def predict(
     """Write the labels of test images, from one trained run or several together.
 
     The file has the columns image_name and pred_label, one row an image, sorted by
-    file name. Several runs must know the same classes; their probabilities are
-    averaged. Exit code: 0 written, 1 failed, 2 bad input.
+    file name. The file of probabilities has the columns image_name, pred_label,
+    probability, and one a class. Several runs must know the same classes; their
+    probabilities are averaged. Exit code: 0 written, 1 failed, 2 bad input.
     """
     from engine.errors import UserError
     from engine.rundir import find_run
@@ -49,9 +54,13 @@ def predict(
         _check_weights(one, checkpoint)
     _check_test(found[0], test)
     target = _target(found, out)
+    kept = _free(probabilities, "--probabilities") if probabilities is not None else None
+    if kept is not None and kept.absolute() == target.absolute():
+        raise UserError("--out and --probabilities name the same file; give them two")
     arguments = [*(str(one.path) for one in found), "--out", str(target), "--checkpoint", checkpoint]
     arguments += ["--test", str(test)] if test is not None else []
     arguments += ["--tta"] if tta else []
+    arguments += ["--probabilities", str(kept)] if kept is not None else []
     written: dict[str, Any] = {}
     with ProgressBar() as bar:
 
@@ -67,7 +76,8 @@ def predict(
             bar.hide()
             note(f"vrdl-tui: predict: {error}")
             return 1
-    print(f"{written.get('rows', 0)} labels written to {printable(str(target))}")
+    also = f", their probabilities to {printable(str(kept))}" if kept is not None else ""
+    print(f"{written.get('rows', 0)} labels written to {printable(str(target))}{also}")
     return 0
 
 
@@ -99,14 +109,19 @@ def _check_test(run: "RunDir", test: Path | None) -> None:
 
 def _target(runs: "list[RunDir]", out: Path | None) -> Path:
     """Return the file to write. Raises UserError rather than overwrite what may be precious."""
+    if out is None and len(runs) == 1:
+        return runs[0].prediction
+    return _free(Path("prediction.csv") if out is None else out, "--out")
+
+
+def _free(path: Path, option: str) -> Path:
+    """Return a file that can be written and isn't there yet. Raises UserError."""
     from engine.errors import UserError
     from engine.text import printable
 
-    if out is None and len(runs) == 1:
-        return runs[0].prediction
-    target = Path("prediction.csv") if out is None else out.expanduser()
+    target = path.expanduser()
     if target.exists() or target.is_symlink():
-        raise UserError(f"{printable(str(target))} exists already; name another file with --out")
+        raise UserError(f"{printable(str(target))} exists already; name another file with {option}")
     if not target.absolute().parent.is_dir():
         raise UserError(f"no such folder: {printable(str(target.parent))}")
     return target

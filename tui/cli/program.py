@@ -6,7 +6,7 @@ from cyclopts import App, CycloptsError, Parameter
 
 from engine.errors import UserError
 from engine.text import nearest, printable
-from tui.cli.options import DEFAULT_RUNS, Ascii, Runs
+from tui.cli.options import DEFAULT_RUNS, Ascii, Runs, Theme
 
 _HELP = """\
 Train image classifiers, and watch and steer the run from the terminal.
@@ -18,7 +18,10 @@ test/*.jpg. Training is a process of its own: it goes on when the console is
 closed or the connection drops, and vrdl-tui attach brings it back. Without a
 command the console opens on the list of runs."""
 
-_COMMANDS = ("demo", "train", "attach", "runs", "resume", "send", "predict", "outliers", "cache", "doctor")
+_COMMANDS = (
+    "demo", "train", "attach", "runs", "resume", "send", "predict", "compare",
+    "ablate", "outliers", "models", "cache", "doctor",
+)  # fmt: skip
 
 
 def _version() -> str:
@@ -27,10 +30,10 @@ def _version() -> str:
     return __version__
 
 
-def _console(*, runs: Runs = DEFAULT_RUNS, ascii: Ascii = False) -> int:
+def _console(*, runs: Runs = DEFAULT_RUNS, ascii: Ascii = False, theme: Theme = None) -> int:
     from tui.cli.console import open_console
 
-    return open_console(runs, None, ascii=ascii)
+    return open_console(runs, None, ascii=ascii, theme=theme)
 
 
 def make_app() -> App:

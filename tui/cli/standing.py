@@ -1,18 +1,18 @@
 """How a run stands, in one plain line with what to type next."""
 
 from engine.journal import JournalReader
+from engine.journal_index import Past
 from engine.rundir import RunDir
 from engine.state import RunState
 from engine.text import printable
 from tui.cli.naming import run_argument, shown_path
 
-_ALL = 1 << 40
-
 
 def read_state(run: RunDir) -> RunState:
     """Fold the whole journal of a run."""
     state = RunState()
-    state.apply_all(JournalReader(run.journal).read(_ALL))
+    for events in Past(JournalReader(run.journal)).read():
+        state.apply_all(events)
     return state
 
 

@@ -4,19 +4,19 @@ import time
 
 import msgspec
 
-from engine.errors import UserError
-from engine.recipe import load_recipe
-from engine.rundir import RunDir
+from engine.overview import Overview
 from engine.state import Status
 from engine.text import printable
-from tui.cli.standing import read_state, score
+from tui.cli.standing import score
+from tui.run_fields import FIELDS
+from tui.run_rows import RunRow
 
 
 class Summary(msgspec.Struct, frozen=True, kw_only=True):
     """The object that ``runs --json`` prints: names and meanings are kept from version to version.
 
-    ``best`` is percent or loss as ``monitor`` says; times are UTC, ``2026-01-31T12:00:00Z``; None stands for
-    what is not known yet.
+    ``best`` is percent or loss as ``monitor`` says; times are UTC, ``2026-01-31T12:00:00Z``; ``duration`` is in
+    seconds, from the first start to the last event; None stands for what is not known yet.
     """
 
     name: str
@@ -33,6 +33,10 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     lr: float | None
     started: str | None
     updated: str | None
+    duration: float | None
+    host: str | None
+    tags: list[str]
+    note: str | None
 
     def cells(self) -> list[str]:
         """Return the row of the table, safe to show."""
@@ -46,43 +50,32 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
             best,
             printable(self.model or ""),
             f"{last} UTC" if last else "",
+            " ".join(self.tags),
         ]
 
 
-def summarize(run: RunDir) -> Summary:
-    """Fold a run's journal into its summary; what the journal lacks still is taken from the recipe."""
-    alive = run.is_alive()
-    state = read_state(run)
-    started, stop = state.started, state.early_stop
-    model = data = None
-    epochs: int | None = None
-    if started is not None:
-        model, data, epochs = (
-            started.model,
-            started.data,
-            state.epoch.epochs if state.epoch else started.epochs,
-        )
-    else:
-        try:
-            recipe = load_recipe(run.recipe)
-            model, data, epochs = recipe.model.name, recipe.data.train, recipe.train.epochs
-        except UserError:  # a recipe damaged by hand: the run is listed all the same
-            pass
+def summarize(row: RunRow, facts: Overview) -> Summary:
+    """Return the summary of a row whose journal has been read as ``facts``."""
+    duration = FIELDS["duration"].value(row)
     return Summary(
-        name=_text(run.name),
-        path=_text(str(run.path.resolve())),
-        state=state.status(alive=alive),
-        reason=(state.ended.reason or None) if state.ended else None,
-        model=model,
-        data=data,
-        epoch=state.epoch.epoch if state.epoch else state.epochs[-1].epoch if state.epochs else 0,
-        epochs=epochs,
-        best=stop.best,
-        best_epoch=stop.best_epoch or None,
-        monitor=stop.monitor if started else None,
-        lr=state.lr,
-        started=_utc(state.first_started_at),
-        updated=_utc(state.updated_at),
+        name=_text(row.name),
+        path=_text(str(row.run.path.resolve())),
+        state=facts.status,
+        reason=facts.reason or None,
+        model=facts.model or None,
+        data=facts.data or None,
+        epoch=facts.epoch,
+        epochs=facts.epochs or None,
+        best=facts.best,
+        best_epoch=facts.best_epoch or None,
+        monitor=facts.monitor or None,
+        lr=facts.lr,
+        started=_utc(facts.started),
+        updated=_utc(facts.updated),
+        duration=round(duration, 3) if isinstance(duration, float) else None,
+        host=facts.host or None,
+        tags=list(row.labels.tags),
+        note=row.labels.note or None,
     )
 
 

@@ -4,23 +4,27 @@ from textual.binding import Binding, BindingType
 
 from engine.state import Status
 from tui.widgets.keys import Key
+from tui.widgets.log import LOG_KEYS
 
 
 def keys_for(status: Status, *, alive: bool, log: bool) -> list[Key]:
     """Return the keys to offer, most wanted first."""
-    keys: list[Key] = []
+    keys: list[Key] = list(LOG_KEYS) if log else []
     if alive:
         keys.append(Key("p", "go on" if status == "paused" else "pause", "pause"))
         keys.append(Key("c", "checkpoint", "checkpoint"))
-        keys.append(Key("x", "predict", "predict"))
     elif status in ("stopped", "interrupted", "failed"):
         keys.append(Key("r", "resume", "resume"))
+    keys.append(Key("x", "predict", "predict"))
+    if not alive and not log:
+        keys.append(Key("R", "replay", "replay"))
     if not log:
         keys.append(Key("o", "gallery", "outliers"))
+        keys.append(Key("m", "matrix", "matrix"))
+        keys.append(Key("1-6", "full", "zoom(1)"))
+        keys.append(Key("v", "predictions", "predictions"))
     keys.append(Key("l", "panels" if log else "log", "log"))
-    if log:
-        keys.append(Key("arrows", "scroll", "log"))
-    else:
+    if not log:
         if alive:
             keys.append(Key("=", "steer", "steer"))
         keys.append(Key("^p", "commands", "commands"))
@@ -35,8 +39,14 @@ LIVE_BINDINGS: list[BindingType] = [
     Binding("c", "checkpoint", "Save a checkpoint"),
     Binding("x", "predict", "Export the test-set prediction"),
     Binding("r", "resume", "Resume the run"),
+    Binding("R", "replay", "Replay a run that is over"),
     Binding("o", "outliers", "Outliers"),
+    Binding("m", "matrix", "Confusion matrix"),
+    Binding("v", "predictions", "Predictions"),
     Binding("l", "log", "Log"),
+    *(Binding(str(number), f"zoom({number})", show=False) for number in range(1, 7)),
+    Binding("z", "zoom(6)", "System"),
+    Binding("enter", "zoom_focused", "Panel over the whole screen"),
     Binding("equals_sign", "steer", "Change settings"),
     Binding("b", "back", "Runs"),
     Binding("escape", "escape", show=False),

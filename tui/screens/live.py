@@ -8,24 +8,29 @@ from rich.style import Style
 from textual import work
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
+from textual.events import Click
 from textual.message import Message
 from textual.screen import Screen
+from textual.widget import Widget
 
 from engine.commands import AnyCommand, Checkpoint, Pause, Predict, Resume, Set, Stop, command_name
 from engine.events import PredictionWritten, RunStarted
 from engine.state import Status
 from tui import link
-from tui.link import Follower
+from tui.link import Model, Source
+from tui.notify import Ending, ending
 from tui.screens.keys import LIVE_BINDINGS, keys_for
 from tui.widgets import plot
 from tui.widgets.accuracy import Accuracy
 from tui.widgets.confusion import Confusion
 from tui.widgets.early_stop import EarlyStop
 from tui.widgets.epoch_beat import EpochBeat
+from tui.widgets.happenings import Happening
 from tui.widgets.header import Header
-from tui.widgets.keys import Keys
+from tui.widgets.keys import Key, Keys
 from tui.widgets.learning_rate import LearningRate
 from tui.widgets.log import Log
+from tui.widgets.log_lines import ENGINE_LOG_LINES, LogLine
 from tui.widgets.look import BAD, GOOD, KEY, MUTED, WARN, Glyphs
 from tui.widgets.notice import Notice
 from tui.widgets.outliers import Outliers
@@ -33,11 +38,16 @@ from tui.widgets.panel import Panel
 from tui.widgets.progress import Progress
 from tui.widgets.requests import Requests
 from tui.widgets.standing import standing, status_of
+from tui.widgets.system import System
 from tui.widgets.view import View
 from tui.widgets.wording import count
 
 if TYPE_CHECKING:
+    from tui.screens.confusion import ConfusionScreen
     from tui.screens.gallery import GalleryScreen
+    from tui.screens.predict_dialogue import Choice
+    from tui.screens.zoom import ZoomScreen
+    from tui.widgets.prediction_job import PredictionJob
 
 _FIRST_READ = 0.15
 _START_PATIENCE = 15.0
@@ -48,16 +58,33 @@ class LiveScreen(Screen[None]):
     """Shows what the journal says and asks the engine what the keys say."""
 
     AUTO_FOCUS = None
-    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]  # noqa: RUF012
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide"), (180, "-very-wide")]  # noqa: RUF012
+    VERTICAL_BREAKPOINTS = [(0, "-low"), (50, "-high")]  # noqa: RUF012
     BINDINGS = LIVE_BINDINGS
 
     class Left(Message):
         """The person goes back to the list of runs."""
 
-    def __init__(self, follower: Follower, glyphs: Glyphs, clock: Callable[[], float]) -> None:
+    class Ended(Message):
+        """The run has ended while it was watched."""
+
+        def __init__(self, end: Ending) -> None:
+            super().__init__()
+            self.end = end
+
+    class LogTurned(Message):
+        """The log was shown, or put away."""
+
+        def __init__(self, shown: bool) -> None:
+            super().__init__()
+            self.shown = shown
+
+    def __init__(
+        self, follower: Source, glyphs: Glyphs, clock: Callable[[], float], *, log: bool = False
+    ) -> None:
         super().__init__()
         self.follower = follower
-        self._model = follower.model
+        self._log_first = log
         self._glyphs = glyphs
         self._clock = clock
         self._alive = False
@@ -67,6 +94,9 @@ class LiveScreen(Screen[None]):
         self._log_stale = True
         self._beat = EpochBeat()
         self._gallery: GalleryScreen | None = None
+        self._matrix: ConfusionScreen | None = None
+        self._zoom: ZoomScreen | None = None
+        self._prediction_job: PredictionJob | None = None
         self.set_class(glyphs.ascii, "-ascii")
 
     def compose(self) -> ComposeResult:
@@ -80,8 +110,11 @@ class LiveScreen(Screen[None]):
             Confusion(id="confusion"),
             Outliers(id="outliers"),
         )
-        self._panels: list[Panel] = [header, outliers]
+        system = System(id="system")
+        self._panels: list[Panel] = [header, outliers, system]
         self._epoch_panels: list[Panel] = [accuracy, rate, stop, confusion]
+        for panel in (outliers, system, *self._epoch_panels):
+            panel.can_focus = True
         yield header
         yield Progress()
         yield Notice()
@@ -90,6 +123,7 @@ class LiveScreen(Screen[None]):
             with Vertical(id="rules"):
                 yield rate
                 yield stop
+                yield system
         with Horizontal(id="lower"):
             yield confusion
             yield outliers
@@ -105,9 +139,15 @@ class LiveScreen(Screen[None]):
         self.set_interval(1.0, self._tick)
         self.set_timer(_AFTER_PAINT, self._fetch_plotext)
         self._collect()
+        if self._log_first:
+            self.action_log()
 
     def on_unmount(self) -> None:
         self.follower.stop()
+
+    @property
+    def _model(self) -> Model:
+        return self.follower.model
 
     @property
     def status(self) -> Status:
@@ -135,6 +175,8 @@ class LiveScreen(Screen[None]):
         log = self.query_one(Log)
         for line in self._model.apply(events):
             log.add(line)
+        if (end := ending(self.follower.run, events, self._model.state, was_alive, alive)) is not None:
+            self.post_message(self.Ended(end))
         now = self._clock()
         self._requests.hear(self._model.state, now)
         for event in events:
@@ -174,12 +216,29 @@ class LiveScreen(Screen[None]):
         view = View(self._model.state, status, self._alive, now, self._glyphs)
         if self._gallery is not None:
             self._gallery.show_run(view)
+        if self._matrix is not None:
+            self._matrix.show_run(view)
+        if self._zoom is not None:
+            self._zoom.show_run(view)
         due = self._beat.due(view)
         for panel in self._panels + (self._epoch_panels if due else []):
             panel.show_run(view)
         self.query_one(Progress).show_run(view)
-        self.query_one(Notice).say(*(self._requests.word(now) or standing(view)))
-        self.query_one(Keys).offer(keys_for(status, alive=self._alive, log=self.query_one(Log).display))
+        self.query_one(Notice).say(*(self._requests.word(now) or self._standing(view)))
+        self.query_one(Keys).offer(self._offered(log=self.query_one(Log).display))
+
+    def _standing(self, view: View) -> tuple[str, Style]:
+        return standing(view)
+
+    def _offered(self, *, log: bool) -> list[Key]:
+        return keys_for(self.status, alive=self._alive, log=log)
+
+    def note(self, text: str) -> None:
+        """Add a line of the console's own to the log."""
+        line = Happening(self._clock(), "warn", text)
+        self._model.happenings.append(line)
+        self.query_one(Log).add(line)
+        self.query_one(Log).redraw()
 
     # what the keys do
 
@@ -209,11 +268,32 @@ class LiveScreen(Screen[None]):
         self._send(Checkpoint(), "checkpoint")
 
     def action_predict(self) -> None:
-        if self._alive:
+        from tui.screens.predict_dialogue import PredictDialogue
+
+        classes = self._model.state.data.classes if self._model.state.data is not None else []
+        dialogue = PredictDialogue(self.follower.run, classes, self._alive, self._glyphs)
+        self.app.push_screen(dialogue, self._predict)
+
+    def _predict(self, choice: "Choice | None") -> None:
+        """Do what the dialogue gave: ask the engine for the plain thing, do anything else in a process beside."""
+        if choice is not None and choice.plain:
             self._send(Predict(), "prediction")
-        else:
-            name = self._glyphs.clean(self.follower.run.name)
-            self._say(f"no engine is running; type: vrdl-tui predict {name}", WARN)
+        elif choice is not None:
+            from tui.widgets.prediction_job import PredictionJob
+
+            self._prediction_job = PredictionJob(choice.wish, lambda: None)
+            self._prediction_job.start()
+            self.action_predictions()
+
+    def action_predictions(self) -> None:
+        from tui.screens.predictions import PredictionsScreen
+
+        shown = PredictionsScreen(self.follower.run, self._prediction_job, self._glyphs, self._clock)
+        self.app.push_screen(shown, self._predictions_left)
+
+    def _predictions_left(self, another: bool | None) -> None:
+        if another:
+            self.action_predict()
 
     def action_stop(self, after_epoch: bool) -> None:
         self._send(Stop(after_epoch=after_epoch), "stop after this epoch" if after_epoch else "stop")
@@ -275,6 +355,47 @@ class LiveScreen(Screen[None]):
     def _gallery_left(self, _nothing: None) -> None:
         self._gallery = None
 
+    def action_matrix(self) -> None:
+        from tui.screens.confusion import ConfusionScreen
+
+        view = View(self._model.state, self.status, self._alive, self._clock(), self._glyphs)
+        self._matrix = ConfusionScreen(self.follower.run, view, self._clock)
+        self.app.push_screen(self._matrix, self._matrix_left)
+
+    def _matrix_left(self, _nothing: None) -> None:
+        self._matrix = None
+
+    def action_zoom(self, number: int) -> None:
+        """Show a panel, counted from 1, over the whole screen."""
+        from tui.screens.zoom import ZoomScreen
+
+        view = View(self._model.state, self.status, self._alive, self._clock(), self._glyphs)
+        self._zoom = ZoomScreen(number, self.follower.run.name, view)
+        self.app.push_screen(self._zoom, self._zoom_left)
+
+    async def _zoom_left(self, action: str | None) -> None:
+        self._zoom = None
+        await self._command_chosen(action)
+
+    def action_zoom_focused(self) -> None:
+        self._zoom_to(self.focused)
+
+    def on_click(self, event: Click) -> None:
+        if event.chain == 2:
+            self._zoom_to(event.widget)
+
+    def _zoom_to(self, widget: Widget | None) -> None:
+        from tui.screens.zoom import PANELS
+
+        if widget is not None and widget.id in PANELS:
+            self.action_zoom(PANELS.index(widget.id) + 1)
+
+    @work(thread=True)
+    def on_log_engine_log_wanted(self) -> None:
+        lines = link.engine_log_tail(self.follower.run, ENGINE_LOG_LINES)
+        safe = [LogLine("", "engine", self._glyphs.clean(line)) for line in lines]
+        self.app.call_from_thread(self.query_one(Log).tell_engine_log, safe)
+
     def action_log(self) -> None:
         log = self.query_one(Log)
         log.display = not log.display
@@ -284,6 +405,7 @@ class LiveScreen(Screen[None]):
             log.focus()
         else:
             self.set_focus(None)
+        self.post_message(self.LogTurned(log.display))
         self._show()
 
     def _fill_log(self) -> None:
@@ -300,6 +422,14 @@ class LiveScreen(Screen[None]):
             self.action_log()
         else:
             self.action_back()
+
+    def action_replay(self) -> None:
+        if self._alive:
+            self._say("the run is under way; R replays it once it has ended", MUTED)
+        else:
+            from tui.screens.replay import ReplayScreen
+
+            self.app.push_screen(ReplayScreen(self.follower.run, 1.0, self._glyphs))
 
     def action_back(self) -> None:
         self.post_message(self.Left())
@@ -329,7 +459,7 @@ class LiveScreen(Screen[None]):
     def action_commands(self) -> None:
         from tui.screens.commands import CommandsScreen
 
-        offered = keys_for(self.status, alive=self._alive, log=False)
+        offered = self._offered(log=False)
         self.app.push_screen(CommandsScreen(offered, self._alive, self._glyphs), self._command_chosen)
 
     async def _command_chosen(self, action: str | None) -> None:

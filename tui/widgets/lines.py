@@ -9,6 +9,8 @@ from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
+from tui.themes import in_theme
+
 _BLANK = Strip([])
 
 
@@ -36,7 +38,12 @@ class Lines(Widget):
         strip = self._strips[y] if y < len(self._strips) else _BLANK
         style = self.rich_style
         # Simplified: each segment costs its colours anew on the wire, also beside one of the same colours.
-        return strip.apply_style(style).adjust_cell_length(self.size.width, style).simplify()
+        return (
+            in_theme(strip, self.app.theme)
+            .apply_style(style)
+            .adjust_cell_length(self.size.width, style)
+            .simplify()
+        )
 
 
 def changed_span(old: Sequence[Segment], new: Sequence[Segment]) -> tuple[int, int] | None:

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from rich.cells import cell_len, set_cell_size
 from rich.style import Style
 from rich.text import Text
-from textual.theme import Theme
 
 from engine.text import printable
 
@@ -15,35 +14,50 @@ def styled(text: str, style: Style) -> Text:
     return Text().append(text, style)
 
 
-THEME = Theme(
-    name="vrdl",
-    dark=True,
-    primary="#6cb6ff",
-    secondary="#c297ff",
-    accent="#7ee787",
-    success="#7ee787",
-    warning="#f2cc60",
-    error="#ff7b72",
-    foreground="#dfe5ee",
-    background="#0f1319",
-    surface="#0f1319",
-    panel="#1b212b",
-    boost="#1b212b",
-)
+@dataclass(frozen=True, slots=True)
+class Palette:
+    """A theme's colours, as ``#rrggbb``. Text is ``ink`` on ``ground``; a bright cell's or badge's is ``ground``."""
 
-PLAIN = Style.parse("#dfe5ee")
-STRONG = Style.parse("bold #ffffff")
+    ground: str
+    raised: str
+    edge: str
+    ink: str
+    strong: str
+    muted: str
+    faint: str
+    green: str
+    blue: str
+    yellow: str
+    purple: str
+    red: str
+    right_few: str
+    """Grounds of the confusion matrix's diagonal, then those of its other cells: ``red`` has the most."""
+    right_some: str
+    right_most: str
+    wrong_few: str
+    wrong_some: str
+
+
+# Every style of this program is written in these; ``tui.themes`` has them in another theme's colours.
+DARK = Palette(
+    ground="#0f1319", raised="#1b212b", edge="#56606f", ink="#dfe5ee", strong="#ffffff", muted="#98a2b3",
+    faint="#6e7787", green="#7ee787", blue="#6cb6ff", yellow="#f2cc60", purple="#c297ff", red="#ff7b72",
+    right_few="#12321f", right_some="#1c5a31", right_most="#3fb960", wrong_few="#3a1f22", wrong_some="#7d2f33",
+)  # fmt: skip
+
+PLAIN = Style.parse(DARK.ink)
+STRONG = Style.parse(f"bold {DARK.strong}")
 # 16 colours hold one readable grey above black: labels take it, and nothing is dimmer than they are.
-MUTED = Style.parse("#98a2b3")
-FAINT = Style.parse("#6e7787")
-VAL = Style.parse("bold #7ee787")
-TRAIN = Style.parse("#6cb6ff")
-BEST = Style.parse("bold #f2cc60")
-RATE = Style.parse("bold #c297ff")
-WARN = Style.parse("#f2cc60")
-BAD = Style.parse("bold #ff7b72")
-GOOD = Style.parse("#7ee787")
-KEY = Style.parse("bold #6cb6ff")
+MUTED = Style.parse(DARK.muted)
+FAINT = Style.parse(DARK.faint)
+VAL = Style.parse(f"bold {DARK.green}")
+TRAIN = Style.parse(DARK.blue)
+BEST = Style.parse(f"bold {DARK.yellow}")
+RATE = Style.parse(f"bold {DARK.purple}")
+WARN = Style.parse(DARK.yellow)
+BAD = Style.parse(f"bold {DARK.red}")
+GOOD = Style.parse(DARK.green)
+KEY = Style.parse(f"bold {DARK.blue}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
+from tui.themes import in_theme
 from tui.thumbnails import Thumbnail, Wanted
 from tui.widgets import gallery_kitty as kitty
 from tui.widgets.gallery_graphics import Graphics
@@ -95,6 +96,8 @@ class Picture(Widget):
 
     def render_line(self, y: int) -> Strip:
         strip = self._strips[y] if y < len(self._strips) else Strip([])
+        if isinstance(self._shown, str):
+            strip = in_theme(strip, self.app.theme)
         style = self.rich_style
         return strip.apply_style(style).adjust_cell_length(self.content_size.width, style)
 

@@ -1,42 +1,24 @@
-"""The table of runs: a cursor, columns that fit the width, the rest by scrolling."""
+"""The table of runs: a cursor, marks, columns that fit the width, the rest by scrolling."""
 
 from typing import ClassVar
 
-from rich.style import Style
+from rich.cells import cell_len
 from rich.text import Text
 from textual.binding import Binding, BindingType
 from textual.events import Click, MouseScrollDown, MouseScrollUp, Resize
 from textual.message import Message
 
 from engine.rundir import RunDir
-from tui.listing import RunRow
+from tui.run_rows import RunRow
 from tui.widgets.lines import Lines
-from tui.widgets.look import (
-    BAD,
-    BEST,
-    FAINT,
-    GOOD,
-    KEY,
-    MUTED,
-    PLAIN,
-    RATE,
-    STRONG,
-    TRAIN,
-    WARN,
-    Glyphs,
-    styled,
-)
-from tui.widgets.wording import moment, percent
+from tui.widgets.look import BEST, KEY, MUTED, STRONG, Glyphs, styled
+from tui.widgets.runs_columns import Column, choose_columns, column_at, emphasis, fit_name
 
-_STATUS: dict[str, Style] = {
-    "starting": TRAIN, "running": GOOD, "paused": WARN, "finished": PLAIN, "stopped": RATE,
-    "interrupted": WARN, "failed": BAD,
-}  # fmt: skip
-_LIVE = ("starting", "running", "paused")
+_GUTTER = 3
 
 
 class RunList(Lines, can_focus=True):
-    """One run a row, newest first: state, epoch, best, started, name, model."""
+    """One run a row, in the order in which it is told them; only the rows on screen are made."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up,k", "move(-1)", show=False),
@@ -45,33 +27,93 @@ class RunList(Lines, can_focus=True):
         Binding("pagedown", "page(1)", show=False),
         Binding("home,g", "move(-1000000)", show=False),
         Binding("end,G", "move(1000000)", show=False),
-        Binding("enter", "open", show=False),
     ]
 
     class Moved(Message):
-        """The cursor is on another run, or its run has changed."""
+        """The cursor is on another run, or its run has changed, or what is marked."""
 
-        def __init__(self, row: RunRow) -> None:
-            super().__init__()
-            self.row = row
+        def can_replace(self, message: Message) -> bool:
+            return isinstance(message, RunList.Moved)
 
     class Opened(Message):
         def __init__(self, run: RunDir) -> None:
             super().__init__()
             self.run = run
 
+    class Sorted(Message):
+        """A column's head was clicked."""
+
+        def __init__(self, field: str) -> None:
+            super().__init__()
+            self.field = field
+
     def __init__(self, at: RunDir | None, glyphs: Glyphs) -> None:
         super().__init__(id="run-list", classes="panel")
         self._glyphs = glyphs
         self._rows: list[RunRow] = []
+        self._all = 0
+        self._sort = ("started", True)
         self._at = at
         """The run under the cursor: it stays there while others come above it."""
+        self._number = 0
+        self._marked: set[RunDir] = set()
         self._top = 0
+        self._columns: list[Column] = []
+        self._longest = 0
+        """Cells of the longest name of all runs, shown or not: the columns stay while a filter is typed."""
+        self._tagged = False
 
-    def tell(self, rows: list[RunRow]) -> None:
-        self._rows = rows
-        if rows and self._at not in [row.run for row in rows]:
-            self._at = rows[0].run
+    @property
+    def columns(self) -> list[Column]:
+        """The columns that are shown."""
+        return self._columns
+
+    @property
+    def current(self) -> RunRow | None:
+        """The run under the cursor."""
+        return self._rows[self._number] if self._rows else None
+
+    @property
+    def marked(self) -> list[RunRow]:
+        """The marked runs that are shown, top down."""
+        return [row for row in self._rows if row.run in self._marked]
+
+    @property
+    def chosen(self) -> list[RunRow]:
+        """The marked runs, or the one under the cursor."""
+        return self.marked or ([self.current] if self.current is not None else [])
+
+    def tell(self, rows: list[RunRow], every: list[RunRow], sort: tuple[str, bool]) -> None:
+        """Show ``rows`` of ``every`` run; ``sort``: the field that they are ordered by, and whether it descends."""
+        self._rows, self._all, self._sort = rows, len(every), sort
+        self._marked &= {row.run for row in every}
+        self._longest = max((cell_len(self._glyphs.clean(row.name)) for row in every), default=0)
+        self._tagged = any(row.labels.tags for row in every)
+        place = next((number for number, row in enumerate(rows) if row.run == self._at), None)
+        # Where its run is gone the cursor is on the one that took its place.
+        self._number = place if place is not None else min(self._number, max(0, len(rows) - 1))
+        if rows:
+            self._at = rows[self._number].run
+        self._draw()
+
+    def put_cursor(self, run: RunDir) -> None:
+        """Have the cursor on ``run`` as soon as it is among the rows."""
+        self._at = run
+
+    def mark(self) -> None:
+        """Mark the run under the cursor, or take its mark away, and go on to the next."""
+        if self.current is not None:
+            self._marked ^= {self.current.run}
+            self.action_move(1)
+
+    def mark_all(self) -> None:
+        """Mark all that are shown, or none where they all are."""
+        shown = {row.run for row in self._rows}
+        self._marked = self._marked - shown if shown <= self._marked else self._marked | shown
+        self._draw()
+
+    def unmark(self) -> None:
+        self._marked.clear()
         self._draw()
 
     def on_resize(self, _event: Resize) -> None:
@@ -85,78 +127,72 @@ class RunList(Lines, can_focus=True):
 
     def on_click(self, event: Click) -> None:
         content = event.get_content_offset(self)
-        if content is None or not 0 < content.y <= len(self._rows) - self._top:
+        if content is None:
             return
-        clicked = self._rows[self._top + content.y - 1].run
-        if clicked == self._at:
-            self.action_open()
-        self._at = clicked
-        self._draw()
+        if content.y == 0:
+            if (column := column_at(self._columns, content.x - _GUTTER)) is not None:
+                self.post_message(self.Sorted(column.field))
+        elif content.y <= len(self._rows) - self._top:
+            before, self._number = self._number, self._top + content.y - 1
+            self._at = self._rows[self._number].run
+            if content.x < _GUTTER - 1 or event.ctrl:
+                self._marked ^= {self._at}
+            elif before == self._number:
+                self.post_message(self.Opened(self._at))
+            self._draw()
 
     def action_move(self, rows: int) -> None:
         if self._rows:
-            self._at = self._rows[min(len(self._rows) - 1, max(0, self._cursor() + rows))].run
+            self._number = min(len(self._rows) - 1, max(0, self._number + rows))
+            self._at = self._rows[self._number].run
             self._draw()
 
     def action_page(self, pages: int) -> None:
         self.action_move(pages * max(1, self.size.height - 2))
 
-    def action_open(self) -> None:
-        if self._rows:
-            self.post_message(self.Opened(self._rows[self._cursor()].run))
-
-    def _cursor(self) -> int:
-        return next((number for number, row in enumerate(self._rows) if row.run == self._at), 0)
-
     def _draw(self) -> None:
         width, height = self.size
-        if not self._rows or not width or height < 2:
+        if not width or height < 2:
             return
-        cursor, seen = self._cursor(), height - 1
-        self._top = max(min(self._top, cursor, len(self._rows) - seen), cursor - seen + 1, 0)
-        wide = width >= 100
-        name = max(len("name"), *(len(row.run.name) for row in self._rows))
-        name_width, model_width = _divide(width - (53 if wide else 48), name)
-        head = f"  {'state':<12}{'epoch':>8}{'best':>10}  {'started':<{16 if wide else 11}}   "
-        head += f"{'name':<{name_width}}{'  model' if model_width else ''}"
-        rows = [styled(self._glyphs.cut(head, width), MUTED)]
+        at, seen = self._number, height - 1
+        self._top = max(min(self._top, at, len(self._rows) - seen), at - seen + 1, 0)
+        self._columns = choose_columns(width - _GUTTER, self._longest, tagged=self._tagged)
         shown = self._rows[self._top : self._top + seen]
-        for number, row in enumerate(shown, self._top):
-            rows.append(self._row(row, number == cursor, name_width, model_width))
-        self.show(rows)
-        self.border_subtitle = f"{cursor + 1} of {len(self._rows)}"
-        self.post_message(self.Moved(self._rows[cursor]))
+        rows = [self._row(row, number == at) for number, row in enumerate(shown, self._top)]
+        self.show([self._head(), *rows])
+        self._say_where()
+        self.post_message(self.Moved())
 
-    def _row(self, row: RunRow, here: bool, name_width: int, model_width: int) -> Text:
+    def _say_where(self) -> None:
+        here = f"{self._number + 1:,} of {len(self._rows):,}" if self._rows else f"0 of {self._all:,}"
+        if self._rows and len(self._rows) < self._all:
+            here += f" found in {self._all:,}"
+        marked = len(self.marked)
+        subtitle = f"{marked:,} marked {self._glyphs.dot} {here}" if marked else here
+        if subtitle != self.border_subtitle:
+            self.border_subtitle = subtitle
+
+    def _head(self) -> Text:
+        head = Text(" " * _GUTTER)
+        field, descending = self._sort
+        for column in self._columns:
+            sorts = column.field == field
+            arrow = ((" v", " ^") if self._glyphs.ascii else ("▼", "▲"))[not descending] if sorts else ""
+            word = column.head + arrow
+            word = word.rjust(column.width) if column.right else word.ljust(column.width)
+            head.append(f"{word}  ", STRONG if sorts else MUTED)
+        return head
+
+    def _row(self, row: RunRow, here: bool) -> Text:
         glyphs = self._glyphs
-        # Where there is little room, the year goes first.
-        started = f"{moment(row.started) if row.started else '':<16}"[0 if self.size.width >= 100 else 5 :]
-        text = styled(f"{glyphs.cursor} " if here else "  ", KEY)
-        if not row.read:
-            text.append(f"{'reading':<12}{'':>8}{'':>10}  {'':<{len(started)}}   ", FAINT)
-        else:
-            text.append(f"{row.status:<12}", _STATUS[row.status])
-            text.append(f"{f'{row.epoch}/{row.epochs}' if row.epochs else '':>8}", PLAIN)
-            text.append(f"{best(row):>10}  ", BEST)
-            text.append(f"{started}   ", MUTED)
-        live = row.status in _LIVE
-        text.append(glyphs.fit(glyphs.clean(row.run.name), name_width), STRONG if here or live else PLAIN)
-        return (
-            text.append("  " + glyphs.cut(glyphs.clean(row.model), model_width), MUTED)
-            if model_width
-            else text
-        )
-
-
-def _divide(room: int, name: int) -> tuple[int, int]:
-    """Divide the cells that are left between name and model; too few are the name's alone."""
-    if room < 34:
-        return max(8, room), 0
-    taken = min(name, max(20, room * 3 // 5))
-    return taken, room - taken - 2
-
-
-def best(row: RunRow) -> str:
-    if row.best is None:
-        return ""
-    return percent(row.best) if row.monitor == "val_acc" else f"{row.best:.5f}"
+        text = styled(glyphs.cursor if here else " ", KEY)
+        text.append("* " if row.run in self._marked else "  ", BEST)
+        for column in self._columns:
+            cell = column.cell(row, glyphs)
+            if column.field == "name":
+                text.append(fit_name(cell, column.width, glyphs), emphasis(row, here=here))
+            else:
+                fitted = cell.rjust(column.width) if column.right else cell
+                text.append(glyphs.fit(fitted, column.width), column.style(row))
+            text.append("  ")
+        return text

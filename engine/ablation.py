@@ -1,0 +1,202 @@
+"""The plan of an ablation: the report's three experiments, each a switch of the recipe, with several seeds."""
+
+import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, NamedTuple, get_args
+
+import tomli_w
+from pydantic import ValidationError
+
+from engine.errors import UserError
+from engine.files import replace_file
+from engine.recipe import Recipe, change, recipe_keys, value_of
+from engine.rundir import RunDir
+from engine.text import printable
+
+ExperimentName = Literal["outliers", "augmentation", "mixup"]
+EXPERIMENTS: tuple[ExperimentName, ...] = get_args(ExperimentName)
+BASELINE = "baseline"
+
+_FILE = "ablation.toml"
+_KEYS: dict[ExperimentName, str] = {
+    "outliers": "outliers.method",
+    "augmentation": "augment.enabled",
+    "mixup": "mixup.alpha",
+}
+
+
+class Experiment(NamedTuple):
+    """One of its two arms is the recipe itself; the other is the recipe with ``key`` switched."""
+
+    name: ExperimentName
+    key: str
+    without: str
+    """The arm that does without: its runs are ``ARM-seedN``."""
+    with_: str
+    value: str
+    """What ``key`` is in the arm that has it."""
+
+
+class Training(NamedTuple):
+    """One run of the plan."""
+
+    arm: str
+    seed: int
+    recipe: Recipe
+
+    @property
+    def name(self) -> str:
+        return f"{self.arm}-seed{self.seed}"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """``recipe`` is the baseline, which every experiment shares; ``seeds`` are values of train.seed."""
+
+    recipe: Recipe
+    names: tuple[ExperimentName, ...]
+    seeds: tuple[int, ...]
+
+    @property
+    def experiments(self) -> list[Experiment]:
+        return [_experiment(self.recipe, name) for name in self.names]
+
+    @property
+    def trainings(self) -> list[Training]:
+        """Every run, seed by seed: whenever one seed is through, its arms can be compared."""
+        arms = {BASELINE: self.recipe}
+        for experiment in self.experiments:
+            arm, value = _other(self.recipe, experiment.name)
+            arms[arm] = change(self.recipe, experiment.key, value)
+        return [
+            Training(arm, seed, change(recipe, "train.seed", str(seed)))
+            for seed in self.seeds
+            for arm, recipe in arms.items()
+        ]
+
+
+def make_plan(recipe: Recipe, names: Sequence[ExperimentName], seeds: int) -> Plan:
+    """Plan the experiments on a recipe, with ``seeds`` seeds from the recipe's own one up.
+
+    Raises UserError for no seeds, for a recipe whose outlier stage would change the data folder under the
+    other runs, and for seeds beyond the largest.
+    """
+    if seeds < 1:
+        raise UserError(f"--seeds {seeds}: at least one; three or more say something of the spread")
+    if "outliers" in names or recipe.outliers.method != "none":
+        _check_action(recipe)
+    first = recipe.train.seed
+    plan = Plan(
+        recipe, tuple(name for name in EXPERIMENTS if name in names), tuple(range(first, first + seeds))
+    )
+    change(recipe, "train.seed", str(plan.seeds[-1]))
+    return plan
+
+
+def _check_action(recipe: Recipe) -> None:
+    if recipe.outliers.action != "exclude":
+        raise UserError(
+            f"outliers.action={recipe.outliers.action} changes the images that the other runs train on; "
+            "add --set outliers.action=exclude"
+        )
+
+
+def _is_on(recipe: Recipe, name: ExperimentName) -> bool:
+    match name:
+        case "outliers":
+            return recipe.outliers.method != "none"
+        case "augmentation":
+            return recipe.augment.enabled
+        case "mixup":
+            return recipe.mixup.alpha > 0
+
+
+def _other(recipe: Recipe, name: ExperimentName) -> tuple[str, str]:
+    """Return the arm beside the baseline, and what its key is set to."""
+    if _is_on(recipe, name):
+        return f"{name}-off", {"outliers": "none", "augmentation": "false", "mixup": "0"}[name]
+    # The embedding needs a pretrained backbone; else it is the report's own method.
+    method = "embedding" if recipe.model.pretrained else "autoencoder"
+    return f"{name}-on", {"outliers": method, "augmentation": "true", "mixup": "0.5"}[name]
+
+
+def _experiment(recipe: Recipe, name: ExperimentName) -> Experiment:
+    arm, value = _other(recipe, name)
+    key = _KEYS[name]
+    if _is_on(recipe, name):
+        return Experiment(name, key, without=arm, with_=BASELINE, value=value_of(recipe, key))
+    return Experiment(name, key, without=BASELINE, with_=arm, value=value)
+
+
+def save_plan(folder: Path, plan: Plan) -> None:
+    """Write the plan into the ablation's folder, which is made if need be. Raises OSError."""
+    folder.mkdir(parents=True, exist_ok=True)
+    table = {
+        "experiments": list(plan.names),
+        "seeds": list(plan.seeds),
+        "recipe": plan.recipe.model_dump(mode="json"),
+    }
+    replace_file(folder / _FILE, tomli_w.dumps(table).encode())
+
+
+def load_plan(folder: Path) -> Plan | None:
+    """Return the plan of an ablation's folder; None where there is nothing yet.
+
+    Raises UserError when the folder is something else, or the plan can't be read.
+    """
+    path = folder / _FILE
+    try:
+        table: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
+        recipe = Recipe.model_validate(table["recipe"])
+        names = tuple(name for name in EXPERIMENTS if name in table["experiments"])
+        return Plan(recipe, names, tuple(int(seed) for seed in table["seeds"]))
+    except FileNotFoundError:
+        if not folder.exists():
+            return None
+        raise UserError(
+            f"{printable(str(folder))} exists and is no ablation; choose another --name"
+        ) from None
+    except (
+        OSError,
+        UnicodeDecodeError,
+        tomllib.TOMLDecodeError,
+        ValidationError,
+        KeyError,
+        TypeError,
+        ValueError,
+    ):
+        raise UserError(f"{printable(str(path))} can't be read; choose another --name") from None
+
+
+def check_goes_on(folder: Path, plan: Plan) -> None:
+    """Raises UserError unless ``plan`` begins in ``folder`` or goes on with what is there.
+
+    More seeds and other experiments on the same recipe go on; another recipe doesn't.
+    """
+    saved = load_plan(folder)
+    if saved is not None:
+        where = f"ablation {printable(folder.name)} in {printable(str(folder.parent))}"
+        _check_same(saved.recipe, plan.recipe, where)
+    for training in plan.trainings:
+        run = RunDir(folder / training.name)
+        if run.recipe.exists() and _text(run.recipe) != training.recipe.to_toml():
+            raise UserError(
+                f"run {printable(str(run.path))} was made by another recipe; choose another --name"
+            )
+
+
+def _check_same(saved: Recipe, wanted: Recipe, where: str) -> None:
+    other = [key for key in recipe_keys() if value_of(saved, key) != value_of(wanted, key)]
+    if other:
+        told = ", ".join(f"{key} = {printable(value_of(saved, key), 60)}" for key in other[:4])
+        more = f" and {len(other) - 4} more" if len(other) > 4 else ""
+        raise UserError(f"{where} has another recipe ({told}{more}); choose another --name")
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return ""

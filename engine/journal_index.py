@@ -1,0 +1,149 @@
+"""A long journal's past, read quickly: what the newest ticks supersede is left out, and kept left out in a file.
+
+``events.index`` beside the journal holds the journal's lines up to some size without those that tell nothing any
+more. It is only ever a help: it is used when it fits the journal, and a run is complete without it.
+"""
+
+import hashlib
+import os
+import re
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+
+from engine.events import AnyEvent, decode_line
+from engine.files import replace_file
+from engine.journal import JournalReader
+from engine.state import SAMPLES_KEPT
+
+_FORMAT = 1
+_WORTH = 8 << 20
+"""Bytes of journal read beyond an index from which on writing one is worth it: about 40 ms of reading."""
+_TAIL = 4096
+_HIGHEST_HEADER = 4096
+
+_STEP = b'\n{"type":"step",'
+_NO_STEP = re.compile(rb'\n(?!\{"type":"step",)')
+# Each says all that those of its kind before it said, as RunState folds them; no line of the log is made of one.
+# But for samples of the system, of which it holds the newest as a history.
+_TICK = re.compile(
+    rb'\{"type":"(step|system_sample|autoencoder_epoch|outlier_progress|prediction_progress)",'
+)
+
+
+class _Header(msgspec.Struct, frozen=True):
+    format: int
+    size: int
+    """How many bytes of the journal the lines stand for."""
+    seq: int
+    """The sequence number of the last of them."""
+    tail: str
+    """SHA-256 of the journal's last bytes before ``size``."""
+    lines: str
+    """SHA-256 of all that comes after this header's line."""
+
+
+_header = msgspec.json.Decoder(_Header)
+
+
+def index_path(journal: Path) -> Path:
+    return journal.with_name("events.index")
+
+
+def telling(block: bytes) -> list[bytes]:
+    """Return the lines of ``block`` but for progress ticks that a later one of their kind in it supersedes.
+
+    Folded into a RunState they give the state that all the lines give. Steps, of which there are the most by
+    far, are passed over without a look into them; a line in another spelling than this program's is kept.
+    """
+    text = b"\n" + block
+    starts = [match.start() for match in _NO_STEP.finditer(text)]
+    last_step = text.rfind(_STEP)
+    if last_step >= 0:
+        starts.append(last_step)
+        starts.sort()
+    lines = [text[start + 1 : _end(text, start + 1)] for start in starts]
+    seen: Counter[bytes] = Counter()
+    kept = []
+    for line in reversed(lines):
+        kind = match[1] if (match := _TICK.match(line)) else b""
+        if not kind or seen[kind] < (SAMPLES_KEPT if kind == b"system_sample" else 1):
+            kept.append(line)
+        seen[kind] += 1
+    kept.reverse()
+    return kept
+
+
+def _end(text: bytes, start: int) -> int:
+    end = text.find(b"\n", start)
+    return end if end >= 0 else len(text)
+
+
+class Past:
+    """What ``reader``'s journal holds already, to be read once; the reader goes on behind it."""
+
+    def __init__(self, reader: JournalReader) -> None:
+        self._reader = reader
+        self._kept: list[bytes] = []
+        self._indexed = 0
+
+    def read(self) -> Iterator[list[AnyEvent]]:
+        """Yield the past's events in order, without superseded ticks. Raises OSError."""
+        lines, self._indexed = _load(self._reader.path)
+        if lines:
+            self._reader.offset = self._indexed
+            yield from self._decoded(lines)
+        for block in self._reader.blocks():
+            yield from self._decoded(telling(block))
+
+    def _decoded(self, lines: list[bytes]) -> Iterator[list[AnyEvent]]:
+        self._kept += lines
+        yield list(self._reader.decode(lines))
+
+    def save(self) -> None:
+        """Write the index anew if much was read that it did not hold; a folder that can't be written stays so."""
+        size = self._reader.offset
+        lines, self._kept = telling(b"\n".join(self._kept)), []
+        if size - self._indexed < _WORTH or sum(map(len, lines)) > size // 2:
+            return
+        last = decode_line(lines[-1])
+        if last is None:
+            return
+        body = b"\n".join(lines)
+        try:
+            tail = _digest(_before(self._reader.path, size))
+            header = _Header(format=_FORMAT, size=size, seq=last.seq, tail=tail, lines=_digest(body))
+            replace_file(index_path(self._reader.path), msgspec.json.encode(header) + b"\n" + body)
+        except OSError:
+            return
+
+
+def _load(journal: Path) -> tuple[list[bytes], int]:
+    """Return the index's lines and how much of the journal they stand for; nothing when it doesn't fit."""
+    try:
+        head, _, body = index_path(journal).read_bytes().partition(b"\n")
+        header = _header.decode(head[:_HIGHEST_HEADER])
+        if header.format != _FORMAT or header.size <= 0 or header.lines != _digest(body):
+            return [], 0
+        lines = body.split(b"\n")
+        last = decode_line(lines[-1])
+        fits = last is not None and last.seq == header.seq
+        fits = fits and header.tail == _digest(_before(journal, header.size))
+        return (lines, header.size) if fits else ([], 0)
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError):
+        return [], 0
+
+
+def _before(journal: Path, size: int) -> bytes:
+    """Return the journal's last bytes before ``size``, fewer when it is shorter than that."""
+    fd = os.open(journal, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    try:
+        return os.pread(fd, min(_TAIL, size), max(0, size - _TAIL))
+    finally:
+        os.close(fd)
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()

@@ -1,0 +1,145 @@
+"""What a list shows of a run, read from the first and the last lines of its journal."""
+
+import json
+import os
+import tomllib
+from collections.abc import Callable, Iterator
+
+import msgspec
+
+from engine.events import AnyEvent, RunStarted, decode_line
+from engine.rundir import RunDir
+from engine.state import RunState, Status
+
+_HEAD = 16 << 10
+_TAIL = 32 << 10
+_CHUNK = 1 << 20
+# Ticks: the next one says the same, newer, and they are nine lines of ten.
+_TICKS = tuple(
+    b'{"type":"%s"' % kind for kind in (b"step", b"system_sample", b"autoencoder_epoch", b"outlier_progress")
+)
+
+
+class Overview(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A run in a few figures. Times in seconds since the epoch, 0: not known yet; text "": not known yet."""
+
+    status: Status
+    reason: str = ""
+    model: str = ""
+    data: str = ""
+    host: str = ""
+    """The machine of the last engine."""
+    monitor: str = ""
+    """"val_acc" or "val_loss"."""
+    epoch: int = 0
+    """The one under way, or the last one; from 1, 0 before the first."""
+    epochs: int = 0
+    best: float | None = None
+    """Percent or loss, as ``monitor`` says."""
+    best_epoch: int = 0
+    lr: float | None = None
+    started: float = 0.0
+    updated: float = 0.0
+
+
+def glance(run: RunDir) -> tuple[RunState, int]:
+    """Fold the ends of a run's journal; return the state, and the offset (bytes) of what comes after it.
+
+    All that ``overview_of`` needs is in the state. Of the middle nothing is: neither the older epochs nor what
+    was decided in them. Raises OSError; a missing journal is an empty one.
+    """
+    try:
+        fd = os.open(run.journal, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except FileNotFoundError:
+        return RunState(), 0
+    try:
+        size = os.fstat(fd).st_size
+        length = _TAIL
+        while True:
+            start = max(0, size - length)
+            tail = os.pread(fd, size - start, start)
+            begin = tail.find(b"\n") + 1 if start else 0
+            end = tail.rfind(b"\n") + 1
+            state = RunState()
+            if start:
+                state.apply_all(_first_start(os.pread(fd, _HEAD, 0)))
+            lines = tail[begin:end].splitlines()
+            state.apply_all(_without_ticks(lines[:-1]))
+            if lines and (last := decode_line(lines[-1])) is not None:
+                state.apply(last)
+            # An epoch's end names the best score; where none is in sight, it is further up.
+            if state.epochs or not start:
+                return state, start + end
+            length *= 8
+    finally:
+        os.close(fd)
+
+
+def overview_of(run: RunDir, state: RunState, status: Status) -> Overview:
+    """Return the overview of a state (``glance``'s will do); before its first start the recipe tells the plan."""
+    started, stop = state.started, state.early_stop
+    if started is None:
+        return _planned(run, status)
+    epoch = state.epoch
+    return Overview(
+        status=status,
+        reason=state.ended.reason if state.ended else "",
+        model=started.model,
+        data=started.data,
+        host=_last_host(run) or started.host,
+        monitor=stop.monitor,
+        epoch=epoch.epoch if epoch else state.epochs[-1].epoch if state.epochs else 0,
+        epochs=epoch.epochs if epoch else started.epochs,
+        best=stop.best,
+        best_epoch=stop.best_epoch,
+        lr=state.lr,
+        started=state.first_started_at,
+        updated=state.updated_at,
+    )
+
+
+def read_events(run: RunDir, stopped: Callable[[], bool]) -> Iterator[AnyEvent]:
+    """Yield the journal's events but its ticks, until ``stopped``. Raises OSError."""
+    with run.journal.open("rb") as file:
+        torn = b""
+        while not stopped() and (chunk := file.read(_CHUNK)):
+            *lines, torn = (torn + chunk).split(b"\n")
+            yield from _without_ticks(lines)
+
+
+def _without_ticks(lines: list[bytes]) -> Iterator[AnyEvent]:
+    for line in lines:
+        if not line.startswith(_TICKS) and (event := decode_line(line)) is not None:
+            yield event
+
+
+def _first_start(head: bytes) -> Iterator[AnyEvent]:
+    for line in head.split(b"\n")[:-1]:
+        event = decode_line(line)
+        if isinstance(event, RunStarted):
+            yield event
+            return
+
+
+def _last_host(run: RunDir) -> str:
+    try:
+        holder = json.loads((run.path / "lock").read_bytes()[:4096])
+        return str(holder["host"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
+
+
+def _planned(run: RunDir, status: Status) -> Overview:
+    try:
+        recipe = tomllib.loads(run.recipe.read_bytes().decode())
+        return msgspec.convert(
+            {
+                "status": status,
+                "model": recipe.get("model", {}).get("name", ""),
+                "data": recipe.get("data", {}).get("train", ""),
+                "epochs": recipe.get("train", {}).get("epochs", 0),
+            },
+            Overview,
+        )
+    except (OSError, ValueError, AttributeError):  # a recipe damaged by hand: the run is listed all the same
+        return Overview(status=status)

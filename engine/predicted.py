@@ -1,0 +1,102 @@
+"""What was predicted of test images, as files have it: labels, and where they were asked for the probabilities."""
+
+import csv
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
+
+from engine.errors import UserError
+from engine.files import replace_file
+from engine.table import meant, shown, table
+from engine.text import encodable, printable
+
+_LABELS = ("image_name", "pred_label")
+_PROBABILITIES = (*_LABELS, "probability")
+
+
+class Predicted(NamedTuple):
+    """An image's name without its extension, its label, and how sure that is (0 to 1), None where it isn't known."""
+
+    name: str
+    label: str
+    probability: float | None
+
+
+class Prediction(NamedTuple):
+    """The rows of a file; ``places[i]`` is the byte at which row i begins in one that has probabilities."""
+
+    rows: list[Predicted]
+    classes: list[str]
+    """Empty for a file without probabilities."""
+    places: list[int]
+
+
+def beside(prediction: Path) -> Path:
+    """Return where the probabilities of a prediction are kept: ``prediction_probabilities.csv``."""
+    return prediction.with_name(f"{prediction.stem}_probabilities.csv")
+
+
+def write_probabilities(path: Path, rows: Iterable[tuple[str, Sequence[float]]], classes: list[str]) -> None:
+    """Write image name and probabilities (classes,) of each image, in the order given. Raises OSError."""
+    cells = []
+    for name, shares in rows:
+        best = max(range(len(classes)), key=shares.__getitem__)
+        numbers = (f"{share:.6f}" for share in shares)
+        cells.append((shown(encodable(name)), shown(classes[best]), f"{shares[best]:.6f}", *numbers))
+    head = (*_PROBABILITIES, *map(shown, classes))
+    # As a row and not as a header: a class's name may hold what only rows are quoted for.
+    replace_file(path, table((), [head, *cells]).removeprefix("\n").encode())
+
+
+def read_prediction(path: Path) -> Prediction:
+    """Read labels, or probabilities, of either file. Raises UserError when it isn't there or is no such file."""
+    try:
+        with path.open("rb") as file:
+            lines = _Lines(file)
+            table_rows = csv.reader(lines)
+            head = next(table_rows, [])
+            known = tuple(head[:3]) == _PROBABILITIES
+            if not known and tuple(head) != _LABELS:
+                raise UserError(f"{printable(str(path))} is no prediction")
+            rows: list[Predicted] = []
+            places: list[int] = []
+            place = lines.place
+            for row in table_rows:
+                if len(row) != len(head):
+                    raise ValueError(f"row {len(rows) + 1} has {len(row)} cells")
+                # The labels alone are written as they are: graders read them.
+                rows.append(
+                    Predicted(meant(row[0]), meant(row[1]), float(row[2]))
+                    if known
+                    else Predicted(row[0], row[1], None)
+                )
+                places.append(place)
+                place = lines.place
+    except FileNotFoundError:
+        raise UserError(f"no {printable(str(path))}") from None
+    except (OSError, ValueError, csv.Error) as error:
+        raise UserError(f"{printable(str(path))} can't be read: {printable(str(error))}") from None
+    return Prediction(rows, [meant(name) for name in head[3:]], places)
+
+
+def read_shares(path: Path, place: int) -> list[float]:
+    """Return the probabilities (classes,) of the row that begins at a byte. Raises UserError."""
+    try:
+        with path.open("rb") as file:
+            file.seek(place)
+            return [float(cell) for cell in next(csv.reader(_Lines(file)), [])[3:]]
+    except (OSError, ValueError, csv.Error) as error:
+        raise UserError(f"{printable(str(path))} can't be read: {printable(str(error))}") from None
+
+
+class _Lines:
+    """A file's lines as text; ``place`` is the byte behind the last one."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self.place = file.tell()
+
+    def __iter__(self) -> Iterator[str]:
+        for line in self._file:
+            self.place += len(line)
+            yield line.decode("utf-8", "surrogateescape")

@@ -1,0 +1,183 @@
+"""The predictions: the dialogue, the process beside, the table."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import made_judged
+import made_runs
+import pytest
+from textual.pilot import Pilot
+from watching import PlayedEngine, screen_text, shows, until
+
+from engine.commands import Predict
+from engine.predicted import beside, write_probabilities
+from engine.rundir import RunDir
+from tests.made_data import make_pictures
+from tests.made_data import make_run as prepare
+from tui.app import ConsoleApp
+from tui.helper import run_helper
+from tui.widgets.prediction_form import Filled, PredictionForm
+from tui.widgets.prediction_job import PredictionJob, Wish
+from tui.widgets.prediction_rows import Rows
+
+Make = Callable[..., RunDir]
+Console = Callable[..., ConsoleApp]
+SIZE = (120, 40)
+
+
+@pytest.fixture(autouse=True)
+def _half_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever terminal the tests run in."""
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.delenv("TERM_PROGRAM", raising=False)
+
+
+async def opened(pilot: Pilot[int], key: str, *texts: str) -> None:
+    await shows(pilot, "^p commands")
+    await pilot.press(key)
+    await shows(pilot, *texts)
+
+
+async def test_the_first_choice_asks_the_engine(make: Make, console: Console) -> None:
+    run = make(made_runs.live(), alive=True)
+    engine = PlayedEngine(run)
+    async with console(run).run_test(size=(80, 24)) as pilot:
+        await opened(pilot, "x", "writes prediction.csv from the best weights so far")
+        await pilot.press("escape")
+        await shows(pilot, "p pause")
+        assert engine.nothing_asked()
+        await pilot.press("x", "enter")
+        command = await engine.next_command(pilot)
+        assert isinstance(command, Predict)
+        engine.accepts(command, "predicting with the best weights so far")
+        await shows(pilot, "prediction: predicting with the best weights so far")
+
+
+async def test_the_form(make: Make, console: Console, tmp_path: Path) -> None:
+    run = make(made_runs.finished(), alive=False)
+    for name, events in (("same", made_runs.finished()), ("other", made_judged.events())):
+        (make(events, alive=False, name=name).checkpoints / "best").mkdir()
+    async with console(run).run_test(size=(80, 24)) as pilot:
+        await opened(pilot, "x", "[ ] same", "none yet: type one")
+        assert "other" not in screen_text(pilot)
+        await pilot.press("enter")
+        await shows(pilot, "the run's recipe has no test folder")
+        await pilot.press("space", "down", "right", "down", "space", "down", "space")
+        await shows(pilot, "the mean of 2 runs", "last", "[x] same", "prediction_mean.csv")
+        await pilot.press("down", *"/nowhere", "enter")
+        await shows(pilot, "no such folder: /nowhere")
+        form = pilot.app.screen.query_one(PredictionForm)
+        form.filled.typed_folder = str(tmp_path)
+        wish = form.filled.wish(form.peers)
+        assert [one.name for one in wish.runs] == [run.name, "same"]
+        assert (wish.which, wish.mirrored, wish.probabilities) == ("last", True, True)
+        assert wish.out == run.path / "prediction_mean.csv"
+        await pilot.press("down", *["backspace"] * 19, *"engine.log", "enter")
+        (run.path / "engine.log").touch()
+        await pilot.press("enter")
+        await shows(pilot, "engine.log exists already")
+
+
+async def test_no_other_file_is_overwritten(make: Make) -> None:
+    run = make(made_runs.finished(), alive=False)
+    assert Filled(run).plain
+    assert not Filled(run, mirrored=True).plain
+    (run.path / "prediction_mean.csv").touch()
+    assert Filled(run, others={run}).file == "prediction_mean-2.csv"
+
+
+async def test_the_table(make: Make, console: Console, tmp_path: Path) -> None:
+    run = make(made_runs.finished(), alive=False)
+    made_judged.predict(run, tmp_path / "test")
+    async with console(run).run_test(size=SIZE) as pilot:
+        await opened(pilot, "v", "12 images", "least certain first", "40.0 %", "▀▀▀", "1 of 12")
+        await shows(pilot, "bird", "cat", "30.0 %")
+        await pilot.press("s")
+        await shows(pilot, "most certain first", "95.0 %")
+        await pilot.press("s", "s")
+        await shows(pilot, "by class")
+        await pilot.press("slash", *"class:cat p<70")
+        await shows(pilot, "of 12 images")
+        assert 0 < pilot.app.screen.query_one("#images", Rows).count < 4
+        await pilot.press(*" zzz")
+        await shows(pilot, "no image passes the filter")
+        await pilot.press("escape")
+        await shows(pilot, "1 of 12")
+        await pilot.press("escape")
+        await shows(pilot, "b runs")
+
+
+async def test_without_probabilities(make: Make, console: Console, tmp_path: Path) -> None:
+    run = make(made_runs.finished(), alive=False)
+    made_judged.predict(run, tmp_path / "test", known=False)
+    (tmp_path / "test" / "0003.png").unlink()
+    async with console(run).run_test(size=(80, 24)) as pilot:
+        await opened(pilot, "v", "by name", "no probabilities yet: x writes them", "0011")
+        await pilot.press("down", "down", "down")
+        await shows(pilot, "no picture: no file of that name")
+        await pilot.press("x")
+        await shows(pilot, "writes prediction.csv from the best weights")
+
+
+async def test_no_prediction(make: Make, console: Console) -> None:
+    run = make(made_runs.live(), alive=True)
+    async with console(run).run_test(size=(80, 24)) as pilot:
+        await opened(pilot, "v", "no prediction yet", "x predicts the test images")
+        await pilot.press("s", "slash", "c", "down")
+        await shows(pilot, "no prediction is under way")
+
+
+async def test_fifty_thousand_images(make: Make, console: Console) -> None:
+    run = make(made_runs.finished(), alive=False)
+    rows = [
+        (f"image{number:06d}", (0.5 + number % 997 / 2000, 0.5 - number % 997 / 2000))
+        for number in range(50_000)
+    ]
+    run.prediction.write_text("image_name,pred_label\n" + "".join(f"{name},cat\n" for name, _ in rows))
+    write_probabilities(beside(run.prediction), rows, ["cat", "dog"])
+    async with console(run).run_test(size=SIZE) as pilot:
+        await opened(pilot, "v", "50,000 images", "1 of 50,000")
+        images = pilot.app.screen.query_one("#images", Rows)
+        started = time.perf_counter()
+        for _ in range(40):
+            images.move(1)
+            await asyncio.sleep(0)
+        # Some ten times what it takes: a benchmark measures, a test catches what grows with the list.
+        assert (time.perf_counter() - started) / 40 < 0.1
+        await pilot.press("end")
+        await shows(pilot, "50,000 of 50,000")
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> RunDir:
+    """A real run of one epoch, its engine gone."""
+    place = tmp_path_factory.mktemp("trained")
+    run = prepare(place / "runs", make_pictures(place / "data"), "train.epochs=1")
+    run_helper("engine", [str(run.path)], lambda _fact: None)
+    return run
+
+
+async def test_a_prediction_in_a_process_of_its_own(trained: RunDir) -> None:
+    app = ConsoleApp(trained.path.parent, trained)
+    async with app.run_test(size=SIZE) as pilot:
+        await opened(pilot, "x", "writes prediction.csv")
+        await pilot.press("down", "down", "space", "enter")
+        await shows(pilot, "predicting with 1 run", "c cancel")
+        await until(pilot, lambda: "prediction written: 5 rows" in screen_text(pilot), 60)
+        await shows(pilot, "least certain first", "1 of 5", "▀▀▀")
+    assert beside(trained.prediction).exists()
+
+
+async def test_cancelling(trained: RunDir) -> None:
+    out = trained.path / "cancelled.csv"
+    job = PredictionJob(Wish([trained], "best", False, None, out, False), lambda: None)
+    job.start()
+    while not job.total:
+        await asyncio.sleep(0.02)
+    job.cancel()
+    while not job.ended:
+        await asyncio.sleep(0.02)
+    assert job.problem == "cancelled, nothing was written"
+    assert not out.exists()

@@ -1,0 +1,133 @@
+"""What outlasts the console: its theme and layout come back, and a damaged file is said and ignored."""
+
+import threading
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+
+import made_runs
+import pytest
+from watching import plotted, shows
+
+from engine.rundir import RunDir
+from tui.app import ConsoleApp
+from tui.cli.program import make_app
+from tui.settings import Layout, Memory, Notices, Settings, layout_path, load_settings, settings_path
+from tui.widgets.log import Log
+
+
+def written() -> None:
+    """Wait for the threads that write."""
+    for thread in threading.enumerate():
+        if thread.name == "layout":
+            thread.join(5)
+
+
+def test_no_file_is_the_defaults(tmp_path: Path) -> None:
+    assert load_settings(tmp_path / "settings.toml") == (Settings(), "")
+    assert Settings().notify == Notices(bell=True, desktop="off", command=[])
+    assert Memory(tmp_path / "none" / "layout.toml").layout == Layout(theme="dark", log=False)
+
+
+def test_settings_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "settings.toml"
+    path.write_text('[notify]\nbell = false\ndesktop = "osc9"\ncommand = ["notify-send", "run ended"]\n')
+    wanted = Notices(bell=False, desktop="osc9", command=["notify-send", "run ended"])
+    assert load_settings(path) == (Settings(notify=wanted), "")
+
+
+def test_the_ones_that_the_tutorial_shows_are_good(tmp_path: Path) -> None:
+    tutorial = (Path(__file__).parents[2] / "assets" / "docs" / "tutorial.md").read_text()
+    path = tmp_path / "settings.toml"
+    path.write_text(tutorial.split("```toml\n")[1].split("```")[0])
+    settings, problem = load_settings(path)
+    assert (settings.notify.desktop, problem) == ("osc9", "")
+
+
+@pytest.mark.parametrize(
+    ("content", "word"),
+    [
+        (b"[notify\n", "at line 1"),
+        (b"\xff\xfe", "utf-8"),
+        (b"[notify]\nbell = 3\n", "$.notify.bell"),
+        (b'[notify]\ncommand = "notify-send x"\n', "$.notify.command"),
+        (b'[notify]\ndesktop = "osc8"\n', "osc8"),
+        (b"[notify]\nbel = true\n", "bel"),
+    ],
+)
+def test_a_damaged_file_is_ignored_with_a_word(tmp_path: Path, content: bytes, word: str) -> None:
+    path = tmp_path / "set\ntings.toml"
+    path.write_bytes(content)
+    settings, problem = load_settings(path)
+    assert settings == Settings()
+    assert word in problem
+    assert problem.startswith(f"{tmp_path}/set\\x0atings.toml is ignored: ")
+    assert problem.isprintable()
+
+
+def test_the_environment_moves_the_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    assert settings_path() == tmp_path / "config" / "vrdl-tui" / "settings.toml"
+    assert layout_path() == tmp_path / "state" / "vrdl-tui" / "layout.toml"
+
+
+def test_the_last_of_many_changes_is_kept(tmp_path: Path) -> None:
+    path = tmp_path / "deep" / "er" / "layout.toml"
+    memory = Memory(path)
+    for number in range(20):
+        memory.keep(theme="light" if number % 2 else "dark", log=number % 3 == 0)
+    memory.keep(theme="colour-blind", log=True)
+    written()
+    assert Memory(path).layout == Layout(theme="colour-blind", log=True)
+    assert [entry.name for entry in path.parent.iterdir()] == ["layout.toml"]
+
+
+def test_a_layout_that_cant_be_read_is_the_default_and_mended_by_the_next_change(tmp_path: Path) -> None:
+    path = tmp_path / "layout.toml"
+    path.write_text('theme = "mauve"\n')
+    memory = Memory(path)
+    assert memory.layout == Layout()
+    assert "mauve" in memory.problem
+    memory.keep(log=True)
+    written()
+    assert tomllib.loads(path.read_text()) == {"theme": "dark", "log": True}
+
+
+def test_a_folder_that_cant_be_written_to_is_no_trouble(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    memory = Memory(tmp_path / "file" / "layout.toml")
+    memory.keep(theme="light")
+    written()
+    assert memory.layout.theme == "light"
+
+
+async def test_the_next_console_looks_as_the_last_did(tmp_path: Path, make: Callable[..., RunDir]) -> None:
+    run, path = make(made_runs.finished(), alive=False), tmp_path / "layout.toml"
+    async with ConsoleApp(tmp_path, run, memory=Memory(path)).run_test(size=(80, 24)) as pilot:
+        await plotted(pilot)
+        await pilot.press("T", "l")
+        await pilot.pause()
+    written()
+    app = ConsoleApp(tmp_path, run, memory=Memory(path))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await shows(pilot, "early stopped at epoch 22")
+        assert app.theme == "light"
+        assert app.screen.query_one(Log).display
+        await pilot.press("l")
+        await shows(pilot, "confusion")
+    written()
+    assert Memory(path).layout == Layout(theme="light", log=False)
+
+
+async def test_a_problem_is_said_in_the_console(tmp_path: Path, make: Callable[..., RunDir]) -> None:
+    run = make(made_runs.finished(), alive=False)
+    app = ConsoleApp(tmp_path, run, problem="settings.toml is ignored: [bad]")
+    async with app.run_test(size=(120, 40), notifications=True) as pilot:
+        await shows(pilot, "settings.toml is ignored: [bad]")
+
+
+@pytest.mark.parametrize("name", ["dark", "light", "high-contrast", "colour-blind"])
+def test_the_command_line_takes_a_theme(name: str) -> None:
+    _, bound, _ = make_app().parse_args(["--theme", name], exit_on_error=False, print_error=False)
+    assert bound.kwargs["theme"] == name

@@ -1,0 +1,79 @@
+"""Predictions come back from their files as they were written."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.errors import UserError
+from engine.predicted import Predicted, beside, read_prediction, read_shares, write_probabilities
+from tui.widgets.prediction_items import arranged, load
+
+names = st.text(st.characters(exclude_categories=("Cs",)), max_size=8)
+
+
+@given(st.lists(st.tuples(names, st.sampled_from(((0.25, 0.75), (1.0, 0.0)))), max_size=4), names, names)
+def test_round_trip(
+    tmp_path_factory: pytest.TempPathFactory,
+    rows: list[tuple[str, tuple[float, float]]],
+    first: str,
+    second: str,
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "p.csv"
+    write_probabilities(path, rows, [first, second])
+    found = read_prediction(path)
+    assert found.classes == [first, second]
+    assert found.rows == [
+        Predicted(name, second if shares[1] > shares[0] else first, max(shares)) for name, shares in rows
+    ]
+    assert [read_shares(path, place) for place in found.places] == [list(shares) for _, shares in rows]
+
+
+def test_labels_alone(tmp_path: Path) -> None:
+    path = tmp_path / "prediction.csv"
+    path.write_text("image_name,pred_label\n1,cat\n2,-dog\n")
+    assert read_prediction(path).rows == [Predicted("1", "cat", None), Predicted("2", "-dog", None)]
+
+
+@pytest.mark.parametrize(
+    "content", ["", "a,b\n", "image_name,pred_label\n1\n", "image_name,pred_label,probability,a\n1,a,x,1\n"]
+)
+def test_other_files_are_refused(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "p.csv"
+    with pytest.raises(UserError, match=r"p\.csv"):
+        read_prediction(path)
+    path.write_text(content)
+    with pytest.raises(UserError, match=r"p\.csv"):
+        read_prediction(path)
+
+
+def test_probabilities_of_another_prediction_are_not_shown(tmp_path: Path) -> None:
+    path = tmp_path / "prediction.csv"
+    path.write_text("image_name,pred_label\n1,cat\n")
+    assert "no probabilities yet" in load(path, None).note
+    write_probabilities(beside(path), [("1", (0.3, 0.7))], ["cat", "dog"])
+    loaded = load(path, None)
+    assert "of another prediction" in loaded.note
+    assert loaded.rows == [Predicted("1", "cat", None)]
+    write_probabilities(beside(path), [("1", (0.8, 0.2))], ["cat", "dog"])
+    assert load(path, None).rows == [Predicted("1", "cat", 0.8)]
+
+
+def test_files_of_one_name_in_their_order(tmp_path: Path) -> None:
+    path, folder = tmp_path / "prediction.csv", tmp_path / "test"
+    folder.mkdir()
+    for name in ("1.png", "1.jpg", "2.png"):
+        (folder / name).touch()
+    path.write_text("image_name,pred_label\n1,cat\n1,dog\n2,cat\n3,cat\n")
+    assert [Path(file).name for file in load(path, folder).files] == ["1.jpg", "1.png", "2.png", ""]
+
+
+def test_sorted_and_filtered() -> None:
+    rows = [Predicted("a", "cat", 0.9), Predicted("b", "dog", 0.4), Predicted("cat7", "dog", 0.6)]
+    assert arranged(rows, "least certain", "") == [1, 2, 0]
+    assert arranged(rows, "most certain", "CAT") == [0, 2]
+    assert arranged(rows, "class", "class:dog p>50") == [2]
+    assert arranged(rows, "name", "p<50%") == [1]
+    with pytest.raises(UserError, match="percentage"):
+        arranged(rows, "name", "p<")

@@ -1,0 +1,149 @@
+"""The runs of an ablation, one after the other, in engines of their own that outlive this process."""
+
+import os
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+
+from engine.ablation import Plan, Training
+from engine.commands import Stop, send
+from engine.compare import Entrant
+from engine.compare_reading import RunReader
+from engine.errors import UserError
+from engine.journal import JournalReader
+from engine.rundir import RunDir, is_run
+from engine.state import RunState
+from engine.text import printable
+from tui.cli.naming import shown_path
+from tui.cli.say import note
+from tui.cli.standing import score
+from tui.progress import ProgressBar
+from tui.spawn import start_engine
+from tui.widgets.wording import count, duration
+
+_POLL = 0.1
+_ALL = 1 << 40
+_INTERRUPTED = 130
+
+
+class Ablation:
+    """Trains what isn't yet; finished runs are kept, one cut off goes on, one that lives is waited for."""
+
+    def __init__(self, folder: Path, plan: Plan) -> None:
+        self._folder = folder
+        self._trainings = plan.trainings
+        self._signals = 0
+        self._took: list[float] = []
+        """Seconds of each run that is through."""
+
+    def run(self) -> int:
+        """Return the exit code: 0 all runs are finished, 1 one failed, 130 interrupted.
+
+        The first SIGINT or SIGTERM asks the engine to stop with a checkpoint, the second leaves it to that.
+        Raises OSError where a run can't be written.
+        """
+        for wish in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(wish, self._on_signal)
+        for number, training in enumerate(self._trainings, 1):
+            if self._signals:
+                return self._interrupted()
+            run = self._prepare(training)
+            before = RunReader(run).read()
+            where = f"[{number}/{len(self._trainings)}] {training.name}"
+            if before.status == "finished":
+                self._took.append(before.seconds)
+                note(f"{where}: kept, {_best(before)}")
+                continue
+            note(f"{where}: {_how_it_starts(run, before)}{self._left(number - 1)}")
+            began = time.monotonic()
+            problem = self._follow(run)
+            if self._signals:
+                return self._interrupted()
+            after = RunReader(run).read()
+            if problem or after.status != "finished":
+                note(f"{where}: {problem or 'stopped from elsewhere'}; {_AGAIN}")
+                return 1
+            self._took.append(time.monotonic() - began)
+            note(f"{where}: {_best(after)}, {duration(self._took[-1])}{self._left(number)}")
+        return 0
+
+    def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
+        self._signals += 1
+
+    def _interrupted(self) -> int:
+        note(f"interrupted; {_AGAIN}")
+        return _INTERRUPTED
+
+    def _prepare(self, training: Training) -> RunDir:
+        run = RunDir(self._folder / training.name)
+        if is_run(run.path):
+            return run
+        return RunDir.create(
+            self._folder, training.name, training.recipe.model.name, training.recipe.to_toml()
+        )
+
+    def _left(self, done: int) -> str:
+        """Say how long the runs after the first ``done`` may take; nothing while no run is through."""
+        runs = len(self._trainings) - done
+        if not self._took or not runs:
+            return ""
+        return f"; {count(runs, 'run')} to go, about {duration(runs * sum(self._took) / len(self._took))}"
+
+    def _follow(self, run: RunDir) -> str:
+        """Stay with the run to its engine's end; return what went wrong."""
+        reader, state = JournalReader(run.journal), RunState()
+        state.apply_all(reader.read(_ALL))
+        state.ended = None  # of an earlier attempt
+        ask_to_stop = _engine_of(run)
+        asked = False
+        with ProgressBar() as bar:
+            while True:
+                # The lock before the journal: an engine writes its end first, and lets go of the lock after it.
+                alive = run.is_alive()
+                state.apply_all(reader.read())
+                if not alive:
+                    break
+                bar.show(state)
+                if self._signals and not asked:
+                    asked = True
+                    ask_to_stop()
+                    bar.hide()
+                    note("stopping with a checkpoint; Ctrl-C again leaves at once")
+                if self._signals > 1:
+                    return ""
+                time.sleep(_POLL)
+        if state.ended is None:
+            return f"broke off without a word; see {shown_path(run.engine_log)}"
+        if state.ended.outcome == "failed":
+            return f"failed: {printable(state.ended.reason)}; details in {shown_path(run.engine_log)}"
+        return ""
+
+
+_AGAIN = "the same command goes on"
+
+
+def _engine_of(run: RunDir) -> Callable[[], object]:
+    """Start an engine on the run, unless one has it already; return how to ask it to stop."""
+    if not run.is_alive():
+        try:
+            process = start_engine(run)
+        except UserError:  # someone was quicker: that engine does as well
+            pass
+        else:
+            return lambda: os.kill(process, signal.SIGTERM)
+    return lambda: send(run.commands, Stop())
+
+
+def _how_it_starts(run: RunDir, before: Entrant) -> str:
+    if run.is_alive():
+        return "is being trained already"
+    return f"goes on after {count(len(before.epochs), 'epoch')}" if before.epochs else "training"
+
+
+def _best(run: Entrant) -> str:
+    best = run.best
+    if best is None:
+        return "no epoch"
+    return f"best {score('val_acc', best.val_acc)} in epoch {best.epoch} of {len(run.epochs)}"

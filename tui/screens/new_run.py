@@ -1,0 +1,328 @@
+"""A new run: its data, recipe and model, every key of the recipe as a form, and the command line that does the same."""
+
+from pathlib import Path
+from typing import Any, ClassVar
+
+from rich.style import Style
+from textual import work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Container, Vertical
+from textual.screen import Screen
+from textual.timer import Timer
+
+from engine.errors import UserError
+from engine.recipe import Recipe
+from engine.rundir import RunDir
+from tui.cli.devices import nvidia_gpus
+from tui.screens import new_run_checks as checks
+from tui.screens.box import TextBlock
+from tui.screens.new_run_edits import NewRunEdits
+from tui.widgets.form_cursor import CursorList
+from tui.widgets.form_helper import RecipeHelper
+from tui.widgets.form_list import DATA, MODEL, FormList
+from tui.widgets.form_state import Asked, FormState, shell_line
+from tui.widgets.form_words import command_rows, estimate_rows, meaning
+from tui.widgets.keys import Key, Keys
+from tui.widgets.lines import Lines
+from tui.widgets.look import BAD, GOOD, KEY, MUTED, WARN, Glyphs, styled
+from tui.widgets.notice import Notice
+
+_REST = 0.2
+"""Seconds after which a change is checked against the disk: who types fast waits for one check."""
+_SAID = 6.0
+
+
+class NewRunScreen(NewRunEdits, Screen[RunDir | None]):
+    """Gives back the run that was started, or nothing."""
+
+    CSS_PATH = "../styles/new_run.tcss"
+    AUTO_FOCUS = "FormList"
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (110, "-wide"), (160, "-broad")]  # noqa: RUF012
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("left", "turn(-1)", "The choice before"),
+        Binding("right", "turn(1)", "The next choice"),
+        Binding("left_square_bracket", "section(-1)", "Section before"),
+        Binding("right_square_bracket", "section(1)", "Next section"),
+        Binding("u", "undo", "The preset's value"),
+        Binding("f", "only_changed", "Only what differs"),
+        Binding("M", "models", "Models"),
+        Binding("v", "preview", "View a batch"),
+        Binding("e", "estimate", "Estimate"),
+        Binding("y", "copy", "Copy the command"),
+        Binding("r", "start", "Start"),
+        Binding("escape,q,ctrl+c,ctrl+q", "back", "Back"),
+        Binding("question_mark,f1", "help", "Help"),
+        Binding("ctrl+p", "commands", "Commands"),
+    ]
+
+    def __init__(self, runs: Path, base: RunDir | None, glyphs: Glyphs, model: str = "") -> None:
+        """``runs``: where the run will be; ``base``: a run to begin from; ``model``: taken in place of the recipe's."""
+        super().__init__()
+        self._runs = runs
+        self._base = base
+        self._glyphs = glyphs
+        self._prepared: Recipe | None = None
+        """The complete recipe, once the form has been checked against the disk."""
+        self._problem = ""
+        """Why it can't begin, as far as the disk was looked at."""
+        self._version = 0
+        self._said = ("", MUTED)
+        self._saying: Timer | None = None
+        try:
+            self._state = checks.cloned(base) if base is not None else FormState(_default_recipe(), None)
+        except UserError as error:
+            self._state, self._said = FormState(_default_recipe(), None), (str(error), BAD)
+        if model:
+            self._state.put(MODEL, model)
+        self._estimate: dict[str, Any] = {}
+        self._estimating: RecipeHelper | None = None
+        self._resting: Timer | None = None
+        self._starting = False
+        self.set_class(glyphs.ascii, "-ascii")
+
+    def compose(self) -> ComposeResult:
+        glyphs = self._glyphs
+        title = styled("new run ", KEY)
+        if self._base is not None:
+            title.append(f"as {glyphs.clean(self._base.name)} ", MUTED)
+        yield TextBlock([title.append(f"in {glyphs.clean(str(self._runs))}", MUTED)], id="title")
+        with Container(id="body"):
+            yield FormList(self._state, glyphs)
+            with Vertical(id="side"):
+                yield Lines(id="about", classes="panel")
+                yield Lines(id="estimate", classes="panel")
+                yield Lines(id="command", classes="panel")
+        yield Notice()
+        yield Keys()
+
+    def on_mount(self) -> None:
+        self.query_one("#form").border_title = "recipe"
+        for name, title in (
+            ("about", "what it is"),
+            ("estimate", "estimate"),
+            ("command", "the same by typing"),
+        ):
+            self.query_one(f"#{name}").border_title = title
+        self._changed()
+        if self._said[0]:
+            self._say(*self._said)
+
+    def on_unmount(self) -> None:
+        if self._estimating is not None:
+            self._estimating.close()
+
+    def on_resize(self) -> None:
+        self.call_after_refresh(self._show)
+
+    # what is shown
+
+    def _changed(self) -> None:
+        """Show the form after a change, and have it checked once the hand rests."""
+        self._drop_estimate()
+        self._version += 1
+        self._prepared, self._problem = None, ""
+        self.query_one(FormList).tell()
+        self._show()
+        if self._resting is not None:
+            self._resting.stop()
+        self._resting = self.set_timer(_REST, self._look)
+
+    def _look(self) -> None:
+        asked = self._state.asked()
+        if asked is not None:
+            self._check(self._version, asked)
+
+    @work(thread=True, exclusive=True, group="check")
+    def _check(self, version: int, asked: Asked) -> None:
+        self.app.call_from_thread(self._checked, version, checks.check(asked))
+
+    def _checked(self, version: int, found: checks.Checked) -> None:
+        if self.is_attached and version == self._version:
+            self._prepared, self._problem = found.recipe, found.problem
+            self.query_one(FormList).know(DATA, found.data.words())
+            self._show()
+
+    def _show(self) -> None:
+        if not self.is_attached:
+            return
+        glyphs, state, form = self._glyphs, self._state, self.query_one(FormList)
+        changed = len(state.changed)
+        form.border_subtitle = f"{changed:,} changed" if changed else "as the preset has it"
+        about, command = self.query_one("#about", Lines), self.query_one("#command", Lines)
+        about.show(meaning(state, form.current, form.fact, *about.content_size, glyphs))
+        command.show(command_rows(state.command(self._runs), *command.content_size, glyphs))
+        self._show_estimate()
+        self.query_one(Notice).say(*self._word())
+        self.query_one(Keys).offer(self._keys())
+
+    def _word(self) -> tuple[str, Style]:
+        clean, state = self._glyphs.clean, self._state
+        if self._said[0]:
+            return clean(self._said[0]), self._said[1]
+        if state.wrong:
+            key, problem = next(iter(state.wrong.items()))
+            more = f" (and {len(state.wrong) - 1:,} more)" if len(state.wrong) > 1 else ""
+            return clean(problem if key in problem else f"{key}: {problem}") + more, BAD
+        if state.data is None:
+            return "pick the data folder first: Enter on its row", WARN
+        if self._problem:
+            return clean(self._problem), BAD
+        if self._prepared is None:
+            return f"looking at the data folder{self._glyphs.ellipsis}", MUTED
+        return "ready: r starts it, e estimates the time, v views a batch", GOOD
+
+    def _show_estimate(self) -> None:
+        pane = self.query_one("#estimate", Lines)
+        width, height = pane.content_size
+        if not width or not height:
+            return
+        rows = estimate_rows(self._estimate, self._state.recipe.train.epochs, width, height, self._glyphs)
+        if self._estimating is not None and len(rows) < height:
+            rows.append(styled(f"measuring{self._glyphs.ellipsis} e cancels", MUTED))
+        pane.show(rows or [styled("e runs a few real steps to see", MUTED)])
+
+    def _keys(self) -> list[Key]:
+        keys = [Key("Enter", "change", "change")]
+        keys += [Key("r", "start", "start")] if self._state.data is not None else []
+        keys += [
+            Key("e", "cancel" if self._estimating else "estimate", "estimate"),
+            Key("v", "view", "preview"),
+        ]
+        keys += [
+            Key("y", "copy", "copy"),
+            Key("u", "undo", "undo"),
+            Key("f", "all" if self.query_one(FormList).only_changed else "changed", "only_changed"),
+        ]
+        keys += [Key("^p", "commands", "commands"), Key("?", "help", "help"), Key("esc", "back", "back")]
+        return keys
+
+    def _say(self, text: str, style: Style) -> None:
+        """Say something for a moment, in place of how the form stands."""
+        self._said = (text, style)
+        self.query_one(Notice).say(self._glyphs.clean(text), style)
+        if self._saying is not None:
+            self._saying.stop()
+        self._saying = self.set_timer(_SAID, self._unsay)
+
+    def _unsay(self) -> None:
+        self._said = ("", MUTED)
+        self._show()
+
+    def on_cursor_list_moved(self, _message: CursorList.Moved) -> None:
+        self._show()
+
+    # estimate, preview, command, start
+
+    def _drop_estimate(self) -> None:
+        """Forget what was measured of another form."""
+        if self._estimating is not None:
+            self._estimating.stop()
+        self._estimating, self._estimate = None, {}
+        self.remove_class("-estimated")
+
+    def action_estimate(self) -> None:
+        if self._estimating is not None:
+            self._drop_estimate()
+            self._say("the estimate was cancelled", MUTED)
+        elif (recipe := self._whole()) is not None:
+            self._drop_estimate()
+            self.add_class("-estimated")
+            app = self.app
+            self._estimating = helper = RecipeHelper(
+                "engine.estimate_main", recipe, [],
+                lambda fact: app.call_later(self._measured, helper, fact),
+                lambda problem: app.call_later(self._estimated, helper, problem),
+            )  # fmt: skip
+        self.call_after_refresh(self._show)
+
+    def _measured(self, helper: RecipeHelper, fact: dict[str, Any]) -> None:
+        if helper is self._estimating:
+            self._estimate.update(fact)
+            self._show()
+
+    def _estimated(self, helper: RecipeHelper, problem: str) -> None:
+        if helper is not self._estimating:
+            return
+        helper.close()
+        self._estimating = None
+        if problem:
+            self._say(problem, BAD)
+        self._show()
+
+    def action_preview(self) -> None:
+        from tui.screens.new_run_preview import PreviewScreen
+
+        if (recipe := self._whole()) is not None:
+            self.app.push_screen(PreviewScreen(recipe, self.size, self._glyphs))
+
+    def action_copy(self) -> None:
+        line = shell_line(self._state.command(self._runs))
+        self.app.copy_to_clipboard(line)
+        self._say("the command line is copied, where the terminal lets programs copy", GOOD)
+
+    def action_start(self) -> None:
+        if self._starting or (recipe := self._whole()) is None:
+            return
+        if recipe.outliers.method != "none" and recipe.outliers.action == "delete":
+            self._confirm_deletion(recipe.data.train)
+        else:
+            self._start()
+
+    def _start(self) -> None:
+        asked = self._state.asked()
+        if asked is not None:
+            self._starting = True
+            self._say(f"starting{self._glyphs.ellipsis}", KEY)
+            self._start_engine(asked)
+
+    @work(thread=True, group="start")
+    def _start_engine(self, asked: Asked) -> None:
+        self.app.call_from_thread(self._started, *checks.start(asked, self._runs))
+
+    def _started(self, run: RunDir | None, problem: str) -> None:
+        self._starting = False
+        if run is not None:
+            self.dismiss(run)
+        else:
+            self._say(problem, BAD)
+
+    def _whole(self) -> Recipe | None:
+        """Return the complete recipe; None while something is wrong, which is said, the cursor put where it is."""
+        state, form = self._state, self.query_one(FormList)
+        if state.wrong:
+            form.put_cursor(next(iter(state.wrong)))
+        elif state.data is None:
+            form.put_cursor(DATA)
+        else:
+            return self._prepared
+        self._unsay()
+        return None
+
+    def action_back(self) -> None:
+        self.dismiss(None)
+
+    def action_commands(self) -> None:
+        from tui.screens.new_run_commands import FormCommandsScreen
+
+        keys = [
+            Key("r", "start the run", "start"), Key("Enter", "change what is under the cursor", "change"),
+            Key("M", "models", "models"), Key("v", "view a batch as the model would", "preview"),
+            Key("e", "estimate memory and time, or cancel that", "estimate"),
+            Key("y", "copy the command line", "copy"), Key("u", "undo: the preset's value", "undo"),
+            Key("f", "only what differs, or everything", "only_changed"),
+            Key("]", "next section", "section(1)"), Key("[", "section before", "section(-1)"),
+            Key("?", "help", "help"), Key("esc", "back", "back"),
+        ]  # fmt: skip
+        self.app.push_screen(FormCommandsScreen(keys, self._glyphs), self._command_chosen)
+
+    async def _command_chosen(self, action: str | None) -> None:
+        if action:
+            await self.run_action(action)
+
+    async def on_keys_pressed(self, message: Keys.Pressed) -> None:
+        await self.run_action(message.action)
+
+
+def _default_recipe() -> str:
+    return "report" if nvidia_gpus() else "quick"

@@ -1,0 +1,21 @@
+"""The confusion matrix as files in the run's folder."""
+
+from pathlib import Path
+
+from engine.confusion import free_stem, write_matrix
+from engine.progress import Cells
+from engine.rundir import RunDir
+from tui.helper import run_helper
+
+
+def export_matrix(run: RunDir, cells: Cells, classes: list[str], epoch: int) -> tuple[Path, Path]:
+    """Write a CSV file and a picture under a name that is free; return their paths. Takes seconds.
+
+    Raises OSError, and what ``run_helper`` raises.
+    """
+    stem = free_stem(run.path, f"confusion_epoch{epoch}", (".csv", ".png"))
+    table, picture = run.path / f"{stem}.csv", run.path / f"{stem}.png"
+    write_matrix(table, cells, classes)
+    arguments = [str(table.absolute()), str(picture.absolute()), "--title", f"{run.name}, epoch {epoch}"]
+    run_helper("engine.confusion_main", arguments, lambda _fact: None)
+    return table, picture
