@@ -11,6 +11,10 @@ from tui.widgets.lines import Lines
 from tui.widgets.look import KEY, MUTED, PLAIN, STRONG, Glyphs, styled
 
 
+_AROUND = 8
+"""Rows of the terminal that the box around a menu and what stands above and below it may take."""
+
+
 class Choice(NamedTuple):
     key: str
     label: str
@@ -18,7 +22,7 @@ class Choice(NamedTuple):
 
 
 class Menu(Lines, can_focus=True):
-    """One choice a row; the chosen row has a cursor before it and is shown strong."""
+    """One choice a row, as many as the terminal has room for; the chosen row has a cursor and is shown strong."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up", "move(-1)", show=False),
@@ -35,8 +39,7 @@ class Menu(Lines, can_focus=True):
         super().__init__(id="menu")
         self._glyphs = glyphs
         self._choices = list(choices)
-        self._at = 0
-        self.styles.height = len(choices)
+        self._at = self._first = 0
 
     def offer(self, choices: Sequence[Choice]) -> None:
         """Replace the choices and put the cursor on the first."""
@@ -56,14 +59,18 @@ class Menu(Lines, can_focus=True):
             self.post_message(self.Chosen(self._choices[self._at].value))
 
     def on_click(self, event: Click) -> None:
-        if event.y < len(self._choices):
-            self._at = event.y
+        if self._first + event.y < len(self._choices):
+            self._at = self._first + event.y
             self.action_choose()
 
     def _draw(self) -> None:
+        room = max(3, min(len(self._choices), self.app.size.height - _AROUND))
+        self._first = max(self._at - room + 1, min(self._first, self._at))
+        self.styles.height = room
         widest = max((len(choice.key) for choice in self._choices), default=0)
         rows = []
-        for number, choice in enumerate(self._choices):
+        shown = list(enumerate(self._choices))[self._first : self._first + room]
+        for number, choice in shown:
             here = number == self._at
             row = styled(f"{self._glyphs.cursor} " if here else "  ", KEY)
             row.append(choice.key.ljust(widest), KEY)
