@@ -19,7 +19,7 @@ import platformdirs
 from engine.files import replace_file
 from engine.weights_source import PACKAGE, PACKAGED
 
-_WEIGHTS = ("model.safetensors", "pytorch_model.bin")
+_WEIGHTS = (".safetensors", ".bin", ".pth", ".pt", ".npz")
 
 
 class ModelFact(msgspec.Struct, frozen=True):
@@ -150,8 +150,9 @@ def weights_here() -> Here:
 
 
 def _holds_weights(snapshots: Path) -> bool:
-    # Not followed further than it says: a link to a blob that is gone doesn't exist.
-    return any((snapshot / name).exists() for snapshot in _entries(snapshots) for name in _WEIGHTS)
+    files = (file for snapshot in _entries(snapshots) for file in _entries(snapshot))
+    # A snapshot's files are links: one to a blob that is gone doesn't exist.
+    return any(file.suffix in _WEIGHTS and file.exists() for file in files)
 
 
 def _entries(folder: Path) -> list[Path]:

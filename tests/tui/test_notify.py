@@ -131,7 +131,7 @@ async def test_a_run_that_had_ended_before_says_nothing(make: Callable[..., RunD
         await plotted(pilot)
         await pilot.press("R")
         await shows(pilot, "REPLAY")
-        await pilot.press("9", "right", "right")
+        await pilot.press("end")
         await shows(pilot, "at the end", "EARLY STOP")
         await asyncio.sleep(0.5)
     assert not marker.exists()

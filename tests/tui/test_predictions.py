@@ -1,6 +1,7 @@
 """The predictions: the dialogue, the process beside, the table."""
 
 import asyncio
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -74,13 +75,12 @@ async def test_the_form(make: Make, console: Console, tmp_path: Path) -> None:
         assert [one.name for one in wish.runs] == [run.name, "same"]
         assert (wish.which, wish.mirrored, wish.probabilities) == ("last", True, True)
         assert wish.out == run.path / "prediction_mean.csv"
-        await pilot.press("down", *["backspace"] * 19, *"engine.log", "enter")
         (run.path / "engine.log").touch()
-        await pilot.press("enter")
+        await pilot.press("down", *["backspace"] * 19, *"engine.log", "enter")
         await shows(pilot, "engine.log exists already")
 
 
-async def test_no_other_file_is_overwritten(make: Make) -> None:
+def test_no_other_file_is_overwritten(make: Make) -> None:
     run = make(made_runs.finished(), alive=False)
     assert Filled(run).plain
     assert not Filled(run, mirrored=True).plain
@@ -170,14 +170,14 @@ async def test_a_prediction_in_a_process_of_its_own(trained: RunDir) -> None:
     assert beside(trained.prediction).exists()
 
 
-async def test_cancelling(trained: RunDir) -> None:
+def test_cancelling(trained: RunDir) -> None:
     out = trained.path / "cancelled.csv"
-    job = PredictionJob(Wish([trained], "best", False, None, out, False), lambda: None)
+    ended = threading.Event()
+    job = PredictionJob(Wish([trained], "best", False, None, out, False), ended.set)
     job.start()
-    while not job.total:
-        await asyncio.sleep(0.02)
+    assert ended.wait(60)
+    ended.clear()
     job.cancel()
-    while not job.ended:
-        await asyncio.sleep(0.02)
+    assert ended.wait(10)
     assert job.problem == "cancelled, nothing was written"
     assert not out.exists()

@@ -25,6 +25,7 @@ from tui.tape import Tape, span
 from tui.widgets.menu import Menu
 
 START, LENGTH = made_runs.START, 100.0
+FIFTY = ["colon", "5", "0", "enter"]
 SIZES = [(80, 24), (120, 40), (200, 60)]
 
 
@@ -137,17 +138,19 @@ async def test_a_finished_run_is_replayed_and_left_again(
         before = over.journal.read_bytes()
         await pilot.press("R")
         await shows(pilot, "REPLAY", "of 1:40", "×1", "playing", "STARTING")
-        await pilot.press("space", "5")
+        await pilot.press("space", *FIFTY)
         await shows(pilot, "0:50 of 1:40", "50 %", "paused", "epoch  9/30")
         await pilot.press("right")
         await shows(pilot, "0:55 of 1:40")
-        await pilot.press("left", "left", "2")
+        await pilot.press("left", "left", "colon", *"20", "enter")
         await shows(pilot, "0:20 of 1:40", "epoch  3/30")
-        await pilot.press("plus", "plus")
+        await pilot.press("plus", "greater_than_sign")
         await shows(pilot, "×5")
-        await pilot.press("minus")
+        await pilot.press("less_than_sign")
         await shows(pilot, "×2")
-        await pilot.press("9", "right", "right", "right")
+        await pilot.press("home")
+        await shows(pilot, "0:00 of 1:40")
+        await pilot.press("end")
         await shows(pilot, "1:40 of 1:40", "100 %", "at the end", "EARLY STOP", "6/6")
         await pilot.press("b")
         await until(pilot, lambda: type(app.screen) is LiveScreen)
@@ -172,7 +175,7 @@ async def test_nothing_of_it_reaches_the_run(make: Callable[..., RunDir], tmp_pa
     run = make(made_runs.live(), alive=False)
     app = ConsoleApp(tmp_path / "runs", run, replay=1.0)
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
-        await pilot.press("9", "space")
+        await pilot.press("end", "left", "left", "space")
         await shows(pilot, "TRAINING", "paused")
         keys = screen_text(pilot).splitlines()[-1]
         assert not re.search(r"checkpoint|predict|resume|steer|gallery", keys), keys
@@ -189,6 +192,15 @@ async def test_nothing_of_it_reaches_the_run(make: Callable[..., RunDir], tmp_pa
         assert list(run.commands.iterdir()) == []
         await pilot.press("q")
     assert app.return_code == 0
+
+
+async def test_a_percentage_that_is_none_is_refused(over: RunDir, tmp_path: Path) -> None:
+    app = ConsoleApp(tmp_path / "runs", over, replay=1.0)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("space", "colon", *"101", "enter")
+        await shows(pilot, "a number from 0 to 100")
+        await pilot.press("backspace", "enter")
+        await shows(pilot, " 10 %")
 
 
 async def test_a_click_seeks_and_the_footer_can_be_clicked(over: RunDir, tmp_path: Path) -> None:
@@ -225,12 +237,12 @@ async def test_attempts_begin_and_end_in_it(make: Callable[..., RunDir], tmp_pat
     )  # fmt: skip
     app = ConsoleApp(tmp_path / "runs", run, replay=1.0)
     async with app.run_test(size=(80, 24)) as pilot:
-        await pilot.press("space", "6")
+        await pilot.press("space", "colon", *"60", "enter")
         text = await shows(pilot, "STOPPED", "by me")
         assert "resume" not in text
-        await pilot.press("9")
+        await pilot.press("colon", *"90", "enter")
         await shows(pilot, "STARTING")
-        await pilot.press("right", "right", "right")
+        await pilot.press("end")
         await shows(pilot, "INTERRUPTED")
 
 
@@ -263,7 +275,7 @@ def test_snapshot_of_a_hundred_long_names(
 
 
 async def halfway(pilot: Pilot[int]) -> None:
-    await pilot.press("space", "5")
+    await pilot.press("space", *FIFTY)
     await plotted(pilot)
     await shows(pilot, "50 %", "paused")
     await until(pilot, lambda: pilot.app.screen.follower.model.state.epochs)
@@ -283,8 +295,10 @@ def test_in_a_real_terminal(over: RunDir, tmp_path: Path, monkeypatch: pytest.Mo
     terminal = Terminal("attach", "first", "--replay", "10", cwd=tmp_path, size=(80, 24))
     try:
         terminal.shows("REPLAY", "of 1:40", "playing")
-        terminal.press("9 ")
-        terminal.shows("paused", " 9")
+        terminal.press(" :")
+        terminal.shows("Percent of the run")
+        terminal.press("90\r")
+        terminal.shows("paused", " 90 %")
         terminal.press("\x1b[C\x1b[C")
         terminal.shows("at the end", "EARLY STOP")
         terminal.press("T")

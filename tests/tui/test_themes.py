@@ -125,9 +125,20 @@ async def test_t_goes_through_them_and_the_whole_screen_follows(
             await pilot.press("T")
             await pilot.pause()
             seen.append(app.theme)
-            assert shown_colours(pilot) <= set(asdict(PALETTES[app.theme]).values())
+            assert not strange(pilot, app.theme)
             assert screen_text(pilot) == text
     assert seen == [*THEME_NAMES[1:], THEME_NAMES[0]]
+
+
+def strange(pilot: Pilot[int], name: str) -> set[str]:
+    """Return what is shown in none of a theme's colours; Textual's own may be one off after its arithmetic."""
+    own = [Color.parse(colour).get_truecolor() for colour in asdict(PALETTES[name]).values()]
+
+    def far(colour: str) -> bool:
+        channels = Color.parse(colour).get_truecolor()
+        return all(max(abs(a - b) for a, b in zip(channels, one, strict=True)) > 1 for one in own)
+
+    return {colour for colour in shown_colours(pilot) if far(colour)}
 
 
 def shown_colours(pilot: Pilot[int]) -> set[str]:
@@ -151,7 +162,7 @@ async def test_the_palette_of_commands_finds_each(
         await pilot.press("enter")
         await until(pilot, lambda: app.theme == "light")
         await pilot.pause()
-        assert shown_colours(pilot) <= set(asdict(PALETTES["light"]).values())
+        assert not strange(pilot, "light")
 
 
 async def test_the_list_of_runs_and_boxes_follow_too(make: Callable[..., RunDir], tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from tui.widgets.menu import Choice, Menu
 _LONG = {
     "pause": "pause the training, or go on",
     "checkpoint": "save a checkpoint now",
-    "predict": "predict the test images",
+    "predict": "export the test-set prediction",
     "predictions": "predictions: the test images and how sure",
     "cancel": "cancel the prediction that is under way",
     "resume": "resume the run from its last checkpoint",
@@ -46,7 +46,7 @@ _LONG = {
     "focused.scroll_page(1)": "scroll a page",
     "replay": "replay the run as it happened",
     "seek(0.05)": "go on by 5 % of the run (left: back)",
-    "seek_to(0.0)": "go to 0 %, 10 %, ... 90 % of the run",
+    "seek_typed": "go to a percentage of the run",
     "speed(1)": "faster",
     "speed(-1)": "slower",
     "back": "go back to the list of runs",

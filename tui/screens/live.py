@@ -14,12 +14,13 @@ from textual.screen import Screen
 from textual.widget import Widget
 
 from engine.commands import AnyCommand, Checkpoint, Pause, Predict, Resume, Set, Stop, command_name
-from engine.events import PredictionWritten, RunStarted
+from engine.events import PredictionWritten
 from engine.state import Status
 from tui import link
 from tui.link import Model, Source
 from tui.notify import Ending, ending
 from tui.screens.keys import LIVE_BINDINGS, keys_for
+from tui.screens.live_start import EngineStart, why_not_resumed
 from tui.widgets import plot
 from tui.widgets.accuracy import Accuracy
 from tui.widgets.confusion import Confusion
@@ -50,14 +51,13 @@ if TYPE_CHECKING:
     from tui.widgets.prediction_job import PredictionJob
 
 _FIRST_READ = 0.15
-_START_PATIENCE = 15.0
 _AFTER_PAINT = 0.1
 
 
 class LiveScreen(Screen[None]):
     """Shows what the journal says and asks the engine what the keys say."""
 
-    AUTO_FOCUS = None
+    AUTO_FOCUS = ""
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide"), (180, "-very-wide")]  # noqa: RUF012
     VERTICAL_BREAKPOINTS = [(0, "-low"), (50, "-high")]  # noqa: RUF012
     BINDINGS = LIVE_BINDINGS
@@ -89,13 +89,11 @@ class LiveScreen(Screen[None]):
         self._clock = clock
         self._alive = False
         self._requests = Requests(glyphs)
-        self._resuming: tuple[RunStarted | None, float] | None = None
-        """The start that stood in the journal when an engine was started from here, and when that was."""
+        self._start = EngineStart()
         self._log_stale = True
         self._beat = EpochBeat()
-        self._gallery: GalleryScreen | None = None
-        self._matrix: ConfusionScreen | None = None
-        self._zoom: ZoomScreen | None = None
+        self._above: GalleryScreen | ConfusionScreen | ZoomScreen | None = None
+        """The screen over this one that is to know how the run stands."""
         self._prediction_job: PredictionJob | None = None
         self.set_class(glyphs.ascii, "-ascii")
 
@@ -151,7 +149,7 @@ class LiveScreen(Screen[None]):
 
     @property
     def status(self) -> Status:
-        return status_of(self._model.state, alive=self._alive, resuming=self._resuming is not None)
+        return status_of(self._model.state, alive=self._alive, resuming=self._start.under_way)
 
     def _fetch_plotext(self) -> None:
         app = self.app
@@ -193,14 +191,7 @@ class LiveScreen(Screen[None]):
         self._show()
 
     def _judge_start(self, was_alive: bool, now: float) -> None:
-        """See whether the engine that was started from here has begun, or has died before it could."""
-        if self._resuming is None:
-            return
-        before, since = self._resuming
-        if self._model.state.started is not before:
-            self._resuming = None
-        elif not self._alive and (was_alive or now - since > _START_PATIENCE):
-            self._resuming = None
+        if self._start.has_died(self._model.state, alive=self._alive, was_alive=was_alive, now=now):
             self._log_stale = True
             self._requests.say(
                 "the engine ended before it could begin; l shows the end of engine.log", BAD, now
@@ -211,21 +202,18 @@ class LiveScreen(Screen[None]):
         self._show()
 
     def _show(self) -> None:
-        now = self._clock()
-        status = self.status
-        view = View(self._model.state, status, self._alive, now, self._glyphs)
-        if self._gallery is not None:
-            self._gallery.show_run(view)
-        if self._matrix is not None:
-            self._matrix.show_run(view)
-        if self._zoom is not None:
-            self._zoom.show_run(view)
+        view = self._view()
+        if self._above is not None:
+            self._above.show_run(view)
         due = self._beat.due(view)
         for panel in self._panels + (self._epoch_panels if due else []):
             panel.show_run(view)
         self.query_one(Progress).show_run(view)
-        self.query_one(Notice).say(*(self._requests.word(now) or self._standing(view)))
+        self.query_one(Notice).say(*(self._requests.word(view.now) or self._standing(view)))
         self.query_one(Keys).offer(self._offered(log=self.query_one(Log).display))
+
+    def _view(self) -> View:
+        return View(self._model.state, self.status, self._alive, self._clock(), self._glyphs)
 
     def _standing(self, view: View) -> tuple[str, Style]:
         return standing(view)
@@ -320,16 +308,12 @@ class LiveScreen(Screen[None]):
             self._send(command, command.key if isinstance(command, Set) else command_name(command))
 
     def action_resume(self) -> None:
-        if self._resuming is not None:
+        if self._start.under_way:
             self._say(f"the engine is being started{self._glyphs.ellipsis}", KEY)
-        elif self._alive and self._model.state.ended is not None:
-            self._say("the engine is still closing its files; r again in a moment", MUTED)
-        elif self._alive:
-            self._say("the run is live already; p pauses it", MUTED)
-        elif self.status == "finished":
-            self._say("the run is finished: there is nothing to resume", MUTED)
+        elif why_not := why_not_resumed(self._model.state, self.status, alive=self._alive):
+            self._say(why_not, MUTED)
         else:
-            self._resuming = (self._model.state.started, self._clock())
+            self._start.begin(self._model.state, self._clock())
             self._say(f"resume requested{self._glyphs.ellipsis}", KEY)
             self._start_engine()
 
@@ -339,7 +323,7 @@ class LiveScreen(Screen[None]):
 
     def _engine_started(self, problem: str) -> None:
         if problem:
-            self._resuming = None
+            self._start.end()
             self._say(self._glyphs.clean(problem), BAD)
         else:
             self._say("the engine is started; it goes on from the last checkpoint", GOOD)
@@ -348,33 +332,25 @@ class LiveScreen(Screen[None]):
     def action_outliers(self) -> None:
         from tui.screens.gallery import GalleryScreen
 
-        view = View(self._model.state, self.status, self._alive, self._clock(), self._glyphs)
-        self._gallery = GalleryScreen(self.follower.run, view, self._clock)
-        self.app.push_screen(self._gallery, self._gallery_left)
-
-    def _gallery_left(self, _nothing: None) -> None:
-        self._gallery = None
+        self._open(GalleryScreen(self.follower.run, self._view(), self._clock))
 
     def action_matrix(self) -> None:
         from tui.screens.confusion import ConfusionScreen
 
-        view = View(self._model.state, self.status, self._alive, self._clock(), self._glyphs)
-        self._matrix = ConfusionScreen(self.follower.run, view, self._clock)
-        self.app.push_screen(self._matrix, self._matrix_left)
-
-    def _matrix_left(self, _nothing: None) -> None:
-        self._matrix = None
+        self._open(ConfusionScreen(self.follower.run, self._view(), self._clock))
 
     def action_zoom(self, number: int) -> None:
         """Show a panel, counted from 1, over the whole screen."""
         from tui.screens.zoom import ZoomScreen
 
-        view = View(self._model.state, self.status, self._alive, self._clock(), self._glyphs)
-        self._zoom = ZoomScreen(number, self.follower.run.name, view)
-        self.app.push_screen(self._zoom, self._zoom_left)
+        self._open(ZoomScreen(number, self.follower.run.name, self._view()))
 
-    async def _zoom_left(self, action: str | None) -> None:
-        self._zoom = None
+    def _open(self, screen: "GalleryScreen | ConfusionScreen | ZoomScreen") -> None:
+        self._above = screen
+        self.app.push_screen(screen, self._closed)
+
+    async def _closed(self, action: str | None) -> None:
+        self._above = None
         await self._command_chosen(action)
 
     def action_zoom_focused(self) -> None:

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 from rich.style import Style
 from textual import work
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Container, Vertical
 from textual.screen import Screen
 from textual.timer import Timer
@@ -18,12 +18,13 @@ from tui.cli.devices import nvidia_gpus
 from tui.screens import new_run_checks as checks
 from tui.screens.box import TextBlock
 from tui.screens.new_run_edits import NewRunEdits
+from tui.screens.new_run_keys import COMMANDS, NEW_RUN_BINDINGS, footer_keys
 from tui.widgets.form_cursor import CursorList
 from tui.widgets.form_helper import RecipeHelper
 from tui.widgets.form_list import DATA, MODEL, FormList
 from tui.widgets.form_state import Asked, FormState, shell_line
 from tui.widgets.form_words import command_rows, estimate_rows, meaning
-from tui.widgets.keys import Key, Keys
+from tui.widgets.keys import Keys
 from tui.widgets.lines import Lines
 from tui.widgets.look import BAD, GOOD, KEY, MUTED, WARN, Glyphs, styled
 from tui.widgets.notice import Notice
@@ -39,22 +40,7 @@ class NewRunScreen(NewRunEdits, Screen[RunDir | None]):
     CSS_PATH = "../styles/new_run.tcss"
     AUTO_FOCUS = "FormList"
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (110, "-wide"), (160, "-broad")]  # noqa: RUF012
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("left", "turn(-1)", "The choice before"),
-        Binding("right", "turn(1)", "The next choice"),
-        Binding("left_square_bracket", "section(-1)", "Section before"),
-        Binding("right_square_bracket", "section(1)", "Next section"),
-        Binding("u", "undo", "The preset's value"),
-        Binding("f", "only_changed", "Only what differs"),
-        Binding("M", "models", "Models"),
-        Binding("v", "preview", "View a batch"),
-        Binding("e", "estimate", "Estimate"),
-        Binding("y", "copy", "Copy the command"),
-        Binding("r", "start", "Start"),
-        Binding("escape,q,ctrl+c,ctrl+q", "back", "Back"),
-        Binding("question_mark,f1", "help", "Help"),
-        Binding("ctrl+p", "commands", "Commands"),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = NEW_RUN_BINDINGS
 
     def __init__(self, runs: Path, base: RunDir | None, glyphs: Glyphs, model: str = "") -> None:
         """``runs``: where the run will be; ``base``: a run to begin from; ``model``: taken in place of the recipe's."""
@@ -154,7 +140,10 @@ class NewRunScreen(NewRunEdits, Screen[RunDir | None]):
         command.show(command_rows(state.command(self._runs), *command.content_size, glyphs))
         self._show_estimate()
         self.query_one(Notice).say(*self._word())
-        self.query_one(Keys).offer(self._keys())
+        keys = footer_keys(
+            data=state.data is not None, estimating=self._estimating is not None, only=form.only_changed
+        )
+        self.query_one(Keys).offer(keys)
 
     def _word(self) -> tuple[str, Style]:
         clean, state = self._glyphs.clean, self._state
@@ -182,21 +171,6 @@ class NewRunScreen(NewRunEdits, Screen[RunDir | None]):
             rows.append(styled(f"measuring{self._glyphs.ellipsis} e cancels", MUTED))
         pane.show(rows or [styled("e runs a few real steps to see", MUTED)])
 
-    def _keys(self) -> list[Key]:
-        keys = [Key("Enter", "change", "change")]
-        keys += [Key("r", "start", "start")] if self._state.data is not None else []
-        keys += [
-            Key("e", "cancel" if self._estimating else "estimate", "estimate"),
-            Key("v", "view", "preview"),
-        ]
-        keys += [
-            Key("y", "copy", "copy"),
-            Key("u", "undo", "undo"),
-            Key("f", "all" if self.query_one(FormList).only_changed else "changed", "only_changed"),
-        ]
-        keys += [Key("^p", "commands", "commands"), Key("?", "help", "help"), Key("esc", "back", "back")]
-        return keys
-
     def _say(self, text: str, style: Style) -> None:
         """Say something for a moment, in place of how the form stands."""
         self._said = (text, style)
@@ -217,7 +191,7 @@ class NewRunScreen(NewRunEdits, Screen[RunDir | None]):
     def _drop_estimate(self) -> None:
         """Forget what was measured of another form."""
         if self._estimating is not None:
-            self._estimating.stop()
+            self._estimating.close()
         self._estimating, self._estimate = None, {}
         self.remove_class("-estimated")
 
@@ -305,16 +279,7 @@ class NewRunScreen(NewRunEdits, Screen[RunDir | None]):
     def action_commands(self) -> None:
         from tui.screens.new_run_commands import FormCommandsScreen
 
-        keys = [
-            Key("r", "start the run", "start"), Key("Enter", "change what is under the cursor", "change"),
-            Key("M", "models", "models"), Key("v", "view a batch as the model would", "preview"),
-            Key("e", "estimate memory and time, or cancel that", "estimate"),
-            Key("y", "copy the command line", "copy"), Key("u", "undo: the preset's value", "undo"),
-            Key("f", "only what differs, or everything", "only_changed"),
-            Key("]", "next section", "section(1)"), Key("[", "section before", "section(-1)"),
-            Key("?", "help", "help"), Key("esc", "back", "back"),
-        ]  # fmt: skip
-        self.app.push_screen(FormCommandsScreen(keys, self._glyphs), self._command_chosen)
+        self.app.push_screen(FormCommandsScreen(COMMANDS, self._glyphs), self._command_chosen)
 
     async def _command_chosen(self, action: str | None) -> None:
         if action:

@@ -75,7 +75,7 @@ class PreviewScreen(Screen[None]):
     def _begin(self) -> None:
         """Have the epoch's pictures made."""
         if self._helper is not None:
-            self._helper.stop()
+            self._helper.close()
         augment = self._recipe.augment
         said = "as training sees them" if augment.enabled else "augment.enabled is false: as they are"
         mixed = f", mixed (mixup.alpha {self._recipe.mixup.alpha})" if self._recipe.mixup.alpha > 0 else ""

@@ -35,6 +35,7 @@ class Choice(NamedTuple):
 class PredictDialogue(Box[Choice | None]):
     """Gives back a choice, or nothing."""
 
+    CSS_PATH = ["../styles/box.tcss", "../styles/predictions.tcss"]  # type: ignore[assignment] # noqa: RUF012
     title_text = "predict"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,ctrl+c,ctrl+q", "close", show=False),

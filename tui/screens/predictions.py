@@ -136,6 +136,8 @@ class PredictionsScreen(Screen[bool]):
         longest = max((len(row.label) for row in loaded.rows), default=5) if loaded is not None else 5
         self._label_width = longest
         self._arrange()
+        # What was hidden has a size, and so its rows, only after this.
+        self.call_after_refresh(self._show)
 
     def _arrange(self) -> None:
         """Sort and filter anew; the cursor goes to the first row."""
@@ -180,7 +182,7 @@ class PredictionsScreen(Screen[bool]):
             len(self._shown),
             self._row,
             at=images.at,
-            head=words.image_head(not loaded.note, label, width, glyphs),
+            head=words.image_head(not loaded.note, label, glyphs),
             empty="no image passes the filter; esc takes it away",
         )
         self._show_image()
@@ -208,7 +210,9 @@ class PredictionsScreen(Screen[bool]):
         shares.show(self._share_rows(loaded, number, shares.content_size.width, shares.content_size.height))
 
     def _share_rows(self, loaded: Loaded, number: int, width: int, height: int) -> list[Text]:
-        if not loaded.places or not width:
+        if not width:
+            return []
+        if not loaded.places:
             return [styled(self._glyphs.clean(loaded.rows[number].label), MUTED)]
         try:
             found = read_shares(loaded.probabilities, loaded.places[number])

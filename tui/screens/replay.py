@@ -7,6 +7,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
 from engine.commands import AnyCommand
+from engine.errors import UserError
 from engine.rundir import RunDir
 from tui.play_clock import PlayClock
 from tui.replay import Replay
@@ -34,9 +35,12 @@ class ReplayScreen(LiveScreen):
         Binding("space", "pause", "Play or pause", priority=True),
         Binding("left", f"seek(-{_STEP})", "Back"),
         Binding("right", f"seek({_STEP})", "Forward"),
-        Binding("plus", "speed(1)", "Faster"),
-        Binding("minus", "speed(-1)", "Slower"),
-        *(Binding(str(tenth), f"seek_to({tenth / 10})", show=False) for tenth in range(10)),
+        Binding("home", "seek_to(0.0)", "Start"),
+        Binding("end", "seek_to(1.0)", "End"),
+        Binding("colon", "seek_typed", "Go to a percentage"),
+        # Over a plot that fills the screen, + and - zoom.
+        Binding("plus,greater_than_sign", "speed(1)", "Faster"),
+        Binding("minus,less_than_sign", "speed(-1)", "Slower"),
     ]
 
     def __init__(self, run: RunDir, speed: float, glyphs: Glyphs) -> None:
@@ -64,7 +68,7 @@ class ReplayScreen(LiveScreen):
         keys = [
             Key("space", "pause" if self._play.playing else "play", "pause"),
             Key("arrows", "seek", f"seek({_STEP})"),
-            Key("0-9", "%", "seek_to(0.0)"),
+            Key(":", "go to %", "seek_typed"),
             Key("+", "faster", "speed(1)"),
             Key("-", "slower", "speed(-1)"),
             Key("l", "panels" if log else "log", "log"),
@@ -91,6 +95,16 @@ class ReplayScreen(LiveScreen):
     def action_seek_to(self, share: float) -> None:
         self._play.seek(share)
         self._moved()
+
+    def action_seek_typed(self) -> None:
+        from tui.screens.runs_entry import EntryScreen
+
+        what = ["Percent of the run, 0 to 100:"]
+        self.app.push_screen(EntryScreen("go to", what, "", share, self._glyphs), self._seek_typed)
+
+    def _seek_typed(self, typed: str | None) -> None:
+        if typed is not None:
+            self.action_seek_to(share(typed))
 
     def action_speed(self, steps: int) -> None:
         self._play.change_speed(steps)
@@ -134,3 +148,14 @@ class ReplayScreen(LiveScreen):
 
     def action_quit_menu(self) -> None:
         self.app.exit(0)
+
+
+def share(percent: str) -> float:
+    """Return the share, 0 to 1, that a percentage is as text. Raises UserError."""
+    try:
+        number = float(percent)
+    except ValueError:
+        number = -1.0
+    if not 0 <= number <= 100:
+        raise UserError("a number from 0 to 100")
+    return number / 100

@@ -12,8 +12,10 @@ from tui.widgets.look import KEY, MUTED, PLAIN, styled
 _KEYS = [
     ("space, p", "play or pause; at the end, begin again"),
     ("arrows", "left and right: back and on by 5 % of the run"),
-    ("0 to 9", "go to 0 %, 10 %, ... 90 %; or click in the bar above"),
-    ("+, -", "faster, slower: 1 to 1000 times the run's own speed"),
+    ("home, end", "to its start and its end"),
+    (":", "go to a percentage of it; or click in the bar above"),
+    ("+ -, > <", "faster, slower: 1 to 1000 times the run's own speed"),
+    ("1 to 6, z", "a panel over the whole screen; its own keys then come first"),
     ("l", "log: what had happened by then"),
     ("T", "the next theme: dark, light, high contrast, colour-blind"),
     ("b, esc", "back to where the replay was opened"),

@@ -49,13 +49,6 @@ def form_fields() -> dict[str, FormField]:
     return found
 
 
-def section_words(section: str) -> str:
-    """Return what a section is about, one sentence, or nothing."""
-    part = Recipe.model_fields[section].annotation
-    said = (part.__doc__ or "") if part is not None else ""
-    return said.splitlines()[0] if said else ""
-
-
 def text_of(recipe: Recipe, key: str) -> str:
     """Return a key's value as it can be typed: what ``--set`` takes."""
     section, _, name = key.partition(".")

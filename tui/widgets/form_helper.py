@@ -18,7 +18,7 @@ class _EndedError(Exception):
 class RecipeHelper:
     """Runs ``python -m MODULE RECIPE ARGUMENTS…`` in a thread; ``folder`` lives as long as this does.
 
-    ``on_fact`` is called from the thread with each line, ``on_end`` with what went wrong, or nothing. After ``stop``
+    ``on_fact`` is called from the thread with each line, ``on_end`` with what went wrong, or nothing. After ``close``
     neither is called, and the program is gone within a moment: it beats (``engine.heartbeat``).
     """
 
@@ -43,13 +43,9 @@ class RecipeHelper:
     def folder(self) -> Path:
         return Path(self._folder.name)
 
-    def stop(self) -> None:
-        """End it, and remove its folder with what it wrote there."""
-        self._stopped = True
-
     def close(self) -> None:
-        """Remove the folder of a helper that has ended."""
-        self.stop()
+        """End it if it still runs, and remove its folder with what it wrote there."""
+        self._stopped = True
         self._folder.cleanup()
 
     def _serve(self) -> None:
@@ -60,7 +56,6 @@ class RecipeHelper:
             arguments = [one.replace("{folder}", str(self.folder)) for one in self._arguments]
             run_helper(self._module, [str(recipe), *arguments], self._told)
         except _EndedError:
-            self._folder.cleanup()
             return
         except (UserError, HelperError, OSError) as error:
             problem = str(error)

@@ -85,6 +85,7 @@ class Log(Scrolling):
         kinds = f", {self._filter} only" if self._engine_log is None and self._filter != "all" else ""
         self.border_title = what + kinds
         self._found_at = -1
+        self._at_end = True
         self.redraw()
 
     # scrolling

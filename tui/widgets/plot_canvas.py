@@ -33,27 +33,37 @@ class Canvas:
 
     def dot(self, x: int, level: int, style: Style) -> None:
         """Set the dot in column ``x`` from the left and ``level`` from the bottom, both from 0."""
-        y = self.levels - 1 - level
-        if not (0 <= x < self.columns and 0 <= y < self.levels):
+        self.stroke(x, level, level, style)
+
+    def stroke(self, x: int, low: int, high: int, style: Style) -> None:
+        """Set the dots of column ``x`` from level ``low`` to ``high``, as far as they are on the canvas."""
+        if not 0 <= x < self.columns:
             return
-        row, column = y // self.down, x // self.across
-        self._bits[row][column] |= _DOTS[y % self.down][x % self.across]
-        self._texts[row][column] = ""
-        self._styles[row][column] = style
+        down, top = self.down, self.levels - 1
+        column, side = divmod(x, self.across)
+        for y in range(top - min(high, top), top - max(low, 0) + 1):
+            row = y // down
+            self._bits[row][column] |= _DOTS[y % down][side]
+            self._texts[row][column] = ""
+            self._styles[row][column] = style
 
     def line(self, start: tuple[int, int], end: tuple[int, int], style: Style) -> None:
         """Join two dots, each (column, level) with ``start`` to the left, by a line without gaps."""
         (x0, level0), (x1, level1) = start, end
-        steps = max(1, x1 - x0)
+        if x1 <= x0:
+            self.stroke(x0, min(level0, level1), max(level0, level1), style)
+            return
         before = level0
-        for step in range(1, steps + 1):
-            level = level0 + round((level1 - level0) * step / steps)
-            left, right = (x0 + step - 1, x0 + step) if x1 > x0 else (x0, x0)
-            low, high = max(0, min(before, level)), min(self.levels - 1, max(before, level))
-            for one in range(low, high + 1):
-                # Where it is steep each of two columns takes its half of the rise.
-                nearer = 2 * abs(one - before) < abs(level - before)
-                self.dot(left if nearer else right, one, style)
+        for step in range(1, x1 - x0 + 1):
+            level = level0 + round((level1 - level0) * step / (x1 - x0))
+            # Where it is steep each of two columns takes its half of the rise.
+            half = (before + level) // 2
+            if level >= before:
+                self.stroke(x0 + step - 1, before, half, style)
+                self.stroke(x0 + step, min(half + 1, level), level, style)
+            else:
+                self.stroke(x0 + step - 1, half + 1, before, style)
+                self.stroke(x0 + step, level, max(half, level), style)
             before = level
 
     def put(self, column: int, row: int, text: str, style: Style) -> None:

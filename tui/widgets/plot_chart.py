@@ -2,7 +2,7 @@
 
 import math
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from rich.style import Style
@@ -21,6 +21,12 @@ _BELOW = 3
 """Rows under the curves: marks, the axis, its labels."""
 _CELLS_A_LINE = 6
 """Marks closer together than this, on average, would hatch the plot with their lines."""
+
+
+_RAW = "'"
+"""What a figure before smoothing is in ASCII, where a line and its dots would look the same."""
+_FORGOTTEN = 400
+"""How many epochs back a value no longer counts in a smoothed curve: 0.9**400 is below 1e-18."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +59,9 @@ def chart(wanted: Wanted, quantity: Quantity, width: int, height: int, glyphs: G
     end = min(len(numbers), bisect_right(numbers, wanted.span[1]) + 1)
     curves = []
     for one in series_of(quantity):
-        raw = values_of(wanted.epochs, one)
+        raw = values_of(wanted.epochs[max(0, first - _FORGOTTEN) : end], one)
         line = smooth(raw, wanted.smoothing) if wanted.smoothing else raw
-        curves.append((one, raw[first:end], line[first:end]))
+        curves.append((one, raw[first - end :], line[first - end :]))
     scale = _scale(
         [value for _, raw, _ in curves for value in raw], quantity, wanted.log, height - _BELOW - 1
     )
@@ -70,7 +76,7 @@ def chart(wanted: Wanted, quantity: Quantity, width: int, height: int, glyphs: G
     numbers = numbers[first:end]
     for one, raw, line in curves:
         if wanted.smoothing:
-            view.line(numbers, raw, FAINT)
+            view.dots(numbers, raw, glyphs)
         if one.joined:
             view.line(numbers, line, one.style)
         else:
@@ -116,34 +122,42 @@ class _Place:
     def line(self, epochs: Sequence[int], values: Sequence[float], style: Style) -> None:
         """Draw a line; where several epochs share a column, from the least of them to the greatest."""
         before: tuple[int, int] | None = None
-        column, low, high, last = -2, 0.0, 0.0, 0.0
-        for epoch, value in zip(epochs, values, strict=True):
-            if not math.isfinite(value):
-                continue
-            x = self.column(epoch)
-            if x == column:
-                low, high, last = min(low, value), max(high, value), value
-                continue
-            if low < high:
-                self.canvas.line((column, self.level(low)), (column, self.level(high)), style)
-            if column >= -1:
-                before = (column, self.level(last))
-            now = (x, self.level(value))
-            if before is not None:
-                self.canvas.line(before, now, style)
-            else:
-                self.canvas.dot(*now, style)
-                before = now
-            column, low, high, last = x, value, value, value
-        if low < high:
-            self.canvas.line((column, self.level(low)), (column, self.level(high)), style)
+        for x, own in self._by_column(epochs, values):
+            first = self.level(own[0])
+            self.canvas.line(before or (x, first), (x, first), style)
+            if len(own) > 1:
+                self.canvas.stroke(x, self.level(min(own)), self.level(max(own)), style)
+            before = x, self.level(own[-1])
+
+    def dots(self, epochs: Sequence[int], values: Sequence[float], glyphs: Glyphs) -> None:
+        """Draw a faint dot for each epoch; of those that share a column, for the least and the greatest."""
+        for x, own in self._by_column(epochs, values):
+            for value in (min(own), max(own)):
+                if glyphs.ascii:
+                    self.put(x, value, _RAW, FAINT)
+                else:
+                    self.canvas.dot(x, self.level(value), FAINT)
+
+    def _by_column(self, epochs: Sequence[int], values: Sequence[float]) -> Iterator[tuple[int, list[float]]]:
+        """Yield the columns that have finite values, with these, left to right."""
+        by = (self.canvas.columns - 1) / self._width
+        at = 0
+        while at < len(epochs):
+            x = self.column(epochs[at])
+            # Looked up and not gone through: of ten thousand epochs each would cost.
+            end = bisect_right(epochs, self._start + (x + 0.5) / by, at + 1)
+            own = list(values[at:end])
+            if not math.isfinite(sum(own)):
+                own = [value for value in own if math.isfinite(value)]
+            if own:
+                yield x, own
+            at = end
 
     def points(self, epochs: Sequence[int], values: Sequence[float], sign: str, style: Style) -> None:
         """Draw one sign for each epoch, or for the mean of those that share a cell."""
         cells: dict[int, list[float]] = {}
-        for epoch, value in zip(epochs, values, strict=True):
-            if math.isfinite(value):
-                cells.setdefault(self.cell(epoch), []).append(value)
+        for x, own in self._by_column(epochs, values):
+            cells.setdefault(x // self.canvas.across, []).extend(own)
         for cell, own in cells.items():
             self.put(cell, sum(own) / len(own), sign, style)
 

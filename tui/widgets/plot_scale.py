@@ -40,9 +40,15 @@ def linear(values: list[float], rows: int, *, floor: float = -math.inf, ceiling:
 
 
 def logarithmic(values: list[float], rows: int) -> Scale:
-    """Return a scale around positive values, labelled at 1, 2 and 5 of each power of ten as room allows."""
+    """Return a scale around positive values, labelled at 1, 2 and 5 of each power of ten as room allows.
+
+    Within less than a power of ten it is labelled as a linear one is.
+    """
     least, most = min(values), max(values)
     low, high = least / 1.02, most * 1.02
+    if most < 10 * least:
+        near = tuple(tick for tick in linear(values, rows).ticks if low <= tick <= high)
+        return Scale(low, high, True, near if len(near) > 1 else (least, most)[: 1 + (most > least)])
     decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     ticks: list[float] = []
     for steps in ((1.0,), _STEPS, tuple(float(step) for step in range(1, 10))):

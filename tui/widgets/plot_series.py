@@ -1,6 +1,7 @@
 """The curves of a run that are drawn together: which they are, and how each looks."""
 
 from collections.abc import Callable, Sequence
+from operator import attrgetter
 from typing import Literal, NamedTuple, get_args
 
 from rich.style import Style
@@ -24,14 +25,14 @@ class Series(NamedTuple):
 
 _SERIES: dict[Quantity, tuple[Series, ...]] = {
     "accuracy": (
-        Series("train", False, TRAIN, lambda epoch: epoch.train_acc),
-        Series("val", True, VAL, lambda epoch: epoch.val_acc),
+        Series("train", False, TRAIN, attrgetter("train_acc")),
+        Series("val", True, VAL, attrgetter("val_acc")),
     ),
     "loss": (
-        Series("train", False, TRAIN, lambda epoch: epoch.train_loss),
-        Series("val", True, VAL, lambda epoch: epoch.val_loss),
+        Series("train", False, TRAIN, attrgetter("train_loss")),
+        Series("val", True, VAL, attrgetter("val_loss")),
     ),
-    "learning rate": (Series("learning rate", True, RATE, lambda epoch: epoch.lr),),
+    "learning rate": (Series("learning rate", True, RATE, attrgetter("lr")),),
 }
 
 
@@ -50,4 +51,4 @@ def sign(one: Series, glyphs: Glyphs) -> str:
 
 
 def values_of(epochs: Sequence[EpochEnded], one: Series) -> list[float]:
-    return [one.value(epoch) for epoch in epochs]
+    return list(map(one.value, epochs))

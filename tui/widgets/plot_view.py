@@ -196,7 +196,7 @@ class PlotView(Panel, can_focus=True):
         whole = self._whole(self._epochs)
         span = self.options.span or whole
         columns = self._charts[0][1].width if self._charts else self.size.width
-        step = max(1, round((span[1] - span[0]) / max(1, columns)))
+        step = max(1, int((span[1] - span[0]) / max(1, columns)))
         self._put_cursor(self._here(self._epochs).epoch + steps * step)
 
     def _put_cursor(self, epoch: float) -> None:

@@ -72,13 +72,13 @@ def befell(marks: Sequence[Mark], epoch: int, width: int, glyphs: Glyphs) -> Tex
     for mark in here:
         room = width - row.cell_len - len(_GAP) * bool(row.cell_len)
         text = f"{mark.letter} {mark.text}"
-        pieces = wrap(text, room) if room > 8 else []
+        pieces = wrap(text, room - len(glyphs.ellipsis)) if room > 12 else []
         if not pieces:
             break
         # Cut between words, where it has to be.
         row.append(_GAP if row.cell_len else "").append(pieces[0], mark.style)
         if len(pieces) > 1:
-            row.append(glyphs.ellipsis if row.cell_len + len(glyphs.ellipsis) <= width else "", FAINT)
+            row.append(glyphs.ellipsis, FAINT)
             break
     return row
 

@@ -21,21 +21,23 @@ _MOST_ROWS = 11
 
 @dataclass
 class Filled:
-    """What the form holds; ``typed_folder`` and ``typed_file`` are empty until somebody types there."""
+    """What the form holds; ``typed_folder`` and ``typed_file`` are None until somebody types there."""
 
     run: RunDir
     last: bool = False
     mirrored: bool = False
     probabilities: bool = False
     others: set[RunDir] = field(default_factory=set)
-    typed_folder: str = ""
-    typed_file: str = ""
+    typed_folder: str | None = None
+    typed_file: str | None = None
 
     @property
     def file(self) -> str:
         """The file's name: the run's own prediction, or one that is free for a mean of several runs."""
-        if self.typed_file or not self.others:
-            return self.typed_file or self.run.prediction.name
+        if self.typed_file is not None:
+            return self.typed_file
+        if not self.others:
+            return self.run.prediction.name
         return free_stem(self.run.path, "prediction_mean", (".csv", "_probabilities.csv")) + ".csv"
 
     @property
@@ -45,7 +47,9 @@ class Filled:
 
     def wish(self, order: list[RunDir]) -> Wish:
         """Return what to do, the runs in the form's order. Raises UserError for a folder or file that won't do."""
-        folder = Path(self.typed_folder).expanduser() if self.typed_folder else None
+        folder = Path(self.typed_folder).expanduser() if self.typed_folder is not None else None
+        if self.typed_folder == "" or not self.file:
+            raise UserError("type a folder's path, and a file's name")
         if folder is not None and not folder.is_dir():
             raise UserError(f"no such folder: {folder}")
         out = self.run.path / Path(self.file).expanduser()
@@ -115,19 +119,21 @@ class PredictionForm(Lines):
         """Add a character to the text under the cursor; an empty one takes the last away."""
         name, filled = self._fields[self._at], self.filled
         if name == "folder":
-            before = filled.typed_folder or self._folder or ""
+            before = filled.typed_folder if filled.typed_folder is not None else self._folder or ""
             filled.typed_folder = before + character if character else before[:-1]
         elif name == "file":
-            before = filled.typed_file or filled.file
+            before = filled.file
             filled.typed_file = before + character if character else before[:-1]
         self._told()
 
     @property
     def lacks_folder(self) -> bool:
         """Whether there is nothing to predict: the recipe names no test folder, and none was typed."""
-        return self._folder == "" and not self.filled.typed_folder
+        return self._folder == "" and self.filled.typed_folder is None
 
     def _folder_word(self) -> str:
+        if self.filled.typed_folder is not None:
+            return self.filled.typed_folder
         if self._folder is None:
             return f"looking{self._glyphs.ellipsis}"
         return self._folder or "none yet: type one"
@@ -167,8 +173,8 @@ class PredictionForm(Lines):
             "mirrored": ("mirror images", _on(filled.mirrored), "averaged with the images: twice as long"),
             "probabilities": ("probabilities", _on(filled.probabilities), "of every class, in a file beside"),
             "none": ("average with", "", self._word),
-            "folder": ("folder", filled.typed_folder or self._folder_word(), ""),
-            "file": ("file", filled.typed_file or filled.file, ""),
+            "folder": ("folder", self._folder_word(), ""),
+            "file": ("file", filled.file, ""),
         }[name]
         row.append(label.ljust(_LABEL), FAINT)
         text = self.typing and here

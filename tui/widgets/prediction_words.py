@@ -20,18 +20,16 @@ def class_width(width: int, longest: int) -> int:
 
 
 def image_row(row: Predicted, here: bool, label: int, width: int, glyphs: Glyphs) -> Text:
-    """Name, class, probability; the end of a long name is what tells most."""
-    sure = "" if row.probability is None else f"{row.probability * 100:5.1f} %"
-    room = width - label - len(sure) - 3
-    name = glyphs.cut_start(glyphs.clean(row.name), room)
-    text = styled(glyphs.fit(name, room), STRONG if here else PLAIN).append("  ")
-    text.append(glyphs.fit(glyphs.clean(row.label), label), PLAIN)
-    return text.append(f" {sure}", _sureness(row.probability))
+    """Probability, class, name; the end of a long name is what tells most."""
+    sure = "" if row.probability is None else f"{row.probability * 100:5.1f} %  "
+    text = styled(sure, _sureness(row.probability))
+    text.append(glyphs.fit(glyphs.clean(row.label), label), STRONG if here else PLAIN).append("  ")
+    name = glyphs.cut_start(glyphs.clean(row.name), width - text.cell_len)
+    return text.append(name, STRONG if here else PLAIN)
 
 
-def image_head(known: bool, label: int, width: int, glyphs: Glyphs) -> str:
-    room = width - label - (7 if known else 0) - 3
-    return f"  {glyphs.fit('image', room)}  {glyphs.fit('class', label)}{'    sure' if known else ''}"
+def image_head(known: bool, label: int, glyphs: Glyphs) -> str:
+    return f"  {' sure    ' if known else ''}{glyphs.fit('class', label)}  image"
 
 
 def share_rows(

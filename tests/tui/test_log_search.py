@@ -1,0 +1,104 @@
+"""The log: searched, filtered, and engine.log in its place."""
+
+from collections.abc import Callable
+
+import made_runs
+from watching import PlayedEngine, screen_text, shows, until
+
+from engine.events import CommandAccepted, Warning
+from engine.rundir import RunDir
+from tui.app import ConsoleApp
+from tui.widgets.log_search import LogSearch
+
+Make = Callable[..., RunDir]
+Console = Callable[..., ConsoleApp]
+SIZE = (80, 24)
+
+
+def test_search_goes_round_both_ends() -> None:
+    search = LogSearch()
+    search.word = "Bad"
+    search.look(["bad", "good", "a BAD one", "bade"])
+    assert search.lines == [0, 2, 3]
+    assert [search.next(line, 1) for line in (-1, 0, 3)] == [0, 2, 0]
+    assert [search.next(line, -1) for line in (3, 2, 0)] == [2, 0, 3]
+    assert search.place(2) == "2 of 3"
+    search.word = "none"
+    search.look(["bad"])
+    assert search.next(0, 1) is None
+    assert search.place(-1) == "nothing found"
+
+
+async def test_search(make: Make, console: Console) -> None:
+    run = make(made_runs.live(), alive=True)
+    async with console(run).run_test(size=SIZE) as pilot:
+        await shows(pilot, "TRAINING")
+        await pilot.press("l", "slash", *"q best saved")
+        assert pilot.app.is_running  # its letters are no keys
+        await shows(pilot, "/q best saved_", "nothing found")
+        await pilot.press("escape", "slash", *"best saved", "enter")
+        screen = await shows(pilot, "/best saved", "n next")
+        last = screen.count("best saved")
+        assert last >= 2
+        await pilot.press("n")
+        await shows(pilot, " 1 of ")
+        await pilot.press("N")
+        await until(pilot, lambda: " 1 of " not in screen_text(pilot))
+        await pilot.press("escape")
+        await until(pilot, lambda: "/best" not in screen_text(pilot))
+        await shows(pilot, "log")
+        await pilot.press("escape")
+        await shows(pilot, "confusion")
+
+
+async def test_kinds(make: Make, console: Console) -> None:
+    events = [*made_runs.live(), CommandAccepted(id="x", name="checkpoint", by="ann@node7", detail="saved")]
+    run = make(events, alive=True)
+    async with console(run).run_test(size=SIZE) as pilot:
+        await shows(pilot, "TRAINING")
+        await pilot.press("l", "w")
+        screen = await shows(pilot, "warnings only", "the disk has 3.1 GB left", "bad image")
+        assert "Train Acc" not in screen
+        await pilot.press("w")
+        screen = await shows(pilot, "commands only", "checkpoint by ann@node7 accepted")
+        assert "warning:" not in screen
+        await pilot.press("w")
+        await shows(pilot, "training only", "Train Acc")
+        await pilot.press("w")
+        await until(pilot, lambda: "only" not in screen_text(pilot))
+
+
+async def test_what_comes_while_filtered(make: Make, console: Console) -> None:
+    run = make(made_runs.live(), alive=True)
+    engine = PlayedEngine(run)
+    async with console(run).run_test(size=SIZE) as pilot:
+        await shows(pilot, "TRAINING")
+        await pilot.press("l", "w", "w")
+        await shows(pilot, "nothing of this kind has happened (commands); w shows other kinds")
+        engine.says(Warning(message="hot"), CommandAccepted(id="y", name="pause", by="bob@node1"))
+        screen = await shows(pilot, "pause by bob@node1 accepted")
+        assert "hot" not in screen
+
+
+async def test_engine_log(make: Make, console: Console) -> None:
+    run = make(made_runs.live(), alive=True)
+    run.engine_log.write_text("".join(f"line {number} [b]x\x1b[31m\n" for number in range(6000)))
+    async with console(run).run_test(size=SIZE) as pilot:
+        await shows(pilot, "TRAINING")
+        await pilot.press("l", "E")
+        screen = await shows(pilot, "engine.log", "line 5999 [b]x", "of 5,000")
+        assert "\x1b" not in screen
+        await pilot.press("slash", *"line 1234", "enter")
+        await shows(pilot, "line 1234 [b]x", "1 of 1")
+        await pilot.press("escape", "home")
+        await shows(pilot, "line 1000 [b]x")
+        await pilot.press("E")
+        await shows(pilot, "the disk has 3.1 GB left")
+
+
+async def test_an_empty_engine_log(make: Make, console: Console) -> None:
+    run = make(made_runs.live(), alive=True)
+    async with console(run).run_test(size=SIZE) as pilot:
+        await shows(pilot, "TRAINING")
+        await pilot.press("l", "E")
+        await shows(pilot, "engine.log is empty; E goes back to what happened")
