@@ -123,6 +123,8 @@ def steer_before_the_first_epoch_ends(console: Terminal, watcher: Watcher) -> No
     paused = watcher.state.paused
     assert paused is not None
     console.press("x")
+    console.shows("Enter writes prediction.csv")
+    console.press("\r")
     console.shows("prediction refused: no best weights yet")
     assert not watcher.run.prediction.exists()
     console.press("c")
@@ -138,6 +140,8 @@ def steer_before_the_first_epoch_ends(console: Terminal, watcher: Watcher) -> No
 def export(console: Terminal, watcher: Watcher) -> None:
     watcher.until(lambda state: state.epochs)
     console.press("x")
+    console.shows("Enter writes prediction.csv")
+    console.press("\r")
     console.shows("prediction written: 5 rows in prediction.csv")
     with watcher.run.prediction.open(newline="") as file:
         rows = list(csv.reader(file))

@@ -55,7 +55,7 @@ async def test_a_refusal_says_why(make: Make, console: Console) -> None:
     engine = PlayedEngine(run)
     async with console(run).run_test(size=SIZE) as pilot:
         await shows(pilot, "TRAINING")
-        await pilot.press("x")
+        await pilot.press("x", "enter")
         command = await engine.next_command(pilot)
         engine.refuses(command, "there is no test set: data.test is empty")
         await shows(pilot, "prediction refused: there is no test set: data.test is empty")
@@ -67,7 +67,9 @@ async def test_prediction(make: Make, console: Console) -> None:
     async with console(run).run_test(size=SIZE) as pilot:
         await shows(pilot, "TRAINING")
         await pilot.press("x")
-        assert "prediction requested" in screen_text(pilot)
+        await shows(pilot, "Enter writes prediction.csv from the best weights so far")
+        await pilot.press("enter")
+        await shows(pilot, "prediction requested")
         command = await engine.next_command(pilot)
         assert isinstance(command, Predict)
         engine.accepts(command, "from the best weights, epoch 13")
@@ -98,12 +100,12 @@ async def test_without_an_engine_nothing_is_sent(make: Make, console: Console, k
         assert engine.nothing_asked()
 
 
-async def test_x_without_an_engine_says_what_to_type(make: Make, console: Console) -> None:
+async def test_x_without_an_engine_predicts_all_the_same(make: Make, console: Console) -> None:
     run = make(made_runs.finished(), alive=False, name="done")
     async with console(run).run_test(size=SIZE) as pilot:
         await shows(pilot, "EARLY STOP")
         await pilot.press("x")
-        await shows(pilot, "vrdl-tui predict done")
+        await shows(pilot, "weights", "mirror images", "esc leaves")
 
 
 async def test_an_unwritable_spool_is_said(make: Make, console: Console) -> None:
@@ -219,6 +221,8 @@ async def test_command_palette(make: Make, console: Console) -> None:
         await shows(pilot, "save a checkpoint now", "export the test-set prediction", "stop after this epoch")
         await pilot.press(*"exporx", "backspace", "t")
         await until(pilot, lambda: "save a checkpoint" not in screen_text(pilot))
+        await pilot.press("enter")
+        await shows(pilot, "Enter writes prediction.csv")
         await pilot.press("enter")
         assert isinstance(await engine.next_command(pilot), Predict)
         await pilot.press("ctrl+p")
