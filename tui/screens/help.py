@@ -10,16 +10,14 @@ from tui.screens.box import Box, TextBlock
 from tui.widgets.look import BEST, KEY, MUTED, PLAIN, TRAIN, VAL, Glyphs, styled
 
 _KEYS = [
-    ("p", "pause between two steps, or go on"),
-    ("c", "save a checkpoint now"),
+    ("p, c", "pause between two steps, or go on; save a checkpoint now"),
     ("x", "predict the test images: Enter at once for prediction.csv"),
     ("v", "predictions: the test images, the least certain first"),
     ("r", "resume a stopped, interrupted or failed run"),
     ("o", "outliers: the images left out, their pictures, and the way back in"),
     ("m", "matrix: which classes are taken for which, and those images"),
     ("=", "steer: change settings, go on from the best weights, end the epoch"),
-    ("1 to 6", "a panel over the whole screen (tab and Enter, or a double click)"),
-    ("z", "the system: processor, memory, disk, GPU, and what bounds the run"),
+    ("1-6, z", "a panel over the whole screen (or tab and Enter); z: the system"),
     ("l", "log: arrows scroll, / searches, n N next, w which lines, E engine.log"),
     ("R", "replay: a run that is over, played back at 1 to 1000 times its speed"),
     ("T", "the next theme: dark, light, high contrast, colour-blind"),
@@ -53,5 +51,4 @@ def _rows(glyphs: Glyphs) -> list[Text]:
     rows.append(Text())
     rows.append(styled("The engine is a process of its own: closing this console, or losing", MUTED))
     rows.append(styled("the connection, does not stop the run. vrdl-tui attach opens it again.", MUTED))
-    rows.append(Text())
     return [*rows, styled("esc closes this", MUTED)]

@@ -2,25 +2,22 @@
 
 import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from rich.style import Style
 from textual import work
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
-from textual.events import Click
 from textual.message import Message
 from textual.screen import Screen
-from textual.widget import Widget
 
-from engine.commands import AnyCommand, Checkpoint, Pause, Predict, Resume, Set, Stop, command_name
 from engine.events import PredictionWritten
 from engine.state import Status
 from tui import link
-from tui.link import Model, Source
+from tui.link import Source
 from tui.notify import Ending, ending
 from tui.screens.keys import LIVE_BINDINGS, keys_for
-from tui.screens.live_start import EngineStart, why_not_resumed
+from tui.screens.live_opens import LiveOpens
+from tui.screens.live_start import EngineStart
 from tui.widgets import plot
 from tui.widgets.accuracy import Accuracy
 from tui.widgets.confusion import Confusion
@@ -32,7 +29,7 @@ from tui.widgets.keys import Key, Keys
 from tui.widgets.learning_rate import LearningRate
 from tui.widgets.log import Log
 from tui.widgets.log_lines import ENGINE_LOG_LINES, LogLine
-from tui.widgets.look import BAD, GOOD, KEY, MUTED, WARN, Glyphs
+from tui.widgets.look import BAD, GOOD, Glyphs
 from tui.widgets.notice import Notice
 from tui.widgets.outliers import Outliers
 from tui.widgets.panel import Panel
@@ -43,18 +40,11 @@ from tui.widgets.system import System
 from tui.widgets.view import View
 from tui.widgets.wording import count
 
-if TYPE_CHECKING:
-    from tui.screens.confusion import ConfusionScreen
-    from tui.screens.gallery import GalleryScreen
-    from tui.screens.predict_dialogue import Choice
-    from tui.screens.zoom import ZoomScreen
-    from tui.widgets.prediction_job import PredictionJob
-
 _FIRST_READ = 0.15
 _AFTER_PAINT = 0.1
 
 
-class LiveScreen(Screen[None]):
+class LiveScreen(LiveOpens, Screen[None]):
     """Shows what the journal says and asks the engine what the keys say."""
 
     AUTO_FOCUS = ""
@@ -92,9 +82,8 @@ class LiveScreen(Screen[None]):
         self._start = EngineStart()
         self._log_stale = True
         self._beat = EpochBeat()
-        self._above: GalleryScreen | ConfusionScreen | ZoomScreen | None = None
-        """The screen over this one that is to know how the run stands."""
-        self._prediction_job: PredictionJob | None = None
+        self._above = None
+        self._prediction_job = None
         self.set_class(glyphs.ascii, "-ascii")
 
     def compose(self) -> ComposeResult:
@@ -142,10 +131,6 @@ class LiveScreen(Screen[None]):
 
     def on_unmount(self) -> None:
         self.follower.stop()
-
-    @property
-    def _model(self) -> Model:
-        return self.follower.model
 
     @property
     def status(self) -> Status:
@@ -228,144 +213,6 @@ class LiveScreen(Screen[None]):
         self.query_one(Log).add(line)
         self.query_one(Log).redraw()
 
-    # what the keys do
-
-    def _say(self, text: str, style: Style) -> None:
-        self._requests.say(text, style, self._clock())
-        self._show()
-
-    def _send(self, command: AnyCommand, label: str) -> None:
-        if not self._alive:
-            hint = "; r resumes the run" if self.status in ("stopped", "interrupted", "failed") else ""
-            self._say(f"{label}: no engine is running{hint}", WARN)
-            return
-        identity, problem = link.ask(self.follower.run, command)
-        if problem:
-            self._say(f"{label}: {self._glyphs.clean(problem)}", BAD)
-            return
-        self._requests.sent(identity, label, self._clock())
-        self._show()
-
-    def action_pause(self) -> None:
-        if self._model.state.paused is not None and self._alive:
-            self._send(Resume(), "resume")
-        else:
-            self._send(Pause(), "pause")
-
-    def action_checkpoint(self) -> None:
-        self._send(Checkpoint(), "checkpoint")
-
-    def action_predict(self) -> None:
-        from tui.screens.predict_dialogue import PredictDialogue
-
-        classes = self._model.state.data.classes if self._model.state.data is not None else []
-        dialogue = PredictDialogue(self.follower.run, classes, self._alive, self._glyphs)
-        self.app.push_screen(dialogue, self._predict)
-
-    def _predict(self, choice: "Choice | None") -> None:
-        """Do what the dialogue gave: ask the engine for the plain thing, do anything else in a process beside."""
-        if choice is not None and choice.plain:
-            self._send(Predict(), "prediction")
-        elif choice is not None:
-            from tui.widgets.prediction_job import PredictionJob
-
-            self._prediction_job = PredictionJob(choice.wish, lambda: None)
-            self._prediction_job.start()
-            self.action_predictions()
-
-    def action_predictions(self) -> None:
-        from tui.screens.predictions import PredictionsScreen
-
-        shown = PredictionsScreen(self.follower.run, self._prediction_job, self._glyphs, self._clock)
-        self.app.push_screen(shown, self._predictions_left)
-
-    def _predictions_left(self, another: bool | None) -> None:
-        if another:
-            self.action_predict()
-
-    def action_stop(self, after_epoch: bool) -> None:
-        self._send(Stop(after_epoch=after_epoch), "stop after this epoch" if after_epoch else "stop")
-
-    def action_steer(self) -> None:
-        if self._alive:
-            self._open_steering()
-        else:
-            self._say("steer: no engine is running", WARN)
-
-    @work(thread=True)
-    def _open_steering(self) -> None:
-        """In a thread, for what judges settings takes a moment to import."""
-        from tui.screens.steer import load_steering
-
-        opened = load_steering(self.follower.run, self._glyphs)
-        if isinstance(opened, str):
-            self.app.call_from_thread(self._say, opened, BAD)
-        else:
-            self.app.call_from_thread(self.app.push_screen, opened, self._steered)
-
-    def _steered(self, command: AnyCommand | None) -> None:
-        if command is not None:
-            self._send(command, command.key if isinstance(command, Set) else command_name(command))
-
-    def action_resume(self) -> None:
-        if self._start.under_way:
-            self._say(f"the engine is being started{self._glyphs.ellipsis}", KEY)
-        elif why_not := why_not_resumed(self._model.state, self.status, alive=self._alive):
-            self._say(why_not, MUTED)
-        else:
-            self._start.begin(self._model.state, self._clock())
-            self._say(f"resume requested{self._glyphs.ellipsis}", KEY)
-            self._start_engine()
-
-    @work(thread=True)
-    def _start_engine(self) -> None:
-        self.app.call_from_thread(self._engine_started, link.start(self.follower.run))
-
-    def _engine_started(self, problem: str) -> None:
-        if problem:
-            self._start.end()
-            self._say(self._glyphs.clean(problem), BAD)
-        else:
-            self._say("the engine is started; it goes on from the last checkpoint", GOOD)
-            self.follower.look_now()
-
-    def action_outliers(self) -> None:
-        from tui.screens.gallery import GalleryScreen
-
-        self._open(GalleryScreen(self.follower.run, self._view(), self._clock))
-
-    def action_matrix(self) -> None:
-        from tui.screens.confusion import ConfusionScreen
-
-        self._open(ConfusionScreen(self.follower.run, self._view(), self._clock))
-
-    def action_zoom(self, number: int) -> None:
-        """Show a panel, counted from 1, over the whole screen."""
-        from tui.screens.zoom import ZoomScreen
-
-        self._open(ZoomScreen(number, self.follower.run.name, self._view()))
-
-    def _open(self, screen: "GalleryScreen | ConfusionScreen | ZoomScreen") -> None:
-        self._above = screen
-        self.app.push_screen(screen, self._closed)
-
-    async def _closed(self, action: str | None) -> None:
-        self._above = None
-        await self._command_chosen(action)
-
-    def action_zoom_focused(self) -> None:
-        self._zoom_to(self.focused)
-
-    def on_click(self, event: Click) -> None:
-        if event.chain == 2:
-            self._zoom_to(event.widget)
-
-    def _zoom_to(self, widget: Widget | None) -> None:
-        from tui.screens.zoom import PANELS
-
-        if widget is not None and widget.id in PANELS:
-            self.action_zoom(PANELS.index(widget.id) + 1)
-
     @work(thread=True)
     def on_log_engine_log_wanted(self) -> None:
         lines = link.engine_log_tail(self.follower.run, ENGINE_LOG_LINES)
@@ -399,48 +246,8 @@ class LiveScreen(Screen[None]):
         else:
             self.action_back()
 
-    def action_replay(self) -> None:
-        if self._alive:
-            self._say("the run is under way; R replays it once it has ended", MUTED)
-        else:
-            from tui.screens.replay import ReplayScreen
-
-            self.app.push_screen(ReplayScreen(self.follower.run, 1.0, self._glyphs))
-
     def action_back(self) -> None:
         self.post_message(self.Left())
-
-    def action_quit_menu(self) -> None:
-        from tui.screens.quit import QuitScreen
-
-        if self._alive:
-            self.app.push_screen(QuitScreen(self._glyphs), self._quit_chosen)
-        else:
-            self._leave()
-
-    def _quit_chosen(self, choice: str | None) -> None:
-        if choice == "detach":
-            self._leave()
-        elif choice in ("stop", "after_epoch"):
-            self.action_stop(choice == "after_epoch")
-
-    def _leave(self) -> None:
-        self.app.exit(1 if self.status == "failed" else 0)
-
-    def action_help(self) -> None:
-        from tui.screens.help import HelpScreen
-
-        self.app.push_screen(HelpScreen(self._glyphs))
-
-    def action_commands(self) -> None:
-        from tui.screens.commands import CommandsScreen
-
-        offered = self._offered(log=False)
-        self.app.push_screen(CommandsScreen(offered, self._alive, self._glyphs), self._command_chosen)
-
-    async def _command_chosen(self, action: str | None) -> None:
-        if action:
-            await self.run_action(action)
 
     async def on_keys_pressed(self, message: Keys.Pressed) -> None:
         await self.run_action(message.action)

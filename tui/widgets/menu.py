@@ -10,7 +10,6 @@ from textual.message import Message
 from tui.widgets.lines import Lines
 from tui.widgets.look import KEY, MUTED, PLAIN, STRONG, Glyphs, styled
 
-
 _AROUND = 8
 """Rows of the terminal that the box around a menu and what stands above and below it may take."""
 

@@ -170,7 +170,9 @@ def _stage_left(view: View) -> float | None:
     """Seconds until the outlier stage ends, should it go on at its pace so far."""
     state = view.state
     whole, part = _classes(state), _of_class(state)
-    if state.outliers.current is None and not state.outliers.thresholds:  # a method that reads all images first
+    if (
+        state.outliers.current is None and not state.outliers.thresholds
+    ):  # a method that reads all images first
         done, total = float(part.done), part.total
     else:
         done, total = _whole_done(state, whole, part), whole.total
