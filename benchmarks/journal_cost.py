@@ -19,7 +19,8 @@ from engine.commands import Spool
 from engine.controls import Controls, Steered
 from engine.data.images import scan
 from engine.data.pool import Pool, worker_count
-from engine.events import EpochEnded, Event, Step
+from engine.event import Event
+from engine.events import EpochEnded, Step
 from engine.journal import JournalWriter
 from engine.recipe import load_recipe
 from engine.rundir import RunDir

@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from engine.events import ConfusionMatrix, EpochEnded, EpochStarted, Event, Step
+from engine.event import Event
+from engine.events import ConfusionMatrix, EpochEnded, EpochStarted, Step
 from engine.rundir import RunDir
 from tests.tui.made_runs import beginning, history, make_run, matrix
 

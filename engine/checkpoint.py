@@ -23,7 +23,8 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from engine.errors import UserError
-from engine.events import CheckpointSaved, Event, Warning
+from engine.event import Event
+from engine.events import CheckpointSaved, Warning
 from engine.files import fsync_folder
 from engine.progress import TRAIN_STATE, Progress, decode, encode
 from engine.text import printable

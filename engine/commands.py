@@ -73,7 +73,9 @@ class Restore(Command, frozen=True):
     class_name: str = ""
 
 
-AnyCommand: TypeAlias = Pause | Resume | Checkpoint | Predict | Stop | Set | Rollback | Skip | Exclude | Restore
+AnyCommand: TypeAlias = (
+    Pause | Resume | Checkpoint | Predict | Stop | Set | Rollback | Skip | Exclude | Restore
+)
 
 _decoder: msgspec.json.Decoder[AnyCommand] = msgspec.json.Decoder(AnyCommand)
 

@@ -7,7 +7,8 @@ import torch
 from torch import nn
 from torch._dynamo.exc import TorchDynamoException
 
-from engine.events import Event, Warning
+from engine.event import Event
+from engine.events import Warning
 from engine.text import printable
 
 

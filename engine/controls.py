@@ -20,7 +20,8 @@ from engine.commands import (
     command_name,
 )
 from engine.errors import UserError
-from engine.events import CommandAccepted, CommandRejected, Event, Outcome, Paused, Resumed
+from engine.event import Event
+from engine.events import CommandAccepted, CommandRejected, Outcome, Paused, Resumed
 
 _LOOK_EVERY = 0.05
 

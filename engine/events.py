@@ -5,22 +5,19 @@ steps count from 1. Accuracies are percents (0 to 100), losses mean cross-entrop
 Unix epoch, durations seconds, sizes bytes, learning rates as the optimiser has them.
 """
 
-import re
 from typing import Literal, TypeAlias
 
 import msgspec
 
-
-def _snake(name: str) -> str:
-    return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
-
-
-class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag=_snake):
-    """The envelope of every event: its place in the journal (``seq``, from 1) and its time."""
-
-    seq: int = 0
-    t: float = 0.0
-
+from engine.event import Event
+from engine.outlier_events import (
+    AutoencoderEpoch,
+    OutlierExcluded,
+    OutlierProgress,
+    OutlierRestored,
+    OutliersDone,
+    ThresholdSet,
+)
 
 Stage = Literal[
     "starting", "importing", "reading data", "building model", "loading weights", "downloading weights",
@@ -76,82 +73,6 @@ class BadImage(Event, frozen=True):
     path: str
     reason: str
     split: Literal["train", "val", "test"]
-
-
-class OutlierProgress(Event, frozen=True):
-    """How many images the outlier stage has read, of the training and validation images together."""
-
-    done: int
-    total: int
-
-
-class AutoencoderEpoch(Event, frozen=True):
-    """One of a class's autoencoders (REPORT.md section 1) was trained for another epoch."""
-
-    class_name: str
-    class_index: int
-    """From 1."""
-    classes: int
-    epoch: int
-    epochs: int
-    loss: float
-
-
-class ThresholdSet(Event, frozen=True):
-    """A class was judged. Every training image of it that could be read has its error here."""
-
-    class_name: str
-    threshold: float
-    largest_val_error: float | None
-    """None for a class without validation images: its threshold is the percentile."""
-    relaxed: bool
-    """Whether ``largest_val_error`` was above the percentile and so made the threshold."""
-    images: int
-    first_threshold: float = 0.0
-    """The percentile of the training errors."""
-    files: list[str] = []
-    """File names inside the class's folder, sorted as text."""
-    errors: list[float] = []
-    """One for each of ``files``."""
-    flagged: list[int] = []
-    """The positions in ``files`` of the outliers: error > threshold."""
-    looks_like: list[str] = []
-    """For each of ``flagged`` the class that it resembles more than its own; "" for none, or where the method
-    can't say."""
-    note: str = ""
-    """Why the threshold isn't the report's: too few images, so that none is an outlier, or none to validate."""
-
-
-class OutlierExcluded(Event, frozen=True):
-    """A training image is left out from epoch ``from_epoch`` on."""
-
-    class_name: str
-    path: str
-    error: float
-    threshold: float
-    action: str
-    """"exclude": the file is where it was; "quarantine": it was moved; "delete"."""
-    sha256: str = ""
-    looks_like: str = ""
-    """The class that it resembles more than its own; empty where the method can't say."""
-    moved_to: str = ""
-    from_epoch: int = 1
-    by: str = ""
-    """Who asked, as user@host; empty for the outlier stage itself."""
-
-
-class OutlierRestored(Event, frozen=True):
-    """A training image that was left out takes part again, from epoch ``from_epoch`` on."""
-
-    class_name: str
-    path: str
-    from_epoch: int = 1
-    by: str = ""
-
-
-class OutliersDone(Event, frozen=True):
-    excluded: int
-    images: int
 
 
 class EpochStarted(Event, frozen=True):

@@ -10,16 +10,9 @@ from typing import TypeVar
 
 import msgspec
 
-from engine.events import (
-    AnyEvent,
-    AutoencoderEpoch,
-    Event,
-    OutlierProgress,
-    Step,
-    SystemSample,
-    decode_line,
-    encode_line,
-)
+from engine.event import Event
+from engine.events import AnyEvent, Step, SystemSample, decode_line, encode_line
+from engine.outlier_events import AutoencoderEpoch, OutlierProgress
 
 E = TypeVar("E", bound=Event)
 

@@ -11,7 +11,8 @@ from engine import __version__
 from engine.commands import Spool
 from engine.controls import BeforeTraining, Controls, StopRun
 from engine.errors import UserError
-from engine.events import DatasetScanned, Event, Outcome, RunEnded, RunStarted, Stage, StageStarted, Warning
+from engine.event import Event
+from engine.events import DatasetScanned, Outcome, RunEnded, RunStarted, Stage, StageStarted, Warning
 from engine.journal import JournalReader, JournalWriter
 from engine.outliers.acting import Acting
 from engine.progress import Progress, peek

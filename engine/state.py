@@ -9,7 +9,6 @@ import msgspec
 
 from engine.events import (
     AnyEvent,
-    AutoencoderEpoch,
     BadImage,
     CheckpointSaved,
     CommandAccepted,
@@ -20,10 +19,6 @@ from engine.events import (
     EpochEnded,
     EpochStarted,
     LrDecayed,
-    OutlierExcluded,
-    OutlierProgress,
-    OutlierRestored,
-    OutliersDone,
     Paused,
     PredictionProgress,
     PredictionWritten,
@@ -35,8 +30,15 @@ from engine.events import (
     StageStarted,
     Step,
     SystemSample,
-    ThresholdSet,
     Warning,
+)
+from engine.outlier_events import (
+    AutoencoderEpoch,
+    OutlierExcluded,
+    OutlierProgress,
+    OutlierRestored,
+    OutliersDone,
+    ThresholdSet,
 )
 
 Status = Literal["starting", "running", "paused", "finished", "stopped", "interrupted", "failed"]

@@ -17,14 +17,8 @@ from engine.commands import Exclude, Restore
 from engine.controls import Controls, StopRun
 from engine.data.feed import Feed
 from engine.errors import UserError
-from engine.events import (
-    EpochCut,
-    Event,
-    PredictionProgress,
-    PredictionWritten,
-    RolledBack,
-    SettingChanged,
-)
+from engine.event import Event
+from engine.events import EpochCut, PredictionProgress, PredictionWritten, RolledBack, SettingChanged
 from engine.files import replace_file
 from engine.meter import Throttle
 from engine.models import restore_model

@@ -8,7 +8,8 @@ from pathlib import Path
 import msgspec
 import psutil
 
-from engine.events import Event, SystemSample
+from engine.event import Event
+from engine.events import SystemSample
 
 _EVERY = 5.0
 

@@ -19,7 +19,8 @@ from engine.device import Precision
 from engine.ema import RunningMean
 from engine.errors import UserError
 from engine.evaluate import Evaluation
-from engine.events import ConfusionMatrix, EpochEnded, EpochStarted, Event, LrDecayed, Outcome, Step
+from engine.event import Event
+from engine.events import ConfusionMatrix, EpochEnded, EpochStarted, LrDecayed, Outcome, Step
 from engine.freeze import Freeze
 from engine.interval import wilson
 from engine.meter import Meter, Pace

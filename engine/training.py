@@ -11,7 +11,8 @@ from engine.data.normalize import Normalize
 from engine.data.pool import Pool
 from engine.device import choose_device
 from engine.errors import UserError
-from engine.events import Event, Outcome, Stage
+from engine.event import Event
+from engine.events import Outcome, Stage
 from engine.models import build_model
 from engine.outliers.acting import Acting
 from engine.progress import Progress

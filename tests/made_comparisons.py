@@ -5,7 +5,8 @@ from pathlib import Path
 
 import msgspec
 
-from engine.events import DatasetScanned, EpochEnded, EpochStarted, Event, RunStarted, encode_line
+from engine.event import Event
+from engine.events import DatasetScanned, EpochEnded, EpochStarted, RunStarted, encode_line
 from engine.judged import Judged, write_judged
 from engine.recipe import load_recipe
 from engine.rundir import RunDir

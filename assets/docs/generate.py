@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, get_args
 
-from engine import events
+from engine import events, outlier_events
 from engine.recipe import LIVE_KEYS, Recipe, preset_names, presets_folder
 
 Table = Sequence[tuple[str, ...]]
@@ -133,11 +133,11 @@ def _preset(path: Path) -> Iterator[str]:
 
 
 def journal_page() -> str:
-    module = ast.parse(inspect.getsource(events))
-    classes = {node.name: node for node in module.body if isinstance(node, ast.ClassDef)}
+    body = [node for one in (events, outlier_events) for node in ast.parse(inspect.getsource(one)).body]
+    classes = {node.name: node for node in body if isinstance(node, ast.ClassDef)}
     words = {
         node.targets[0].id: ", ".join(f"`{value}`" for value in ast.literal_eval(node.value.slice))
-        for node in module.body
+        for node in body
         if isinstance(node, ast.Assign)
         and isinstance(node.targets[0], ast.Name)
         and isinstance(node.value, ast.Subscript)

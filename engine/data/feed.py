@@ -15,7 +15,8 @@ from engine.data.messages import Done
 from engine.data.normalize import Normalize
 from engine.data.order import Indices, plain_batches, train_batches
 from engine.data.pool import Pool
-from engine.events import BadImage, Event, Warning
+from engine.event import Event
+from engine.events import BadImage, Warning
 from engine.outliers.exclusions import Exclusions
 from engine.recipe import Recipe
 from engine.text import encodable, printable

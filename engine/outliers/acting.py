@@ -9,7 +9,9 @@ import msgspec
 
 from engine.commands import Exclude, Restore
 from engine.errors import UserError
-from engine.events import Event, OutlierExcluded, OutlierRestored, ThresholdSet, Warning
+from engine.event import Event
+from engine.events import Warning
+from engine.outlier_events import OutlierExcluded, OutlierRestored, ThresholdSet
 from engine.outliers.exclusions import Exclusions
 from engine.outliers.ledger import write_ledger
 from engine.outliers.quarantine import Quarantine, sha256_of

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from engine.events import OutlierExcluded, OutlierRestored
+from engine.outlier_events import OutlierExcluded, OutlierRestored
 
 
 class Exclusions:

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from engine.events import OutlierExcluded, OutlierRestored
 from engine.files import replace_file
+from engine.outlier_events import OutlierExcluded, OutlierRestored
 from engine.table import shown, table
 from engine.text import encodable
 

@@ -11,7 +11,7 @@ from typing import NamedTuple, TypeAlias
 import msgspec
 
 from engine.errors import UserError
-from engine.events import OutlierExcluded
+from engine.outlier_events import OutlierExcluded
 from engine.outliers.manifest import Action, Content, Line, Manifest, Planned, Returned
 from engine.outliers.moving import (
     CHANGED,

@@ -10,8 +10,8 @@ from PIL import Image, ImageDraw, ImageFont
 
 from engine.data.decode import BadImageError, read_image
 from engine.data.geometry import to_square
-from engine.events import OutlierExcluded
 from engine.files import replace_file
+from engine.outlier_events import OutlierExcluded
 from engine.text import printable
 
 _SIDE, _CAPTION, _GAP, _COLUMNS = 128, 44, 8, 10

@@ -5,17 +5,16 @@ from pathlib import Path
 
 from engine.data.images import DataSet, ImageSet
 from engine.data.pool import Pool
-from engine.events import (
+from engine.event import Event
+from engine.events import BadImage, Warning
+from engine.meter import Throttle
+from engine.outlier_events import (
     AutoencoderEpoch,
-    BadImage,
-    Event,
     OutlierExcluded,
     OutlierProgress,
     OutliersDone,
     ThresholdSet,
-    Warning,
 )
-from engine.meter import Throttle
 from engine.outliers.acting import Acting, Flagged
 from engine.outliers.detect import Detection
 from engine.outliers.reading import Reader

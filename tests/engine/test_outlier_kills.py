@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.events import OutlierExcluded, OutliersDone, ThresholdSet
+from engine.outlier_events import OutlierExcluded, OutliersDone, ThresholdSet
 from engine.rundir import RunDir
 from tests.engine.conducting import Watcher
 from tests.made_data import make_pictures, make_run

@@ -8,11 +8,9 @@ import pytest
 from PIL import Image
 
 from engine.commands import Exclude, Pause, Restore, Resume, Stop
-from engine.events import (
+from engine.events import CommandAccepted, CommandRejected, EpochStarted
+from engine.outlier_events import (
     AutoencoderEpoch,
-    CommandAccepted,
-    CommandRejected,
-    EpochStarted,
     OutlierExcluded,
     OutlierRestored,
     OutliersDone,

@@ -139,7 +139,9 @@ def test_going_on_from_the_best_weights(pictures: Path, runs: Path) -> None:
         assert isinstance(answer, CommandAccepted)
         best = watcher.state.early_stop.best_epoch
         assert answer.detail == f"going on from the best weights, those of epoch {best}"
-        ours, theirs = (load_file(run.checkpoints / which / "model.safetensors") for which in ("last", "best"))
+        ours, theirs = (
+            load_file(run.checkpoints / which / "model.safetensors") for which in ("last", "best")
+        )
         assert all(value.equal(theirs[key]) for key, value in ours.items())
         watcher.ask(Stop())
 

@@ -14,7 +14,8 @@ from engine import compiled, validation
 from engine.commands import Checkpoint
 from engine.compiled import CompiledForward
 from engine.controls import Controls, Steered
-from engine.events import CommandAccepted, EpochEnded, Event, Warning
+from engine.event import Event
+from engine.events import CommandAccepted, EpochEnded, Warning
 from engine.interval import wilson
 from engine.models import build_model
 from engine.optimizer import build_optimizer, set_lr

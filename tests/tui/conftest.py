@@ -7,7 +7,7 @@ from pathlib import Path
 import made_runs
 import pytest
 
-from engine.events import Event
+from engine.event import Event
 from engine.rundir import RunDir, RunLock
 from tui.app import ConsoleApp
 

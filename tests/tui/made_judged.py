@@ -6,7 +6,8 @@ from pathlib import Path
 import made_outliers
 import made_runs
 
-from engine.events import ConfusionMatrix, Event
+from engine.event import Event
+from engine.events import ConfusionMatrix
 from engine.judged import Judged, write_judged
 from engine.predicted import beside, write_probabilities
 from engine.rundir import RunDir

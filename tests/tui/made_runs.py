@@ -6,6 +6,7 @@ from pathlib import Path
 
 import msgspec
 
+from engine.event import Event
 from engine.events import (
     BadImage,
     CheckpointSaved,
@@ -13,7 +14,6 @@ from engine.events import (
     DatasetScanned,
     EpochEnded,
     EpochStarted,
-    Event,
     LrDecayed,
     Paused,
     RunEnded,

@@ -16,7 +16,6 @@ from engine.events import (
     DatasetScanned,
     EpochEnded,
     LrDecayed,
-    OutlierExcluded,
     Paused,
     RunEnded,
     StageStarted,
@@ -24,6 +23,7 @@ from engine.events import (
     Warning,
     encode_line,
 )
+from engine.outlier_events import OutlierExcluded
 from engine.rundir import RunDir
 from engine.state import RunState
 from tui.app import ConsoleApp

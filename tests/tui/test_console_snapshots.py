@@ -8,7 +8,8 @@ import pytest
 from textual.pilot import Pilot
 from watching import plotted, shows
 
-from engine.events import AutoencoderEpoch, OutlierExcluded, StageStarted
+from engine.events import StageStarted
+from engine.outlier_events import AutoencoderEpoch, OutlierExcluded
 from engine.rundir import RunDir
 from tui.app import ConsoleApp
 

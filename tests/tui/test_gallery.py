@@ -13,7 +13,7 @@ from textual.pilot import Pilot
 from watching import PlayedEngine, screen_text, shows, until
 
 from engine.commands import Exclude, Restore
-from engine.events import OutlierExcluded, OutlierRestored, OutliersDone
+from engine.outlier_events import OutlierExcluded, OutlierRestored, OutliersDone
 from engine.rundir import RunDir
 from tui.app import ConsoleApp
 from tui.screens.gallery import GalleryScreen

@@ -11,7 +11,8 @@ from made_outliers import THRESHOLD
 from rich.cells import cell_len
 from watching import screen_text, shows
 
-from engine.events import Event, OutlierExcluded, OutlierRestored, OutliersDone
+from engine.event import Event
+from engine.outlier_events import OutlierExcluded, OutlierRestored, OutliersDone
 from engine.rundir import RunDir
 from engine.state import RunState
 from tui.app import ConsoleApp

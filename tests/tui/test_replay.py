@@ -10,7 +10,8 @@ import pytest
 from textual.pilot import Pilot
 from watching import plotted, screen_text, shows, until
 
-from engine.events import Event, RunEnded, RunStarted, StageStarted, Step, Warning, encode_line
+from engine.event import Event
+from engine.events import RunEnded, RunStarted, StageStarted, Step, Warning, encode_line
 from engine.journal import JournalReader
 from engine.rundir import RunDir
 from engine.state import RunState

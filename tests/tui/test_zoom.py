@@ -7,16 +7,9 @@ import msgspec
 import pytest
 from watching import PlayedEngine, plotted, screen_text, shows, until
 
-from engine.events import (
-    BadImage,
-    EpochEnded,
-    Event,
-    OutlierExcluded,
-    RunStarted,
-    SettingChanged,
-    Step,
-    SystemSample,
-)
+from engine.event import Event
+from engine.events import BadImage, EpochEnded, RunStarted, SettingChanged, Step, SystemSample
+from engine.outlier_events import OutlierExcluded
 from engine.rundir import RunDir
 from tui.app import ConsoleApp
 from tui.screens.live import LiveScreen

@@ -9,7 +9,7 @@ from test_zoom import sample, with_samples
 from textual.pilot import Pilot
 from watching import plotted, shows
 
-from engine.events import Event
+from engine.event import Event
 from engine.rundir import RunDir
 from tui.app import ConsoleApp
 

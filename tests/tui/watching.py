@@ -7,7 +7,8 @@ from collections.abc import Callable
 from textual.pilot import Pilot
 
 from engine.commands import AnyCommand, Spool, command_name
-from engine.events import CommandAccepted, CommandRejected, Event
+from engine.event import Event
+from engine.events import CommandAccepted, CommandRejected
 from engine.journal import JournalWriter
 from engine.rundir import RunDir
 from tui.widgets.accuracy import Accuracy

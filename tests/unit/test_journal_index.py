@@ -9,12 +9,9 @@ import msgspec
 import pytest
 
 from engine import journal_index
+from engine.event import Event
 from engine.events import (
-    AutoencoderEpoch,
     EpochStarted,
-    Event,
-    OutlierProgress,
-    OutliersDone,
     PredictionProgress,
     PredictionWritten,
     RunStarted,
@@ -25,6 +22,7 @@ from engine.events import (
 )
 from engine.journal import JournalReader
 from engine.journal_index import Past, index_path, telling
+from engine.outlier_events import AutoencoderEpoch, OutlierProgress, OutliersDone
 from engine.state import RunState
 
 STARTED = RunStarted(

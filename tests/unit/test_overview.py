@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.events import Event, RunEnded, Step, SystemSample, encode_line
+from engine.event import Event
+from engine.events import RunEnded, Step, SystemSample, encode_line
 from engine.journal import JournalReader
 from engine.overview import Overview, glance, overview_of, read_events
 from engine.overview_cache import OverviewCache

@@ -75,6 +75,8 @@ class GalleryImage(Vertical):
         self._show_pictures()
 
     def _show_facts(self) -> None:
+        if not self.is_mounted:
+            return
         about, chart = self.query_one("#facts", Lines), self.query_one("#histogram", Lines)
         item, glyphs = self._item, self._glyphs
         if item is None or not about.content_size or not chart.content_size:
@@ -96,7 +98,7 @@ class GalleryImage(Vertical):
 
     def _show_pictures(self) -> None:
         item, thumbnails = self._item, self._thumbnails
-        if item is None or thumbnails is None or self._moving is not None or not self.is_attached:
+        if item is None or thumbnails is None or self._moving is not None or not self.is_mounted:
             return
         blind = picture_words(no_color=self.app.no_color, ascii=self._glyphs.ascii)
         started = self._state.started

@@ -7,7 +7,7 @@ from typing import Literal
 
 from rich.cells import cell_len
 
-from engine.events import OutlierExcluded, OutlierRestored
+from engine.outlier_events import OutlierExcluded, OutlierRestored
 from engine.state import OutlierStage
 from tui.widgets.look import Glyphs
 

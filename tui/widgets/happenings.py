@@ -14,9 +14,6 @@ from engine.events import (
     EpochEnded,
     EpochStarted,
     LrDecayed,
-    OutlierExcluded,
-    OutlierRestored,
-    OutliersDone,
     Paused,
     PredictionWritten,
     Resumed,
@@ -25,9 +22,9 @@ from engine.events import (
     RunStarted,
     SettingChanged,
     StageStarted,
-    ThresholdSet,
     Warning,
 )
+from engine.outlier_events import OutlierExcluded, OutlierRestored, OutliersDone, ThresholdSet
 from tui.widgets.wording import count, duration, learning_rate, score, size
 
 Kind = Literal["train", "run", "command", "good", "warn", "bad"]

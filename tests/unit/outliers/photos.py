@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.events import OutlierExcluded
+from engine.outlier_events import OutlierExcluded
 from engine.outliers.manifest import Action
 from engine.outliers.quarantine import Quarantine
 from engine.recipe import Recipe

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.events import OutlierExcluded, OutlierRestored
+from engine.outlier_events import OutlierExcluded, OutlierRestored
 from engine.outliers.ledger import write_ledger
 from engine.table import meant, shown
 from engine.text import encodable

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from engine.events import OutlierExcluded
+from engine.outlier_events import OutlierExcluded
 from engine.text import printable
 
 

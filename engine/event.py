@@ -1,0 +1,16 @@
+"""What every event of a run's journal has: its kind, its place, its time."""
+
+import re
+
+import msgspec
+
+
+def _snake(name: str) -> str:
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag=_snake):
+    """The envelope of every event: its place in the journal (``seq``, from 1) and its time."""
+
+    seq: int = 0
+    t: float = 0.0
