@@ -117,7 +117,7 @@ class ConfusionScreen(Screen[None]):
     def show_run(self, view: View) -> None:
         """Show the run as it is now."""
         epochs, self._view = len(self._view.state.epochs), view
-        if self.is_mounted:
+        if self.is_attached:
             self._take()
             if len(view.state.epochs) != epochs:
                 self._read()

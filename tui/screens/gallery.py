@@ -91,7 +91,7 @@ class GalleryScreen(Screen[None]):
         self._requests.hear(view.state, view.now)
         if gone:
             self._requests.engine_gone(view.now)
-        if self.is_mounted:
+        if self.is_attached:
             self._list()
 
     def _list(self, at: str = "") -> None:

@@ -188,7 +188,7 @@ class LiveScreen(LiveOpens, Screen[None]):
 
     def _show(self) -> None:
         view = self._view()
-        if self._above is not None:
+        if self._above is not None and self._above.is_mounted:
             self._above.show_run(view)
         due = self._beat.due(view)
         for panel in self._panels + (self._epoch_panels if due else []):

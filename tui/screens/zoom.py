@@ -75,7 +75,7 @@ class ZoomScreen(Screen[str]):
     def show_run(self, view: View) -> None:
         """Show the run as it is now."""
         self._view = view
-        if not self.is_mounted:
+        if not self.is_attached:
             return
         self.query_one(Header).show_run(view)
         for one in self._shown:

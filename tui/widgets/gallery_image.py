@@ -98,7 +98,7 @@ class GalleryImage(Vertical):
 
     def _show_pictures(self) -> None:
         item, thumbnails = self._item, self._thumbnails
-        if item is None or thumbnails is None or self._moving is not None or not self.is_mounted:
+        if item is None or thumbnails is None or self._moving is not None or not self.is_attached:
             return
         blind = picture_words(no_color=self.app.no_color, ascii=self._glyphs.ascii)
         started = self._state.started

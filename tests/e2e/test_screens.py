@@ -1,0 +1,68 @@
+"""Every screen on a real terminal, on two real runs: opened by its key, looked at, left."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.terminal import ESCAPE, Terminal, command
+from tests.made_data import TINY, make_pictures
+
+pytestmark = pytest.mark.timeout(240)
+
+Open = Callable[..., Terminal]
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A folder with two finished runs, ``one`` and ``two``."""
+    home = tmp_path_factory.mktemp("screens")
+    data = make_pictures(home / "data", train=8, val=6, test=4)
+    for seed, name in enumerate(("one", "two")):
+        settings = [word for one in (*TINY, f"train.seed={seed}") for word in ("--set", one)]
+        method = ["--set", "outliers.method=autoencoder", "--set", "outliers.epochs=2", "--set", "outliers.size=32"]
+        arguments = ["train", str(data), "--recipe", "quick", "--headless", "--name", name]
+        answer = command(*arguments, *settings, *method, cwd=home)
+        assert answer.returncode == 0, answer
+    return home
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 60)])
+def test_from_the_list_of_runs_to_everything_and_back(done: Path, size: tuple[int, int]) -> None:
+    console = Terminal(cwd=done, size=size)
+    try:
+        console.shows("one", "two", "finished")
+        console.press("/")
+        console.press("one\r")
+        console.hides("two ")
+        console.press(ESCAPE)
+        console.shows("one", "two")
+        for key in (" ", "j", " ", "m"):
+            console.press(key)
+        console.shows("validation accuracy", "recipe")
+        console.press(ESCAPE)
+        console.shows("finished")
+        console.press("M")
+        console.shows("models")
+        console.press(ESCAPE)
+        console.shows("finished")
+        console.press("a")
+        console.shows("data.train", "vrdl-tui train")
+        console.press(ESCAPE)
+        console.shows("finished")
+        console.press("\r")
+        console.shows("FINISHED", "accuracy", "outlier log")
+        for key, words in (("m", "matrix"), ("v", "prediction"), ("o", "outliers"), ("1", "accuracy"), ("6", "cpu")):
+            console.press(key)
+            console.until(lambda screen, words=words: words in screen.lower(), words)  # type: ignore[misc]
+            console.press(ESCAPE)
+            console.shows("FINISHED", "early stop")
+        console.press("R")
+        console.shows("REPLAY")
+        console.press("b")
+        console.shows("FINISHED")
+        console.press("q")
+        assert console.ended() == 0
+        assert console.left_sane()
+    finally:
+        console.close()
