@@ -20,7 +20,14 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     data = make_pictures(home / "data", train=8, val=6, test=4)
     for seed, name in enumerate(("one", "two")):
         settings = [word for one in (*TINY, f"train.seed={seed}") for word in ("--set", one)]
-        method = ["--set", "outliers.method=autoencoder", "--set", "outliers.epochs=2", "--set", "outliers.size=32"]
+        method = [
+            "--set",
+            "outliers.method=autoencoder",
+            "--set",
+            "outliers.epochs=2",
+            "--set",
+            "outliers.size=32",
+        ]
         arguments = ["train", str(data), "--recipe", "quick", "--headless", "--name", name]
         answer = command(*arguments, *settings, *method, cwd=home)
         assert answer.returncode == 0, answer
@@ -33,13 +40,15 @@ def test_from_the_list_of_runs_to_everything_and_back(done: Path, size: tuple[in
     try:
         console.shows("one", "two", "finished")
         console.press("/")
+        console.shows("words, best>90")
         console.press("one\r")
         console.hides("two ")
         console.press(ESCAPE)
         console.shows("one", "two")
-        for key in (" ", "j", " ", "m"):
-            console.press(key)
-        console.shows("validation accuracy", "recipe")
+        console.press("\x01")  # ctrl+a marks all
+        console.shows("m compare")
+        console.press("m")
+        console.shows("compare 2 runs", "validation accuracy")
         console.press(ESCAPE)
         console.shows("finished")
         console.press("M")
@@ -47,12 +56,20 @@ def test_from_the_list_of_runs_to_everything_and_back(done: Path, size: tuple[in
         console.press(ESCAPE)
         console.shows("finished")
         console.press("a")
-        console.shows("data.train", "vrdl-tui train")
+        console.shows("new run", "data folder")
         console.press(ESCAPE)
         console.shows("finished")
+        console.press(ESCAPE)  # takes the marks back
+        console.hides("m compare")
         console.press("\r")
         console.shows("FINISHED", "accuracy", "outlier log")
-        for key, words in (("m", "matrix"), ("v", "prediction"), ("o", "outliers"), ("1", "accuracy"), ("6", "cpu")):
+        for key, words in (
+            ("m", "matrix"),
+            ("v", "prediction"),
+            ("o", "outliers"),
+            ("1", "accuracy"),
+            ("6", "cpu"),
+        ):
             console.press(key)
             console.until(lambda screen, words=words: words in screen.lower(), words)  # type: ignore[misc]
             console.press(ESCAPE)
