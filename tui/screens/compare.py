@@ -18,6 +18,7 @@ from engine.errors import UserError
 from engine.rundir import RunDir
 from tui.helper import HelperError
 from tui.screens.box import TextBlock
+from tui.screens.choosing import Choosing
 from tui.widgets.compare_plot import ComparePlot
 from tui.widgets.compare_recipes import CompareRecipes
 from tui.widgets.compare_runs import CompareRuns
@@ -33,7 +34,7 @@ from tui.widgets.wrapping import wrap
 _LOW = 34
 
 
-class CompareScreen(Screen[None]):
+class CompareScreen(Choosing, Screen[None]):
     """Opened over the list of runs, and left back to it; the runs are read again while they go on."""
 
     CSS_PATH = "../styles/compare.tcss"
@@ -216,13 +217,6 @@ class CompareScreen(Screen[None]):
         from tui.screens.commands import CommandsScreen
 
         self.app.push_screen(CommandsScreen(self._keys(), False, self._glyphs), self._command_chosen)
-
-    async def _command_chosen(self, action: str | None) -> None:
-        if action:
-            await self.run_action(action)
-
-    async def on_keys_pressed(self, message: Keys.Pressed) -> None:
-        await self.run_action(message.action)
 
 
 def _impossible(runs: int, width: int) -> list[Text]:

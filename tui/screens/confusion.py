@@ -16,6 +16,7 @@ from engine.judged import Judged, read_judged
 from engine.progress import Cells
 from engine.rundir import RunDir
 from tui.helper import HelperError
+from tui.screens.choosing import Choosing
 from tui.widgets import confusion_words as words
 from tui.widgets.confusion import class_names
 from tui.widgets.confusion_cell import ConfusionCell
@@ -36,7 +37,7 @@ _NORMS: tuple[Norm, ...] = ("counts", "row", "column")
 _ENOUGH_FOR_OVERVIEW = 12
 
 
-class ConfusionScreen(Screen[None]):
+class ConfusionScreen(Choosing, Screen[None]):
     """Its live view hands it the run's state with ``show_run``, as often as it shows it itself."""
 
     CSS_PATH = "../styles/confusion.tcss"
@@ -339,10 +340,3 @@ class ConfusionScreen(Screen[None]):
 
         offered = self._keys(self._matrix.classes > 0)
         self.app.push_screen(CommandsScreen(offered, False, self._glyphs), self._command_chosen)
-
-    async def _command_chosen(self, action: str | None) -> None:
-        if action:
-            await self.run_action(action)
-
-    async def on_keys_pressed(self, message: Keys.Pressed) -> None:
-        await self.run_action(message.action)

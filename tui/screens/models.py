@@ -11,6 +11,7 @@ from textual.screen import Screen
 from textual.widgets import Input
 
 from tui.screens.box import TextBlock
+from tui.screens.choosing import Choosing
 from tui.widgets.form_cursor import CursorList
 from tui.widgets.keys import Key, Keys
 from tui.widgets.lines import Lines
@@ -25,7 +26,7 @@ from tui.widgets.wording import count
 _SORTS = ("candidates first", "name", "parameters", "top-1")
 
 
-class ModelsScreen(Screen[str]):
+class ModelsScreen(Choosing, Screen[str]):
     """Gives back the name of the model that was taken, or nothing."""
 
     CSS_PATH = "../styles/models.tcss"
@@ -222,13 +223,6 @@ class ModelsScreen(Screen[str]):
             Key("esc", "back", "back"),
         ]
         self.app.push_screen(FormCommandsScreen(keys, self._glyphs), self._command_chosen)
-
-    async def _command_chosen(self, action: str | None) -> None:
-        if action:
-            await self.run_action(action)
-
-    async def on_keys_pressed(self, message: Keys.Pressed) -> None:
-        await self.run_action(message.action)
 
 
 def _sorted(rows: list[ModelRow], by: str) -> list[ModelRow]:

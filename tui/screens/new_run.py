@@ -17,6 +17,7 @@ from engine.rundir import RunDir
 from tui.cli.devices import nvidia_gpus
 from tui.screens import new_run_checks as checks
 from tui.screens.box import TextBlock
+from tui.screens.choosing import Choosing
 from tui.screens.new_run_edits import NewRunEdits
 from tui.screens.new_run_keys import COMMANDS, NEW_RUN_BINDINGS, footer_keys
 from tui.widgets.form_cursor import CursorList
@@ -34,7 +35,7 @@ _REST = 0.2
 _SAID = 6.0
 
 
-class NewRunScreen(NewRunEdits, Screen[RunDir | None]):
+class NewRunScreen(Choosing, NewRunEdits, Screen[RunDir | None]):
     """Gives back the run that was started, or nothing."""
 
     CSS_PATH = "../styles/new_run.tcss"
@@ -280,13 +281,6 @@ class NewRunScreen(NewRunEdits, Screen[RunDir | None]):
         from tui.screens.new_run_commands import FormCommandsScreen
 
         self.app.push_screen(FormCommandsScreen(COMMANDS, self._glyphs), self._command_chosen)
-
-    async def _command_chosen(self, action: str | None) -> None:
-        if action:
-            await self.run_action(action)
-
-    async def on_keys_pressed(self, message: Keys.Pressed) -> None:
-        await self.run_action(message.action)
 
 
 def _default_recipe() -> str:

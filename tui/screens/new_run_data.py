@@ -12,6 +12,7 @@ from textual.screen import Screen
 
 from engine.errors import UserError
 from tui.screens.box import TextBlock
+from tui.screens.choosing import Choosing
 from tui.thumbnails import Thumbnail, Thumbnails
 from tui.widgets.folder_tree import FolderTree
 from tui.widgets.form_cursor import CursorList
@@ -27,7 +28,7 @@ from tui.widgets.wrapping import wrap
 _PICTURES = 3
 
 
-class DataScreen(Screen[Path | None]):
+class DataScreen(Choosing, Screen[Path | None]):
     """Gives back the folder that was taken, or nothing."""
 
     CSS_PATH = "../styles/new_run.tcss"
@@ -187,13 +188,6 @@ class DataScreen(Screen[Path | None]):
             Key("esc", "back", "back"),
         ]
         self.app.push_screen(FormCommandsScreen(keys, self._glyphs), self._command_chosen)
-
-    async def _command_chosen(self, action: str | None) -> None:
-        if action:
-            await self.run_action(action)
-
-    async def on_keys_pressed(self, message: Keys.Pressed) -> None:
-        await self.run_action(message.action)
 
 
 def _check_folder(typed: str) -> None:

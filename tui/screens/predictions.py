@@ -16,6 +16,7 @@ from textual.widgets import Input
 from engine.errors import UserError
 from engine.predicted import read_shares
 from engine.rundir import RunDir
+from tui.screens.choosing import Choosing
 from tui.widgets import prediction_words as words
 from tui.widgets.keys import Key, Keys
 from tui.widgets.lines import Lines
@@ -29,7 +30,7 @@ from tui.widgets.requests import Requests
 from tui.widgets.wording import count
 
 
-class PredictionsScreen(Screen[bool]):
+class PredictionsScreen(Choosing, Screen[bool]):
     """Shows the run's own prediction, or that of a job, as soon as it is there.
 
     Gives back whether another prediction is wanted.
@@ -300,10 +301,3 @@ class PredictionsScreen(Screen[bool]):
         going = self._job is not None and not self._job.ended
         offered = self._keys(there=self._loaded is not None, going=going)
         self.app.push_screen(CommandsScreen(offered, False, self._glyphs), self._command_chosen)
-
-    async def _command_chosen(self, action: str | None) -> None:
-        if action:
-            await self.run_action(action)
-
-    async def on_keys_pressed(self, message: Keys.Pressed) -> None:
-        await self.run_action(message.action)

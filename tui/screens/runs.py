@@ -20,6 +20,7 @@ from tui.run_filter import parse_filter
 from tui.run_preview import Preview, Previewer
 from tui.run_rows import RunRow
 from tui.screens.box import TextBlock
+from tui.screens.choosing import Choosing
 from tui.screens.runs_acts import RunsActs
 from tui.widgets.keys import Key, Keys
 from tui.widgets.look import BAD, FAINT, GOOD, KEY, MUTED, STRONG, Glyphs, styled
@@ -34,7 +35,7 @@ _SHOWN = 10.0
 _DESCENDING = ("started", "best", "epoch", "duration", "lr")
 
 
-class RunsScreen(RunsActs, Screen[None]):
+class RunsScreen(Choosing, RunsActs, Screen[None]):
     """The table, the run under the cursor beside or below it, or what to type when there is none."""
 
     CSS_PATH = "../styles/runs.tcss"
@@ -263,13 +264,6 @@ class RunsScreen(RunsActs, Screen[None]):
         from tui.screens.commands import CommandsScreen
 
         self.app.push_screen(CommandsScreen(self._keys(), False, self._glyphs), self._command_chosen)
-
-    async def _command_chosen(self, action: str | None) -> None:
-        if action:
-            await self.run_action(action)
-
-    async def on_keys_pressed(self, message: Keys.Pressed) -> None:
-        await self.run_action(message.action)
 
 
 def _nothing(runs: str) -> list[Text]:

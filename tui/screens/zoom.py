@@ -8,6 +8,7 @@ from textual.binding import Binding, BindingType
 from textual.screen import Screen
 from textual.widget import Widget
 
+from tui.screens.choosing import Choosing
 from tui.screens.zoom_help import help_for
 from tui.widgets.confusion import Confusion
 from tui.widgets.header import Header
@@ -30,7 +31,7 @@ _MAKERS: dict[str, Callable[[], Widget]] = {
 }
 
 
-class ZoomScreen(Screen[str]):
+class ZoomScreen(Choosing, Screen[str]):
     """Its live view hands it the run's state with ``show_run``; gives back an action of the live view, or "".
 
     With ``per_class`` the confusion panel begins with the accuracy of each class.
@@ -134,10 +135,3 @@ class ZoomScreen(Screen[str]):
         from tui.screens.commands import CommandsScreen
 
         self.app.push_screen(CommandsScreen(self._offered(), False, self._view.glyphs), self._command_chosen)
-
-    async def _command_chosen(self, action: str | None) -> None:
-        if action:
-            await self.run_action(action)
-
-    async def on_keys_pressed(self, message: Keys.Pressed) -> None:
-        await self.run_action(message.action)
