@@ -248,6 +248,3 @@ class LiveScreen(LiveOpens, Screen[None]):
 
     def action_back(self) -> None:
         self.post_message(self.Left())
-
-    async def on_keys_pressed(self, message: Keys.Pressed) -> None:
-        await self.run_action(message.action)

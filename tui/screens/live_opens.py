@@ -6,6 +6,7 @@ from textual.events import Click
 from textual.widget import Widget
 
 from engine.commands import Predict
+from tui.screens.choosing import Choosing
 from tui.screens.live_steers import LiveSteers
 from tui.widgets.keys import Key
 from tui.widgets.look import MUTED
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     Above = GalleryScreen | ConfusionScreen | ZoomScreen
 
 
-class LiveOpens(LiveSteers):
+class LiveOpens(Choosing, LiveSteers):
     """The part of the screen that opens others; each is imported when it is first wanted."""
 
     _above: "Above | None"
@@ -134,7 +135,3 @@ class LiveOpens(LiveSteers):
 
         offered = self._offered(log=False)
         self.app.push_screen(CommandsScreen(offered, self._alive, self._glyphs), self._command_chosen)
-
-    async def _command_chosen(self, action: str | None) -> None:
-        if action:
-            await self.app.run_action(action, self)
