@@ -1,6 +1,7 @@
 """Attach to a journal of a million events: from the command to the whole live view, and the memory it takes.
 
-First without an index beside the journal, then with the one that the first console left there.
+First with the index that the engine keeps beside the journal, as it is in the end; then without one, as an older
+version left the journal. And what it costs the engine to keep it.
 """
 
 import sys
@@ -15,7 +16,7 @@ import psutil
 from benchmarks.made_history import NAME, best_of, events
 from benchmarks.terminal import BRAILLE, CONSOLE, Terminal, load, spread
 from engine.events import Step, encode_line
-from engine.journal_index import index_path
+from engine.journal_index import Renewal, index_path
 from engine.rundir import RunDir
 from tests.tui.made_runs import MODEL, START
 
@@ -51,8 +52,32 @@ def console(run: RunDir) -> tuple[float, float, float]:
     return painted[0], drawn[0], used
 
 
+def write(run: RunDir, count: int) -> int:
+    """Write the journal as an engine does, its index looked at each five seconds; return how many events it has."""
+    renewal, took, written = Renewal(run.journal), list[tuple[float, float]](), 0
+    with run.journal.open("wb") as file:
+        for line in lines(count):
+            file.write(line)
+            written += 1
+            if written % 50 == 0:  # at ten steps a second
+                file.flush()
+                wall, used = time.perf_counter(), time.thread_time()
+                renewal.look()
+                took.append((time.perf_counter() - wall, time.thread_time() - used))
+    took.sort()
+    renewed = [one for one in took if one[1] > 0.002]
+    wall, used = (sum(one[part] for one in took) for part in (0, 1))
+    print(
+        f"the index renewed {len(renewed)} times, the slowest in {took[-1][0] * 1e3:.0f} ms; "
+        f"in all {wall:.2f} s, {used:.2f} s of them computing, in {written / 10 / 3600:.0f} h of training"
+    )
+    return written
+
+
 def measure(run: RunDir, what: str, *, indexed: bool) -> None:
-    painted, drawn, used = [], [], []
+    painted: list[float] = []
+    drawn: list[float] = []
+    used: list[float] = []
     for _ in range(TIMES):
         if not indexed:
             index_path(run.journal).unlink(missing_ok=True)
@@ -68,13 +93,12 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         run = RunDir.create(Path(folder), NAME, MODEL, "[model]\n")
         begun = time.perf_counter()
-        with run.journal.open("wb") as file:
-            written = sum(1 for line in lines(count) if file.write(line))
+        written = write(run, count)
         size = run.journal.stat().st_size / 1e6
         print(f"{written:,} events, {size:.0f} MB, made in {time.perf_counter() - begun:.0f} s; {load()}")
-        measure(run, "no index  ", indexed=False)
-        print(f"the index it left: {index_path(run.journal).stat().st_size / 1e3:.0f} kB")
+        print(f"the index: {index_path(run.journal).stat().st_size / 1e3:.0f} kB")
         measure(run, "with index", indexed=True)
+        measure(run, "no index  ", indexed=False)
         print(load())
 
 

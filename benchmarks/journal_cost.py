@@ -16,14 +16,18 @@ from pathlib import Path
 import torch
 
 from engine.commands import Spool
-from engine.controls import Controls, Steered
+from engine.controls import Controls
 from engine.data.images import scan
 from engine.data.pool import Pool, worker_count
+from engine.disk_full import Room
 from engine.event import Event
 from engine.events import EpochEnded, Step
 from engine.journal import JournalWriter
+from engine.outlier_state import OutlierStage
+from engine.outliers.acting import Acting
 from engine.recipe import load_recipe
 from engine.rundir import RunDir
+from engine.steered import Steered
 from engine.training import Training
 from tests.made_data import make_pictures, make_run
 from tests.tui.made_runs import history
@@ -41,8 +45,8 @@ class Switch(Controls):
     """Journal and look for commands, on for every other step. Times each step up to the next one."""
 
     def __init__(self, run: RunDir) -> None:
-        super().__init__(Spool(run.commands), self.emit)
-        self._journal = JournalWriter(run.journal)
+        self.journal = JournalWriter(run.journal)
+        super().__init__(Spool(run.commands), self.emit, Room(run.path, self.journal.append_all))
         self._on = True
         self._last = (0, 0, 0.0, 0.0)
         self.steps: dict[int, list[tuple[bool, float, float]]] = {}
@@ -50,13 +54,13 @@ class Switch(Controls):
         self.in_steps = self.in_epochs = 0.0
         """Seconds in the look and the events of the steps that are on; in the events of an epoch's ends."""
 
-    def emit(self, event: Event) -> None:
+    def emit(self, *events: Event) -> None:
         started = time.perf_counter()
-        if not isinstance(event, Step):
-            self._journal.append(event)
+        if not all(isinstance(event, Step) for event in events):
+            self.journal.append_all(*events)
             self.in_epochs += time.perf_counter() - started
         elif self._on:
-            self._journal.append(event)
+            self.journal.append_all(*events)
             self.in_steps += time.perf_counter() - started
 
     def between_steps(self, run: Steered) -> None:
@@ -106,10 +110,11 @@ def train(folder: Path) -> Switch:
     switch = Switch(run)
     data = scan(recipe.data, recipe.train.seed, run.split)
     pool = Pool(worker_count(recipe.data.workers))
-    training = Training(run, recipe, data, switch, switch.emit, set(), pool)
+    outliers = Acting(run, recipe, OutlierStage(), switch.journal.append, switch.room)
+    training = Training(run, recipe, data, switch, switch.emit, set(), pool, outliers)
     try:
         training.prepare(lambda *_: None, resume=False)
-        training.run(lambda *_: None)
+        training.run(lambda *_: None, predicted=False)
     finally:
         training.close()
         pool.close()

@@ -6,7 +6,9 @@ import sys
 from pathlib import Path
 
 from engine.errors import UserError
-from engine.rundir import RunDir, RunLock, is_run
+from engine.offline import keep_offline
+from engine.rundir import RunDir, is_run
+from engine.runlock import RunLock
 from engine.session import Session
 from engine.tuning import tune_process
 
@@ -22,6 +24,7 @@ def main() -> int:
     )
     arguments = parser.parse_args()
     tune_process()
+    keep_offline()
     # The terminal that started the run may close; the run goes on.
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     run = RunDir(arguments.run_dir.resolve())
@@ -33,7 +36,12 @@ def main() -> int:
         print(f"engine: {error}", file=sys.stderr)
         return 2
     lock.adopt()
-    return Session(run).run()
+    try:
+        session = Session(run)
+        lock.keep(run.lock_file, session.abandon)
+        return session.run()
+    finally:
+        lock.release()
 
 
 if __name__ == "__main__":

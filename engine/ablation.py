@@ -1,5 +1,6 @@
 """The plan of an ablation: the report's three experiments, each a switch of the recipe, with several seeds."""
 
+import os
 import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,14 +13,17 @@ from pydantic import ValidationError
 from engine.errors import UserError
 from engine.files import replace_file
 from engine.recipe import Recipe, change, recipe_keys, value_of
-from engine.rundir import RunDir
+from engine.rundir import RunDir, folder_mode
+from engine.runlock import RunLock
 from engine.text import printable
 
 ExperimentName = Literal["outliers", "augmentation", "mixup"]
 EXPERIMENTS: tuple[ExperimentName, ...] = get_args(ExperimentName)
 BASELINE = "baseline"
+PLAN_FILE = "ablation.toml"
 
-_FILE = "ablation.toml"
+# Who asks whether an ablation is under way holds its lock for an instant.
+_PATIENCE = 0.2
 _KEYS: dict[ExperimentName, str] = {
     "outliers": "outliers.method",
     "augmentation": "augment.enabled",
@@ -130,15 +134,36 @@ def _experiment(recipe: Recipe, name: ExperimentName) -> Experiment:
     return Experiment(name, key, without=BASELINE, with_=arm, value=value)
 
 
+def begin(folder: Path, plan: Plan) -> RunLock:
+    """Take an ablation's folder, made if need be, for one program, and write the plan into it.
+
+    The lock is a run's: ``RunDir(folder).is_alive()`` says whether the ablation is under way. Raises UserError
+    when another program has it, OSError where the folder can't be written.
+    """
+    folder.mkdir(mode=folder_mode(plan.recipe.train.share), parents=True, exist_ok=True)
+    try:
+        lock = RunDir(folder).lock(_PATIENCE)
+    except UserError:
+        where = f"ablation {printable(folder.name)} in {printable(str(folder.parent))}"
+        raise UserError(f"{where} is under way already; stop it, or choose another --name") from None
+    try:
+        os.ftruncate(lock.fd, 0)  # until its program has put itself in, it names nobody who is gone
+        save_plan(folder, plan)
+    except BaseException:
+        lock.release()
+        raise
+    return lock
+
+
 def save_plan(folder: Path, plan: Plan) -> None:
     """Write the plan into the ablation's folder, which is made if need be. Raises OSError."""
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(mode=folder_mode(plan.recipe.train.share), parents=True, exist_ok=True)
     table = {
         "experiments": list(plan.names),
         "seeds": list(plan.seeds),
         "recipe": plan.recipe.model_dump(mode="json"),
     }
-    replace_file(folder / _FILE, tomli_w.dumps(table).encode())
+    replace_file(folder / PLAN_FILE, tomli_w.dumps(table).encode())
 
 
 def load_plan(folder: Path) -> Plan | None:
@@ -146,7 +171,7 @@ def load_plan(folder: Path) -> Plan | None:
 
     Raises UserError when the folder is something else, or the plan can't be read.
     """
-    path = folder / _FILE
+    path = folder / PLAN_FILE
     try:
         table: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
         recipe = Recipe.model_validate(table["recipe"])
@@ -160,12 +185,12 @@ def load_plan(folder: Path) -> Plan | None:
         ) from None
     except (
         OSError,
-        UnicodeDecodeError,
-        tomllib.TOMLDecodeError,
         ValidationError,
         KeyError,
         TypeError,
         ValueError,
+        OverflowError,
+        RecursionError,
     ):
         raise UserError(f"{printable(str(path))} can't be read; choose another --name") from None
 

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import platformdirs
 
+from engine.files import make_private
+
 DISK_LIMIT = 20 * 10**9
 """Bytes that the cached images of all data sets may take together; the longest unused go first."""
 
@@ -44,7 +46,7 @@ def open_cache_file(path: Path) -> int:
 
     Raises OSError.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_private(path.parent)
     fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(fd, fcntl.LOCK_SH)

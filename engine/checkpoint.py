@@ -7,33 +7,31 @@ and in its metadata the loss scaler and the counters.
 """
 
 import json
+import math
 import os
-import queue
+import re
 import shutil
-import threading
-import time
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
 from engine.errors import UserError
-from engine.event import Event
-from engine.events import CheckpointSaved, Warning
-from engine.files import fsync_folder
-from engine.progress import TRAIN_STATE, Progress, decode, encode
-from engine.text import printable
+from engine.files import fsync_folder, mode_in
+from engine.fitting import misfit, unreal
+from engine.optimizer_state import restore_optimizer
+from engine.progress import MODEL, TRAIN_STATE, Progress, decode, encode, newest, unusable
+from engine.tensor_file import read_metadata
 
 Tensors = dict[str, torch.Tensor]
 Which = Literal["best", "last"]
 
-_MODEL = "model.safetensors"
 _RAW = "model."
+_OS_ERROR = re.compile(r"\(os error (\d+)\)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +66,11 @@ class Snapshot:
     raw_model: Tensors = field(default_factory=dict)
     """The weights in training, where ``model`` is their running mean."""
 
+    def size(self, which: Which) -> int:
+        """Return about how many bytes its files take."""
+        parts = (self.model, self.optimizer, self.raw_model) if which == "last" else (self.model,)
+        return sum(tensor.nbytes for part in parts for tensor in part.values())
+
 
 def host_copy(tensor: torch.Tensor) -> torch.Tensor:
     """Copy to the host in the plain layout, since safetensors keeps no strides."""
@@ -89,98 +92,22 @@ def optimizer_tensors(optimizer: torch.optim.Optimizer) -> Tensors:
     }
 
 
-def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: Tensors) -> None:
-    """Put back what ``optimizer_tensors`` took, in each parameter's own memory layout.
-
-    The layout matters for exactness: kernels round alike only on alike strides.
-    """
-    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
-    states: dict[int, dict[str, torch.Tensor]] = {}
-    for key, value in tensors.items():
-        index, _, name = key.partition(".")
-        like = parameters[int(index)]
-        if value.shape == like.shape:
-            value = torch.empty_like(like, dtype=value.dtype).copy_(value)
-        states.setdefault(int(index), {})[name] = value
-    table = optimizer.state_dict()
-    table["state"] = states
-    optimizer.load_state_dict(table)
-
-
-class CheckpointWriter:
-    """Writes snapshots on a thread, in order, and says so in the journal once they are safe on disk.
-
-    A save that fails (a full disk) is a warning in the journal; the checkpoint before it stays.
-    """
-
-    def __init__(self, folder: Path, emit: Callable[[Event], object]) -> None:
-        self._folder = folder
-        self._emit = emit
-        self._queue: queue.Queue[Snapshot | None] = queue.Queue(maxsize=1)
-        self._failure = ""
-        self._thread = threading.Thread(target=self._work, name="checkpoints", daemon=True)
-        self._thread.start()
-
-    def submit(self, snapshot: Snapshot) -> None:
-        """Hand a snapshot over; waits only while two others are still to be written."""
-        self._queue.put(snapshot)
-
-    def flush(self) -> str:
-        """Wait until everything handed over is dealt with; return why the last save failed, or nothing."""
-        self._queue.join()
-        return self._failure
-
-    def close(self) -> None:
-        self._queue.put(None)
-        self._thread.join()
-
-    def _work(self) -> None:
-        while (snapshot := self._queue.get()) is not None:
-            try:
-                for which in snapshot.which:
-                    self._save(which, snapshot)
-            finally:
-                self._queue.task_done()
-        self._queue.task_done()
-
-    def _save(self, which: Which, snapshot: Snapshot) -> None:
-        started = time.monotonic()
-        self._failure = ""
-        try:
-            size = save(self._folder, which, snapshot)
-        except (OSError, SafetensorError) as error:
-            self._failure = f"checkpoint {which} could not be written: {printable(str(error), 200)}"
-            self._emit(Warning(message=self._failure))
-            return
-        best = which == "best"
-        self._emit(
-            CheckpointSaved(
-                which=which,
-                epoch=snapshot.facts.best_epoch if best else snapshot.progress.epoch,
-                step=0 if best else snapshot.progress.step,
-                reason=snapshot.reason,
-                size=size,
-                seconds=time.monotonic() - started,
-            )
-        )
-
-
 def save(folder: Path, which: Which, snapshot: Snapshot) -> int:
-    """Write ``folder/which`` whole, replacing the one before, and return its size in bytes.
+    """Write ``folder/which`` whole, open to nobody to whom ``folder`` is closed, and return its size in bytes.
 
-    At every moment one complete checkpoint can be found, by ``find``. Raises OSError, in which case the
-    one before is untouched.
+    At every moment one complete checkpoint can be found, by ``find``. Raises OSError and SafetensorError, in which
+    case the one before is untouched.
     """
     target, fresh, old = folder / which, folder / f".{which}.new", folder / f".{which}.old"
-    _settle(folder, which)
-    fresh.mkdir()
+    settle(folder, which)
+    fresh.mkdir(mode=folder.stat().st_mode & 0o777)
     try:
         facts = {"vrdl_tui": json.dumps(asdict(snapshot.facts))}
-        save_file(snapshot.model, fresh / _MODEL, {"format": "pt", **facts})
+        _write(snapshot.model, fresh / MODEL, {"format": "pt", **facts})
         if which == "last":
             table = {"progress": encode(snapshot.progress), "scaler": json.dumps(snapshot.scaler)}
             raw = {f"{_RAW}{name}": value for name, value in snapshot.raw_model.items()}
-            save_file(snapshot.optimizer | raw, fresh / TRAIN_STATE, table)
+            _write(snapshot.optimizer | raw, fresh / TRAIN_STATE, table)
         size = sum(_sync(file) for file in fresh.iterdir())
         fsync_folder(fresh)
     except BaseException:
@@ -196,28 +123,24 @@ def save(folder: Path, which: Which, snapshot: Snapshot) -> int:
 
 def find(folder: Path, which: Which) -> Path | None:
     """Return the folder of the newest complete checkpoint of a kind, None if there is none."""
-    return next(
-        (path for path in (folder / which, folder / f".{which}.old") if (path / _MODEL).is_file()), None
-    )
+    return newest(folder, which)
 
 
 def load_model_file(checkpoint: Path) -> tuple[Tensors, ModelFacts]:
     """Read a checkpoint's weights and facts. Raises UserError naming the file when it is damaged."""
-    path = checkpoint / _MODEL
+    path = checkpoint / MODEL
     try:
-        with safe_open(path, "pt") as file:
-            table = json.loads((file.metadata() or {})["vrdl_tui"])
+        table = json.loads(read_metadata(path)["vrdl_tui"])
         facts = ModelFacts(
             name=str(table["name"]), classes=[str(name) for name in table["classes"]],
             mean=tuple(map(float, table["mean"])), std=tuple(map(float, table["std"])),
             val_size=int(table["val_size"]), pad=str(table["pad"]), dropout=float(table["dropout"]),
             best_epoch=int(table["best_epoch"]),
         )  # fmt: skip
+        _check_facts(facts)
         return load_file(path), facts
-    except (OSError, SafetensorError, ValueError, KeyError, TypeError) as error:
-        raise UserError(
-            f"checkpoint {printable(str(path))} can't be read: {printable(str(error), 200)}"
-        ) from None
+    except (OSError, SafetensorError, ValueError, KeyError, TypeError, RecursionError) as error:
+        raise unusable(path, str(error).partition("\n")[0]) from None
 
 
 def load_last(
@@ -230,39 +153,71 @@ def load_last(
     when the checkpoint is damaged, doesn't fit, or was made for other ``classes``.
     """
     tensors, facts = load_model_file(checkpoint)
+    if problem := misfit(judged.state_dict(), tensors, exact=True):
+        raise unusable(checkpoint / MODEL, problem)
     if facts.classes != classes:
         raise UserError(
             "the data's classes are no longer those of the checkpoint; put the folders back as they were"
         )
     path = checkpoint / TRAIN_STATE
     try:
-        with safe_open(path, "pt") as file:
-            table = file.metadata() or {}
+        table = read_metadata(path)
+        progress = decode(table["progress"])
+        if any(not 0 <= cell[side] < len(classes) for cell in progress.best_cells for side in (0, 1)):
+            raise ValueError("its confusion matrix has other classes")
         state = load_file(path)
         raw = {key.removeprefix(_RAW): state.pop(key) for key in list(state) if key.startswith(_RAW)}
+        if problem := (raw and misfit(model.state_dict(), raw, exact=True)) or unreal(state):
+            raise ValueError(problem)
+        restore_optimizer(optimizer, state)
         judged.load_state_dict(tensors)
         model.load_state_dict(raw or tensors)
-        restore_optimizer(optimizer, state)
         scaler.load_state_dict(json.loads(table["scaler"]))
-        return decode(table["progress"])
-    except (OSError, SafetensorError, RuntimeError, ValueError, KeyError, IndexError) as error:
-        raise UserError(
-            f"checkpoint {printable(str(path))} can't be used: {printable(str(error), 200)}"
-        ) from None
+        return progress
+    except (
+        OSError, SafetensorError, RuntimeError, ValueError, KeyError, IndexError, TypeError, AttributeError,
+    ) as error:  # fmt: skip
+        raise unusable(path, error) from None
 
 
-def _settle(folder: Path, which: Which) -> None:
+def _check_facts(facts: ModelFacts) -> None:
+    """Raise ValueError for facts that no run writes: room is made for images by them."""
+    numbers = (*facts.mean, *facts.std)
+    if not 16 <= facts.val_size <= 4096 or facts.pad not in ("square", "stretch"):
+        raise ValueError("no recipe has its val_size and pad")
+    if (
+        len(facts.mean) != 3
+        or len(facts.std) != 3
+        or not all(map(math.isfinite, numbers))
+        or min(facts.std) <= 0
+    ):
+        raise ValueError("its mean and std aren't three numbers each")
+
+
+def settle(folder: Path, which: Which) -> None:
     """Clean up after a save that a kill cut short: keep the complete one, drop the rest."""
     target, old = folder / which, folder / f".{which}.old"
     shutil.rmtree(folder / f".{which}.new", ignore_errors=True)
-    if old.exists() and not target.exists():
+    if old.exists() and newest(folder, which) == old:
+        shutil.rmtree(target, ignore_errors=True)  # damaged: the run went on from the older one
         old.rename(target)
     shutil.rmtree(old, ignore_errors=True)
+
+
+def _write(tensors: Tensors, path: Path, metadata: dict[str, str]) -> None:
+    try:
+        save_file(tensors, path, metadata)
+    except SafetensorError as error:
+        if code := _OS_ERROR.search(str(error)):  # a full disk is no matter of tensors
+            raise OSError(int(code[1]), os.strerror(int(code[1])), str(path)) from None
+        raise
 
 
 def _sync(path: Path) -> int:
     fd = os.open(path, os.O_RDONLY)
     try:
+        # safetensors makes its files for their owner alone.
+        os.fchmod(fd, mode_in(path.parent) & 0o644)
         os.fsync(fd)
         return os.fstat(fd).st_size
     finally:

@@ -1,25 +1,37 @@
-"""What is asked of a running engine: typed commands in a spool folder, each a file renamed into place."""
+"""What is asked of a running engine: typed commands in a spool folder, each a file renamed into place.
 
+Only who trains and root may command a run: what a file says is not looked at before its owner and its mode are.
+"""
+
+import errno
 import getpass
 import os
+import pwd
 import socket
+import stat
 import time
 import uuid
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
 import msgspec
 
 from engine.files import replace_file
+from engine.text import printable
 
 _LARGEST = 64 * 1024
 
 
 class Command(msgspec.Struct, frozen=True, kw_only=True, tag_field="name", tag=str.lower):
-    """A request: ``id`` links it to its answer in the journal, ``by`` is user@host."""
+    """A request: ``id`` links it to its answer in the journal.
+
+    ``by`` is user@host, ``pid`` the process there that sent it at the time ``t``; "" and 0: not known.
+    """
 
     id: str = ""
     by: str = ""
+    pid: int = 0
     t: float = 0.0
 
 
@@ -77,6 +89,14 @@ AnyCommand: TypeAlias = (
     Pause | Resume | Checkpoint | Predict | Stop | Set | Rollback | Skip | Exclude | Restore
 )
 
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A file in the spool that is not obeyed; ``why`` is one line that names it."""
+
+    why: str
+
+
 _decoder: msgspec.json.Decoder[AnyCommand] = msgspec.json.Decoder(AnyCommand)
 
 
@@ -91,9 +111,11 @@ def send(spool: Path, command: AnyCommand) -> str:
     Raises OSError when the folder can't be written.
     """
     identity = uuid.uuid4().hex[:12]
-    stamped = msgspec.structs.replace(command, id=identity, by=whoami(), t=time.time())
+    stamped = msgspec.structs.replace(command, id=identity, by=whoami(), pid=os.getpid(), t=time.time())
     # Names sort in the order of sending, so that the engine takes the commands in that order.
-    replace_file(spool / f"{time.time_ns():020d}-{identity}.json", msgspec.json.encode(stamped))
+    path = spool / f"{time.time_ns():020d}-{identity}.json"
+    # Root's own, too, has to be readable to the engine; who else may look is the folder's affair.
+    replace_file(path, msgspec.json.encode(stamped), mode=0o644)
     return identity
 
 
@@ -106,15 +128,24 @@ def whoami() -> str:
     return f"{user}@{socket.gethostname()}"
 
 
+def asker(by: str, pid: int) -> str:
+    """Return who asked, in words: two consoles of one person are told apart by their process."""
+    return f"{by}, process {pid}" if by and pid else by
+
+
 class Spool:
     """The engine's end of the folder."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._stuck: set[str] = set()
+        """Names that were done with, and couldn't be removed."""
 
-    def pending(self) -> list[tuple[Path, AnyCommand | None]]:
-        """Return the waiting files in the order of sending; None stands for one that is no command.
+    def pending(self) -> list[tuple[Path, AnyCommand | Refused]]:
+        """Return the waiting files in the order of sending; a folder that can't be read has none.
 
+        A file is refused that is a link, no regular file or no command, that belongs to somebody else than this
+        process's user or root, or that anyone may write to; so is every file of a folder of which that is true.
         Costs one folder listing (about 10 µs when it is empty), so it can be asked before every step.
         """
         try:
@@ -122,24 +153,74 @@ class Spool:
                 names = sorted(
                     entry.name for entry in entries if entry.name.endswith(".json") and entry.name[0] != "."
                 )
-        except FileNotFoundError:
-            return []
-        return [(self._folder / name, self._read(self._folder / name)) for name in names]
-
-    @staticmethod
-    def _read(path: Path) -> AnyCommand | None:
-        try:
-            fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         except OSError:
-            return None
-        try:
-            return _decoder.decode(os.read(fd, _LARGEST))
-        except (OSError, msgspec.DecodeError, UnicodeDecodeError):
-            return None
-        finally:
-            os.close(fd)
+            return []
+        waiting = [name for name in names if name not in self._stuck]
+        return self._read_all(waiting) if waiting else []
 
-    @staticmethod
-    def done(path: Path) -> None:
-        """Take an answered command off the spool."""
-        path.unlink(missing_ok=True)
+    def _read_all(self, names: list[str]) -> list[tuple[Path, AnyCommand | Refused]]:
+        try:
+            folder = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        except OSError as error:
+            why = _cannot_open(error)
+            return [(self._folder / name, _refused(name, "its folder", why)) for name in names]
+        try:
+            doubt = _doubt(os.fstat(folder))
+            return [
+                (self._folder / name, _refused(name, "its folder", doubt) if doubt else _read(name, folder))
+                for name in names
+            ]
+        finally:
+            os.close(folder)
+
+    def done(self, path: Path) -> None:
+        """Take an answered command off the spool; one that can't be removed is not looked at again."""
+        try:
+            path.unlink(missing_ok=True)
+        except OSError:
+            self._stuck.add(path.name)
+
+
+def _read(name: str, folder: int) -> AnyCommand | Refused:
+    try:
+        fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
+    except OSError as error:
+        return _refused(name, "it", _cannot_open(error))
+    try:
+        status = os.fstat(fd)
+        if not stat.S_ISREG(status.st_mode):
+            return _refused(name, "it", "is no regular file")
+        if doubt := _doubt(status):
+            return _refused(name, "it", doubt)
+        command = _decoder.decode(os.read(fd, _LARGEST))
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return _refused(name, "it", "is no command")
+    finally:
+        os.close(fd)
+    # One that a script wrote may not say who asks, and when.
+    by, t = command.by or _user(status.st_uid), command.t or status.st_mtime
+    return msgspec.structs.replace(command, by=by, t=t)
+
+
+def _doubt(status: os.stat_result) -> str:
+    """Say why a file or folder isn't trusted; "" when it is."""
+    if status.st_uid not in (os.geteuid(), 0):
+        return f"belongs to {_user(status.st_uid)}, not to who trains"
+    return "can be written to by anyone" if status.st_mode & stat.S_IWOTH else ""
+
+
+def _cannot_open(error: OSError) -> str:
+    if error.errno in (errno.ELOOP, errno.ENOTDIR):  # a link; to a folder, where a folder was asked for
+        return "is a link"
+    return f"can't be opened: {error.strerror}"
+
+
+def _user(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return f"user {uid}"
+
+
+def _refused(name: str, what: str, why: str) -> Refused:
+    return Refused(f"commands/{printable(name, 80)} was not obeyed: {what} {why}")

@@ -6,6 +6,7 @@ from math import fsum
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+from engine.asked import Asked
 from engine.errors import UserError
 from engine.events import EpochEnded
 from engine.interval import wilson
@@ -48,6 +49,7 @@ class Entrant:
     recipe: Mapping[str, str]
     """Values by dotted key, empty where the recipe can't be read; a value that was changed while the run went
     on has the change behind it."""
+    steered: Asked
     answers: Mapping[str, Answer]
     """By the image's path; empty where ``why_no_answers`` says so."""
     why_no_answers: str

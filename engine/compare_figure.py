@@ -31,13 +31,14 @@ _CURVES: tuple[tuple[str, Callable[[EpochEnded], float]], ...] = (
 def draw_comparison(path: Path, comparison: Comparison) -> None:
     """Write the picture as PNG: curves against the epoch, and below them each run's best. Raises OSError."""
     runs = comparison.entrants
+    steered = any(one.steered.epochs for one in runs)
     figure = Figure(figsize=(11, 8.2 + 0.32 * len(runs)), dpi=110, layout="constrained")
     # Apart, so that long names leave the curves their width.
     grid = figure.add_gridspec(2, 1, height_ratios=(7.2, 0.8 + 0.36 * len(runs)))
     above, below = figure.add_subfigure(grid[0]), figure.add_subfigure(grid[1])
     for number, (title, value) in enumerate(_CURVES):
         axes = above.add_subplot(2, 2, number + 1)
-        axes.set(title=title, xlabel="epoch")
+        axes.set(title=title, xlabel="epoch (at the foot, | was steered)" if steered else "epoch")
         axes.grid(alpha=0.25)
         for at, one in enumerate(runs):
             axes.plot(
@@ -48,6 +49,16 @@ def draw_comparison(path: Path, comparison: Comparison) -> None:
                 markevery=max(1, len(one.epochs) // _MARKED),
                 markersize=5,
                 linewidth=1.4,
+            )
+            axes.plot(
+                one.steered.epochs,
+                [0] * len(one.steered.epochs),
+                color=_colour(at),
+                linestyle="",
+                marker="|",
+                markersize=12,
+                clip_on=False,
+                transform=axes.get_xaxis_transform(),
             )
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     _draw_best(below.add_subplot(), comparison)

@@ -5,14 +5,13 @@ from pathlib import Path
 
 from engine.compare import Answer, Comparison, Entrant, compare
 from engine.errors import UserError
-from engine.events import SettingChanged
 from engine.journal import JournalReader
+from engine.journal_index import Past
 from engine.judged import read_judged
 from engine.recipe import load_recipe, recipe_keys, value_of
 from engine.rundir import RunDir
 from engine.state import RunState
-
-_PIECE = 4 << 20
+from engine.steering_events import SettingChanged
 
 
 class RunReader:
@@ -35,7 +34,7 @@ class RunReader:
         seen = (alive, *map(_stamp, (self._run.journal, self._run.recipe, self._run.validation)))
         if self._entrant is None or seen != self._seen:
             self._seen = seen
-            while events := self._journal.read(_PIECE):
+            for events in Past(self._journal).read():
                 self._state.apply_all(events)
             self._entrant = _entrant(self._run, self._state, alive=alive)
         return self._entrant
@@ -69,6 +68,7 @@ def _entrant(run: RunDir, state: RunState, *, alive: bool) -> Entrant:
         epochs=tuple(state.epochs),
         val_images=state.data.val_images if state.data else 0,
         recipe=_recipe(run, state.settings),
+        steered=state.steered,
         answers=answers,
         why_no_answers=why,
     )

@@ -1,7 +1,7 @@
 """Commands to a running engine: taken between two steps, each answered in the journal."""
 
 import time
-from collections.abc import Callable
+from pathlib import Path
 from typing import Protocol
 
 from engine.commands import (
@@ -10,6 +10,7 @@ from engine.commands import (
     Exclude,
     Pause,
     Predict,
+    Refused,
     Restore,
     Resume,
     Rollback,
@@ -19,9 +20,12 @@ from engine.commands import (
     Stop,
     command_name,
 )
+from engine.disk_full import Room
 from engine.errors import UserError
 from engine.event import Event
-from engine.events import CommandAccepted, CommandRejected, Outcome, Paused, Resumed
+from engine.events import DiskFull, Outcome, Warning
+from engine.steered import Steered
+from engine.steering_events import CommandAccepted, CommandRejected, Paused, Resumed
 
 _LOOK_EVERY = 0.05
 
@@ -38,99 +42,36 @@ class StopRun(BaseException):
         self.reason = reason
 
 
-class Steered(Protocol):
-    """What a command can do to a run. Each method but ``position`` may raise UserError: the refusal."""
+class Emit(Protocol):
+    """Writes events into the journal, all of them or none."""
 
-    def position(self) -> tuple[int, int]:
-        """Return the epoch under way and its steps done."""
-        ...
-
-    def save_now(self, reason: str) -> str:
-        """Save ``checkpoints/last``; once it is on disk return what was done, in words."""
-        ...
-
-    def check_save(self) -> None:
-        """Raises UserError when there is nothing to save yet."""
-        ...
-
-    def check_predict(self) -> None: ...
-
-    def predict_now(self) -> None: ...
-
-    def set_now(self, key: str, value: str) -> None: ...
-
-    def rollback_now(self) -> str:
-        """Go on from the best weights, and say from which."""
-        ...
-
-    def skip_now(self) -> str:
-        """End the epoch under way before its next step, and say after which."""
-        ...
-
-    def exclude_now(self, command: Exclude) -> str:
-        """Leave images out from the next epoch on, and say which."""
-        ...
-
-    def restore_now(self, command: Restore) -> str:
-        """Let outliers back in from the next epoch on, and say which."""
-        ...
-
-    def restart_clock(self) -> None: ...
-
-
-class BeforeTraining:
-    """A run whose outlier stage is under way: it can be paused and stopped. What it has found is in the journal."""
-
-    def position(self) -> tuple[int, int]:
-        return 0, 0
-
-    def save_now(self, reason: str) -> str:
-        return "what was found so far is in the journal"
-
-    def check_save(self) -> None:
-        raise UserError("there is nothing to save yet; the classes that are judged are in the journal")
-
-    def check_predict(self) -> None:
-        raise UserError("no best weights yet: training hasn't begun")
-
-    def predict_now(self) -> None:
-        self.check_predict()
-
-    def set_now(self, key: str, value: str) -> None:
-        raise UserError(f"{key} can be changed once training has begun")
-
-    def rollback_now(self) -> str:
-        raise UserError("no best weights yet: training hasn't begun")
-
-    def skip_now(self) -> str:
-        raise UserError("training hasn't begun")
-
-    def exclude_now(self, command: Exclude) -> str:
-        raise UserError("outliers are still being looked for; exclude images once training has begun")
-
-    def restore_now(self, command: Restore) -> str:
-        raise UserError("outliers are still being looked for; restore them once training has begun")
-
-    def restart_clock(self) -> None:
-        """There is none yet."""
+    def __call__(self, *events: Event) -> object: ...
 
 
 class Controls:
     """The engine's side of the spool; one for a run."""
 
-    def __init__(self, spool: Spool, emit: Callable[[Event], object]) -> None:
+    def __init__(self, spool: Spool, emit: Emit, room: Room) -> None:
+        self.room = room
+        self.in_force: set[str] = set()
+        """Ids of commands that a killed engine obeyed, but didn't answer."""
         self._spool = spool
         self._emit = emit
+        self._in_hand: Path | None = None
         self._paused_at: float | None = None
         self.stop_after_epoch = ""
         """Who asked to stop once the epoch is over; empty: nobody."""
         self.terminate = False
-        """Set by SIGTERM."""
+        """Set by SIGTERM, SIGINT and SIGUSR1."""
 
     def refuse_all(self, reason: str) -> None:
         """Answer what lies in the spool with a refusal: sent to an engine that was not, or is no more, there."""
         for path, command in self._spool.pending():
-            if command is not None:
+            if isinstance(command, Refused):
+                self._emit(Warning(message=command.why))
+            elif command.id in self.in_force:
+                continue
+            else:
                 self._reject(command, reason)
             self._spool.done(path)
 
@@ -139,23 +80,68 @@ class Controls:
 
         Raises StopRun once the run has been saved on a request to stop.
         """
+        stood = self.room.stand()
         self._take(run)
-        if self._paused_at is None:
-            return
         while self._paused_at is not None:
+            stood = True
             time.sleep(_LOOK_EVERY)
+            self.room.stand()
             self._take(run)
-        run.restart_clock()
+        if stood:
+            run.restart_clock()
 
-    def _take(self, run: Steered) -> None:
+    def while_full(self, full: DiskFull) -> None:
+        """Answer what is asked while the run waits for room, in the middle of whatever: nothing but to stop is done.
+
+        Raises StopRun on a request to stop, and if the process was asked to terminate; the run is not saved then.
+        """
+        pending = self._spool.pending()
+        stop = next((one for _, one in pending if isinstance(one, Stop) and not one.after_epoch), None)
+        leaves = self.terminate or stop is not None
+        for path, command in pending:
+            if path == self._in_hand and not leaves:  # it is what waits, and answered later
+                continue
+            try:
+                self.room.tell(self._answer_while_full(command, full))
+            except OSError:
+                break
+            self._spool.done(path)
+        why = f"{full.words}; no checkpoint was saved, a resume goes on from the one before"
+        if leaves:
+            self.room.leaving = True
+        if stop is not None:
+            raise StopRun("stopped", f"stopped by {stop.by or 'a command'}; {why}")
+        if leaves:
+            raise StopRun("interrupted", f"the process was asked to terminate; {why}")
+
+    def _answer_while_full(self, command: AnyCommand | Refused, full: DiskFull) -> Event:
+        match command:
+            case Refused():
+                return Warning(message=command.why)
+            case Stop(after_epoch=True):
+                return self._stop_after_epoch(command)
+            case Stop():
+                return _accepted(command, f"stopping without a checkpoint; {full.words}")
+        return _rejected(command, f"{full.words}; the run goes on by itself")
+
+    def heed_signal(self, run: Steered) -> None:
+        """Raise StopRun, once the run has been saved, if the process was asked to terminate."""
         if self.terminate:
             saved = run.save_now("terminated")
             raise StopRun("interrupted", f"the process was asked to terminate; {saved}")
+
+    def _take(self, run: Steered) -> None:
+        self.heed_signal(run)
         for path, command in self._spool.pending():
+            self._in_hand = path
             try:
-                if command is not None:
+                if isinstance(command, Refused):
+                    self._emit(Warning(message=command.why))
+                else:
                     self._answer(command, run)
+                    self.in_force.discard(command.id)
             finally:
+                self._in_hand = None
                 self._spool.done(path)
 
     def _answer(self, command: AnyCommand, run: Steered) -> None:
@@ -181,20 +167,21 @@ class Controls:
                 run.predict_now()
                 run.restart_clock()
             case Set():
-                run.set_now(command.key, command.value)
-                self._accept(command, f"{command.key} = {command.value}")
+                self._accept(command, f"{command.key} = {command.value}", run.set_now(command))
+                run.keep_settings()
             case Rollback():
-                self._accept(command, run.rollback_now())
+                told, detail = run.rollback_now(command)
+                self._accept(command, detail, told)
             case Skip():
-                self._accept(command, run.skip_now())
+                told, detail = run.skip_now(command)
+                self._accept(command, detail, told)
                 self._end_pause(run)
             case Exclude():
                 self._accept(command, run.exclude_now(command))
             case Restore():
                 self._accept(command, run.restore_now(command))
             case Stop(after_epoch=True):
-                self.stop_after_epoch = command.by or "a command"
-                self._accept(command, "will stop once this epoch has been validated")
+                self._emit(self._stop_after_epoch(command))
                 self._end_pause(run)
             case Stop():
                 saved = run.save_now("stopped")
@@ -221,8 +208,35 @@ class Controls:
             self._emit(Resumed(epoch=epoch, step=step, paused_for=time.monotonic() - self._paused_at))
             self._paused_at = None
 
-    def _accept(self, command: AnyCommand, detail: str) -> None:
-        self._emit(CommandAccepted(id=command.id, name=command_name(command), by=command.by, detail=detail))
+    def _accept(self, command: AnyCommand, detail: str, *told: Event) -> None:
+        # In one write: an attempt after a kill in between would tell the event again.
+        self._emit(*told, _accepted(command, detail))
 
     def _reject(self, command: AnyCommand, reason: str) -> None:
-        self._emit(CommandRejected(id=command.id, name=command_name(command), by=command.by, reason=reason))
+        self._emit(_rejected(command, reason))
+
+    def _stop_after_epoch(self, command: Stop) -> Event:
+        self.stop_after_epoch = command.by or "a command"
+        return _accepted(command, "will stop once this epoch has been validated")
+
+
+def _accepted(command: AnyCommand, detail: str) -> CommandAccepted:
+    return CommandAccepted(
+        id=command.id,
+        name=command_name(command),
+        by=command.by,
+        detail=detail,
+        pid=command.pid,
+        sent=command.t,
+    )
+
+
+def _rejected(command: AnyCommand, reason: str) -> CommandRejected:
+    return CommandRejected(
+        id=command.id,
+        name=command_name(command),
+        by=command.by,
+        reason=reason,
+        pid=command.pid,
+        sent=command.t,
+    )

@@ -14,6 +14,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from engine.files import make_private
+
 SIDE = 32
 COUNTS = {"train": 600, "val": 200, "test": 300}
 LABELS = "test_labels.csv"
@@ -35,7 +37,7 @@ def write(folder: Path) -> None:
     digits: Any = load_digits()
     order = np.random.default_rng(_SEED).permutation(len(digits.target))[: sum(COUNTS.values())]
     splits = np.repeat(list(COUNTS), list(COUNTS.values()))
-    folder.parent.mkdir(parents=True, exist_ok=True)
+    make_private(folder.parent)
     new = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     try:
         labels: list[tuple[str, int]] = []

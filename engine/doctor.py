@@ -4,11 +4,13 @@ import json
 from importlib.util import find_spec
 from typing import Any
 
+from engine.offline import keep_offline
 from engine.weights_source import PACKAGE
 
 
 def facts() -> dict[str, Any]:
     """Return versions, devices and weights at hand; ``error`` names what can't be imported."""
+    keep_offline()
     found: dict[str, Any] = {"weights_package": find_spec(PACKAGE) is not None}
     try:
         import timm

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from engine.errors import UserError
 from engine.heartbeat import beat, say
+from engine.offline import keep_offline
 from engine.recipe import Recipe, load_recipe
 from engine.text import printable
 
@@ -41,6 +42,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m engine.estimate_main")
     parser.add_argument("recipe", type=Path)
     arguments = parser.parse_args()
+    keep_offline()
     beat()
     try:
         with tempfile.TemporaryDirectory(prefix="vrdl-tui-estimate-") as folder:
@@ -65,6 +67,7 @@ def _estimate(recipe: Recipe, folder: Path) -> None:
     try:
         from engine.data.feed import Feed
         from engine.device import choose_device
+        from engine.disk_full import Room
         from engine.models import build_model
         from engine.outliers.exclusions import Exclusions
         from engine.rundir import RunDir
@@ -80,7 +83,8 @@ def _estimate(recipe: Recipe, folder: Path) -> None:
         normalize = Normalize(built.mean, built.std, device)
         feed = Feed(data, recipe, normalize, device, lambda _: None, set(), pool, Exclusions())
         try:
-            trainer = Trainer(run, recipe, feed, built.module, device, lambda _: None)
+            room = Room(run.path, lambda _: None)
+            trainer = Trainer(run, recipe, feed, built.module, device, lambda _: None, room)
             watch = _Stopwatch(trainer)
             with contextlib.suppress(_Enough):
                 trainer.train(watch)
@@ -144,6 +148,9 @@ class _Stopwatch:
 
     def save(self, which: object, reason: str) -> None:
         """Nothing of this is kept."""
+
+    def recover(self, problem: UserError) -> None:
+        raise problem
 
     def _now(self) -> float:
         import torch

@@ -5,24 +5,30 @@ steps count from 1. Accuracies are percents (0 to 100), losses mean cross-entrop
 Unix epoch, durations seconds, sizes bytes, learning rates as the optimiser has them.
 """
 
+import math
 from typing import Literal, TypeAlias
 
 import msgspec
 
-from engine.event import Event
-from engine.outlier_events import (
-    AutoencoderEpoch,
-    OutlierExcluded,
-    OutlierProgress,
-    OutlierRestored,
-    OutliersDone,
-    ThresholdSet,
+from engine.event import Event, Time
+from engine.outlier_events import OutlierEvent
+from engine.steering_events import (
+    CommandAccepted,
+    CommandRejected,
+    EpochCut,
+    Paused,
+    Resumed,
+    RolledBack,
+    SettingChanged,
 )
 
 Stage = Literal[
     "starting", "importing", "reading data", "building model", "loading weights", "downloading weights",
     "finding outliers", "training", "predicting",
 ]  # fmt: skip
+
+_MOST_CLASSES = 1 << 16
+_MOST_EPOCHS = 1_000_000
 
 
 class RunStarted(Event, frozen=True):
@@ -118,6 +124,11 @@ class EpochEnded(Event, frozen=True):
     """The 95 % score interval of ``val_acc`` (``engine.interval``); None in journals of older versions."""
     val_acc_high: float | None = None
 
+    def __post_init__(self) -> None:
+        """Raises ValueError for an epoch that no run comes to, and that no axis could show."""
+        if not 0 <= self.epoch <= _MOST_EPOCHS:
+            raise ValueError("an epoch that no run comes to")
+
 
 class LrDecayed(Event, frozen=True):
     epoch: int
@@ -135,6 +146,14 @@ class ConfusionMatrix(Event, frozen=True):
     cells: list[tuple[int, int, int]]
     path: str
 
+    def __post_init__(self) -> None:
+        """Raises ValueError for cells of no class, so that such a line of a journal is passed over."""
+        known = range(min(self.classes, _MOST_CLASSES))
+        if self.classes > _MOST_CLASSES or not all(
+            true in known and predicted in known and images >= 0 for true, predicted, images in self.cells
+        ):
+            raise ValueError("a confusion matrix with cells of no class")
+
 
 class CheckpointSaved(Event, frozen=True):
     which: Literal["best", "last"]
@@ -143,55 +162,6 @@ class CheckpointSaved(Event, frozen=True):
     reason: str
     size: int
     seconds: float
-
-
-class Paused(Event, frozen=True):
-    epoch: int
-    step: int
-
-
-class Resumed(Event, frozen=True):
-    epoch: int
-    step: int
-    paused_for: float
-
-
-class CommandAccepted(Event, frozen=True):
-    id: str
-    name: str
-    by: str
-    detail: str = ""
-
-
-class CommandRejected(Event, frozen=True):
-    id: str
-    name: str
-    by: str
-    reason: str
-
-
-class SettingChanged(Event, frozen=True):
-    key: str
-    old: str
-    new: str
-    epoch: int
-    step: int
-
-
-class RolledBack(Event, frozen=True):
-    """The weights are again those of ``best_epoch``; epoch, learning rate and counter are as they were."""
-
-    epoch: int
-    step: int
-    best_epoch: int
-
-
-class EpochCut(Event, frozen=True):
-    """The epoch ends after ``step`` of its ``steps``."""
-
-    epoch: int
-    step: int
-    steps: int
 
 
 class PredictionProgress(Event, frozen=True):
@@ -219,6 +189,23 @@ class SystemSample(Event, frozen=True):
     gpu_power: float | None = None
 
 
+class DiskFull(Event, frozen=True):
+    """The run waits for room on its disk, and goes on by itself."""
+
+    need: int
+    folder: str
+
+    @property
+    def words(self) -> str:
+        return f"disk full: waiting for {math.ceil(self.need / 1e6):,} MB in {self.folder}"
+
+
+class DiskFreed(Event, frozen=True):
+    """There is room again: the run goes on."""
+
+    waited: float
+
+
 class Warning(Event, frozen=True):
     message: str
 
@@ -243,16 +230,16 @@ class UnknownEvent(Event, frozen=True, tag="unknown_event"):
 
 
 AnyEvent: TypeAlias = (
-    RunStarted | StageStarted | DatasetScanned | BadImage | AutoencoderEpoch | ThresholdSet | OutlierExcluded
-    | OutlierRestored | OutliersDone | OutlierProgress | EpochStarted | Step | EpochEnded | LrDecayed | ConfusionMatrix
-    | CheckpointSaved | Paused | Resumed | CommandAccepted | CommandRejected | SettingChanged
-    | RolledBack | EpochCut | PredictionProgress | PredictionWritten | SystemSample | Warning | RunEnded | UnknownEvent
+    RunStarted | StageStarted | DatasetScanned | BadImage | OutlierEvent | EpochStarted | Step | EpochEnded
+    | LrDecayed | ConfusionMatrix | CheckpointSaved | Paused | Resumed | CommandAccepted | CommandRejected
+    | SettingChanged | RolledBack | EpochCut | PredictionProgress | PredictionWritten | SystemSample | DiskFull
+    | DiskFreed | Warning | RunEnded | UnknownEvent
 )  # fmt: skip
 
 
 class _Envelope(msgspec.Struct):
     seq: int
-    t: float
+    t: Time
 
 
 _decoder: msgspec.json.Decoder[AnyEvent] = msgspec.json.Decoder(AnyEvent)

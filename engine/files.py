@@ -1,7 +1,17 @@
 """Writing files so that a reader sees the old one or the new one, never half of one."""
 
+import contextlib
+import errno
 import os
+import re
 from pathlib import Path
+
+_TEMPORARY = re.compile(r"\..+\.(\d{1,9})\.tmp")
+
+
+def named(error: OSError, path: Path) -> OSError:
+    """Return ``error`` with the name that a person knows, not that of a temporary file or none."""
+    return OSError(error.errno, error.strerror, str(path))
 
 
 def fsync_folder(folder: Path) -> None:
@@ -13,25 +23,89 @@ def fsync_folder(folder: Path) -> None:
         os.close(fd)
 
 
-def write_synced(path: Path, content: bytes) -> None:
-    """Write a file that nobody reads yet and sync its content."""
-    with path.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
+def mode_in(folder: Path) -> int:
+    """Return the mode for a new file in ``folder``, which the umask narrows: open to nobody to whom that is closed."""
+    return 0o666 & folder.stat().st_mode
 
 
-def replace_file(path: Path, content: bytes) -> None:
+def make_private(folder: Path) -> None:
+    """Make a folder, and those above it that there aren't, for their owner alone. Raises OSError."""
+    if not folder.is_dir():
+        make_private(folder.parent)
+        folder.mkdir(mode=0o700, exist_ok=True)
+
+
+def write_synced(path: Path, content: bytes, mode: int | None = None) -> None:
+    """Write a file that nobody reads yet and sync its content; without a ``mode`` it is as its folder is.
+
+    Raises OSError, with the name of the file.
+    """
+    try:
+        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode_in(path.parent))
+        with os.fdopen(fd, "wb") as file:
+            if mode is not None:
+                os.fchmod(fd, mode)
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise named(error, path) from None
+
+
+def append_whole(fd: int, content: bytes, *, sync: bool = True) -> None:
+    """Add ``content`` to a file that is open for appending, and sync it. Raises OSError; nothing was added then.
+
+    Should the file not even let itself be cut again, half of ``content`` may stay.
+    """
+    size = os.fstat(fd).st_size
+    try:
+        if os.write(fd, content) != len(content):  # a disk filling up
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        if sync:
+            os.fdatasync(fd)
+    except OSError:
+        with contextlib.suppress(OSError):
+            os.ftruncate(fd, size)
+        raise
+
+
+def replace_file(path: Path, content: bytes, mode: int | None = None) -> None:
     """Put ``content`` at ``path`` whole: temporary name beside it, sync, rename, sync the folder.
 
-    Raises OSError (disk full, no permission), in which case ``path`` is as it was and the temporary
+    Without a ``mode`` the file is open to nobody to whom its folder is closed.
+    Raises OSError (disk full, no permission) with the name of ``path``, which is as it was; the temporary
     file is gone.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        write_synced(temporary, content)
+        write_synced(temporary, content, mode)
         temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
+    except BaseException as error:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            raise named(error, path) from None
         raise
     fsync_folder(path.parent)
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove what processes that were killed in ``replace_file`` left in ``folder``; what can't be removed stays."""
+    for path in folder.iterdir():
+        match = _TEMPORARY.fullmatch(path.name)
+        if match and not _is_another(int(match[1])):
+            with contextlib.suppress(OSError):
+                path.unlink()
+
+
+def _is_another(pid: int) -> bool:
+    """Say whether another process of this machine has the number ``pid``."""
+    if pid == os.getpid():
+        return False
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True

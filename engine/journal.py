@@ -4,7 +4,7 @@ import os
 import threading
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
@@ -12,28 +12,39 @@ import msgspec
 
 from engine.event import Event
 from engine.events import AnyEvent, Step, SystemSample, decode_line, encode_line
-from engine.outlier_events import AutoencoderEpoch, OutlierProgress
+from engine.files import append_whole, fsync_folder, mode_in
+from engine.outlier_events import AutoencoderEpoch, OutlierExcluded, OutlierProgress, OutlierRestored
 
 E = TypeVar("E", bound=Event)
 
 _CHUNK = 1 << 20
 _LONGEST_LINE = 16 << 20
+# Each read lets another thread have the interpreter, and a busy one gives it back after 5 ms at the earliest:
+# few reads. What is made of them is looked at in pieces that a processor's cache holds.
+_READ = 4 << 20
+_BLOCK = 256 << 10
 
-# Lost without harm in a power cut: the next one says the same, newer.
-_UNSYNCED = (Step, SystemSample, AutoencoderEpoch, OutlierProgress)
+# Lost without harm in a power cut: the next one says the same, newer. Of outliers there may be thousands at a time;
+# an answer, the end of their stage or ``close`` syncs them before anyone relies on them.
+_UNSYNCED = (Step, SystemSample, AutoencoderEpoch, OutlierProgress, OutlierExcluded, OutlierRestored)
 
 
 class JournalWriter:
     """The one writer of a journal: the living engine. Safe to use from several threads.
 
     Opening repairs a torn last line (cut off by a crash or a power cut) by truncating it, and goes on
-    with the sequence numbers. Each event is one ``write``; all but progress ticks are synced to disk.
+    with the sequence numbers. Each event is one ``write``; all but ``_UNSYNCED`` ones are synced to disk. What can't
+    be written, raises OSError, and neither event nor number are in the file.
     """
 
     def __init__(self, path: Path) -> None:
-        self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+        self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, mode_in(path.parent))
         self._lock = threading.Lock()
+        self._torn = False
+        """Whether the last write failed: there may be half a line."""
         self._seq = self._repair()
+        if not self._seq:
+            fsync_folder(path.parent)
 
     def _repair(self) -> int:
         size = os.fstat(self._fd).st_size
@@ -54,22 +65,34 @@ class JournalWriter:
 
     def append(self, event: E) -> E:
         """Stamp ``event`` with the next sequence number and the time, write it, and return it stamped."""
+        stamped: E
+        (stamped,) = self.append_all(event)
+        return stamped
+
+    def append_all(self, *events: E) -> list[E]:
+        """Append ``events`` in one write, so that a kill leaves all of them or none."""
         with self._lock:
-            stamped = msgspec.structs.replace(event, seq=self._seq + 1, t=time.time())
-            line = encode_line(stamped)
-            written = os.write(self._fd, line)
-            if written != len(
-                line
-            ):  # a disk filling up: take the half line back, so that readers never see it
-                os.ftruncate(self._fd, os.fstat(self._fd).st_size - written)
-                raise OSError(28, "the journal can't grow: no space left on the device")
-            self._seq += 1
-            if not isinstance(event, _UNSYNCED):
-                os.fdatasync(self._fd)
+            if self._torn:
+                self._seq, self._torn = self._repair(), False
+            stamped = [
+                msgspec.structs.replace(event, seq=self._seq + number, t=time.time())
+                for number, event in enumerate(events, 1)
+            ]
+            ticks = all(isinstance(event, _UNSYNCED) for event in events)
+            try:
+                append_whole(self._fd, b"".join(map(encode_line, stamped)), sync=not ticks)
+            except OSError:
+                self._torn = True
+                raise
+            self._seq += len(events)
             return stamped
 
     def close(self) -> None:
-        os.close(self._fd)
+        """Sync what isn't yet, and let the file go. Raises OSError."""
+        try:
+            os.fdatasync(self._fd)
+        finally:
+            os.close(self._fd)
 
 
 @dataclass(slots=True)
@@ -79,7 +102,6 @@ class JournalReader:
     path: Path
     offset: int = 0
     damaged: int = 0
-    _torn: bytes = field(default=b"", repr=False)
 
     def read(self, limit: int = 64 * _CHUNK) -> list[AnyEvent]:
         """Return the events that came since the last call, at most about ``limit`` bytes of them.
@@ -98,7 +120,7 @@ class JournalReader:
                 yield event
 
     def blocks(self, limit: int = 1 << 62) -> Iterator[bytes]:
-        """Yield the whole lines that came since the last call, some 1 MB at a time, the last newline left out.
+        """Yield the whole lines that came since the last call, some 256 kB at a time, the last newline left out.
 
         ``offset`` is behind the lines that were yielded. Raises OSError, but not for a missing file.
         """
@@ -107,23 +129,25 @@ class JournalReader:
         except FileNotFoundError:
             return
         try:
-            taken = 0
+            taken, size = 0, _READ
             while taken < limit:
-                chunk = os.pread(fd, _CHUNK, self.offset + len(self._torn))
-                if not chunk:
+                chunk = os.pread(fd, size, self.offset)
+                whole = chunk.rfind(b"\n") + 1
+                if not whole and len(chunk) < size:  # the writer isn't through with it, or was cut off
                     break
-                data = self._torn + chunk
-                end = data.rfind(b"\n") + 1
-                self.offset += end
-                taken += end
-                self._torn = data[end:]
-                if len(self._torn) > _LONGEST_LINE:
+                if not whole and size < _LONGEST_LINE:
+                    size *= 2
+                    continue
+                if not whole:
                     self.damaged += 1
-                    self.offset += len(self._torn)
-                    self._torn = b""
-                if end:
-                    yield data[: end - 1]
+                    self.offset += len(chunk)
+                start = 0
+                while start < whole and taken < limit:
+                    end = chunk.rfind(b"\n", start, start + _BLOCK) + 1 or chunk.find(b"\n", start) + 1
+                    self.offset += end - start
+                    taken += end - start
+                    yield chunk[start : end - 1]
+                    start = end
+                size = _READ
         finally:
-            # The torn rest is read again next time: the writer may have truncated it meanwhile.
-            self._torn = b""
             os.close(fd)

@@ -58,7 +58,11 @@ def read_labels(run: RunDir) -> Labels:
         return Labels(check_tags(" ".join(map(str, tags))), check_note(note))
     except FileNotFoundError:
         return Labels()
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, UserError) as error:
+    except (
+        ValueError,
+        RecursionError,
+        UserError,
+    ) as error:  # of TOML: a number of too many digits, too deep nesting
         raise UserError(
             f"{printable(str(path))} can't be read: {printable(str(error), 120)}; mend or remove it"
         ) from None

@@ -10,6 +10,7 @@ from engine.text import encodable, printable
 IMAGE_SUFFIXES = frozenset(
     (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif")
 )
+_ENDINGS = tuple(IMAGE_SUFFIXES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,15 +37,18 @@ def find_folders(root: Path) -> DataFolders:
 
 
 def list_images(folder: Path) -> list[str]:
-    """Return the names of the image files directly in ``folder``, sorted as text. Raises UserError."""
+    """Return the names of the image files directly in ``folder``, sorted as text. Raises UserError.
+
+    A link counts as what it leads to; pipes, sockets, devices and links that lead nowhere are passed over, unopened.
+    """
     try:
         with os.scandir(folder) as entries:
             return sorted(
                 entry.name
                 for entry in entries
                 if not entry.name.startswith(".")
-                and Path(entry.name).suffix.lower() in IMAGE_SUFFIXES
-                and entry.is_file()
+                and entry.name.lower().endswith(_ENDINGS)
+                and _is_file(entry)
             )
     except OSError as error:
         raise UserError(f"{printable(str(folder))} can't be read: {error.strerror}") from None
@@ -58,7 +62,7 @@ def list_classes(folder: Path) -> dict[str, list[str]]:
     try:
         with os.scandir(folder) as entries:
             names = sorted(
-                entry.name for entry in entries if entry.is_dir() and not entry.name.startswith(".")
+                entry.name for entry in entries if not entry.name.startswith(".") and _is_folder(entry)
             )
     except OSError as error:
         raise UserError(f"{printable(str(folder))} can't be read: {error.strerror}") from None
@@ -69,6 +73,20 @@ def list_classes(folder: Path) -> dict[str, list[str]]:
             )
     listed = {name: list_images(folder / name) for name in names}
     return {name: images for name, images in listed.items() if images}
+
+
+def _is_file(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_file()
+    except OSError:  # a link that leads in a circle, or where nobody may look
+        return False
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
 
 
 @dataclass(frozen=True, slots=True)

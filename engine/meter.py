@@ -35,11 +35,15 @@ class Meter:
         self._loss_sum = torch.tensor(progress.loss_sum, device=device, dtype=torch.float32)
         self._correct = torch.tensor(progress.correct, device=device, dtype=torch.long)
         self._seen = progress.seen
+        self._good = torch.zeros((), device=device, dtype=torch.long)
+        self._steps: list[int] = []
         self.due = Throttle()
 
-    def add(self, loss: torch.Tensor, correct: torch.Tensor, count: int) -> None:
+    def add(self, loss: torch.Tensor, correct: torch.Tensor, count: int, step: int) -> None:
         """Take a step's mean ``loss`` and its number of ``correct`` of ``count`` images, both on the device."""
         self._loss_sum += loss.detach() * count
+        self._good += self._loss_sum.isfinite()  # no number makes one of the sum again
+        self._steps.append(step)
         self._correct += correct
         self._seen += count
 
@@ -48,6 +52,11 @@ class Meter:
         progress.loss_sum = float(self._loss_sum)
         progress.correct = int(self._correct)
         progress.seen = self._seen
+
+    def first_bad(self) -> int:
+        """Return the first step whose loss was no number, of those added here; 0 if there is none."""
+        good = int(self._good)
+        return self._steps[good] if good < len(self._steps) else 0
 
 
 class Pace:
@@ -99,8 +108,9 @@ class Pace:
             keep = _PACE_WINDOW if self._step_time else 0.0
             self._step_time = keep * self._step_time + (1 - keep) * taken
             self._images_per_s = keep * self._images_per_s + (1 - keep) * images / taken
-            self._wait_time = keep * self._wait_time + (1 - keep) * self._waited
-            self._epoch[0] += self._waited
+            waited = min(self._waited, taken)  # more, if the clock was restarted while it waited
+            self._wait_time = keep * self._wait_time + (1 - keep) * waited
+            self._epoch[0] += waited
             self._epoch[1] += taken
         self._mark, self._waited = now, 0.0
 

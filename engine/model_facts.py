@@ -16,7 +16,7 @@ from typing import NamedTuple
 import msgspec
 import platformdirs
 
-from engine.files import replace_file
+from engine.files import make_private, replace_file
 from engine.weights_source import PACKAGE, PACKAGED
 
 _WEIGHTS = (".safetensors", ".bin", ".pth", ".pt", ".npz")
@@ -93,13 +93,13 @@ def read_table(path: Path) -> Table | None:
     """Return a table; None where there is none, or one that is damaged and has to be written anew."""
     try:
         return msgspec.json.decode(path.read_bytes(), type=Table)
-    except (OSError, msgspec.MsgspecError):
+    except (OSError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
 
 
 def write_table(path: Path, table: Table) -> None:
     """Write a table whole. Raises OSError."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_private(path.parent)
     replace_file(path, msgspec.json.encode(table))
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from engine.errors import UserError
 from engine.heartbeat import beat, say
 from engine.model_facts import ModelFact, Table, read_table, timm_version, write_table
+from engine.offline import keep_offline
 from engine.text import printable
 
 _CLASSES = 1000
@@ -27,6 +28,7 @@ def main() -> int:
     parser.add_argument("architectures", nargs="*")
     parser.add_argument("--names", action="store_true")
     arguments = parser.parse_args()
+    keep_offline()
     beat()
     # Minutes of a core: a training beside it goes first.
     os.nice(10)

@@ -1,6 +1,7 @@
 """Build a timm model with its head, and find its pretrained weights: a file, a package, or timm's hub."""
 
 import sys
+import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,8 +15,11 @@ from timm.data.config import resolve_data_config
 from torch import nn
 
 from engine.errors import UserError
+from engine.fitting import misfit
+from engine.offline import is_offline
 from engine.rng import Purpose, stream
 from engine.sections import Model
+from engine.tensor_file import read_metadata
 from engine.text import printable
 from engine.weights_source import PACKAGED, weights_source
 
@@ -47,7 +51,9 @@ def build_model(recipe: Model, classes: int, seed: int) -> BuiltModel:
         )
     except Exception as error:
         if source == "hub":
-            raise _no_weights(recipe.name, _first_line(error)) from error
+            forbidden = is_offline() and isinstance(error, OSError)
+            reason = "they are not on this machine, and --offline forbids the network" if forbidden else ""
+            raise _no_weights(recipe.name, reason or _first_line(error)) from error
         raise UserError(f"timm can't make {printable(recipe.name)}: {_first_line(error)}") from error
     _reset_head(module)
     if source in ("file", "package"):
@@ -55,7 +61,7 @@ def build_model(recipe: Model, classes: int, seed: int) -> BuiltModel:
         tensors = read_weights(path)
         if source == "package":
             tensors = _in_order(tensors, module)
-        _load_backbone(module, tensors, path)
+        _load_backbone(module, recipe.name, tensors, path)
     config: dict[str, Any] = resolve_data_config(model=module)
     return BuiltModel(module, tuple(config["mean"]), tuple(config["std"]))
 
@@ -64,9 +70,11 @@ def restore_model(name: str, classes: int, tensors: Tensors) -> nn.Module:
     """Return a trained model from its weights. Raises UserError when they don't fit."""
     try:
         module: nn.Module = timm.create_model(name, num_classes=classes)
-        module.load_state_dict(tensors)
     except Exception as error:  # timm raises many types for a name it doesn't know
         raise UserError(f"the weights don't make a {printable(name)}: {_first_line(error)}") from error
+    if problem := misfit(module.state_dict(), tensors, exact=True):
+        raise UserError(f"the weights don't make a {printable(name)}: {printable(problem, 200)}")
+    module.load_state_dict(tensors)
     return module
 
 
@@ -78,12 +86,16 @@ def read_weights(path: Path) -> Tensors:
     named = printable(str(path))
     try:
         if path.suffix == ".safetensors":
+            read_metadata(path)
             return load_file(path)
+        _check_archive(path)
         content = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         raise UserError(f"model.weights: no such file: {named}") from None
     except (SafetensorError, OSError, EOFError, ValueError) as error:
-        raise UserError(f"model.weights: {named} is no weights file: {_first_line(error)}") from None
+        raise UserError(
+            f"model.weights: {named} is no weights file: {_first_line(error)}; fetch it again, or give another"
+        ) from None
     except Exception as error:  # torch.load reports damage and refused pickles alike in many types
         raise UserError(
             f"model.weights: {named} is damaged or holds more than tensors, so it isn't loaded; save it as .safetensors"
@@ -97,6 +109,23 @@ def read_weights(path: Path) -> Tensors:
     ):
         raise UserError(f"model.weights: {named} holds no table of tensors")
     return {str(key).removeprefix("module."): value for key, value in content.items()}
+
+
+def _check_archive(path: Path) -> None:
+    """Raise ValueError for what isn't a regular file, or an archive that unpacks to more than it is; OSError.
+
+    torch writes its archives unpacked: one that isn't can make it ask for any amount of memory.
+    """
+    if not path.is_file():
+        path.stat()
+        raise ValueError("it is no regular file")
+    try:
+        with zipfile.ZipFile(path) as archive:
+            content = sum(entry.file_size for entry in archive.infolist())
+    except zipfile.BadZipFile:  # a pickle alone, as torch wrote until 1.6
+        return
+    if content > path.stat().st_size:
+        raise ValueError("it unpacks to more than it is")
 
 
 def _reset_head(module: nn.Module) -> None:
@@ -124,18 +153,21 @@ def _in_order(tensors: Tensors, module: nn.Module) -> Tensors:
     return dict(zip(wanted, found, strict=True))
 
 
-def _load_backbone(module: nn.Module, tensors: Tensors, path: Path) -> None:
+def _load_backbone(module: nn.Module, name: str, tensors: Tensors, path: Path) -> None:
     heads = _head_prefixes(module)
     own = {name: value for name, value in module.state_dict().items() if not name.startswith(heads)}
     if not own.keys() <= tensors.keys():
         tensors = _converted(module, tensors)
-    counters = [name for name in own if name.endswith("num_batches_tracked")]
-    missing = [name for name in own if name not in tensors and name not in counters]
-    misshapen = [name for name in own if name in tensors and tensors[name].shape != own[name].shape]
-    if missing or misshapen:
+    # Older files lack the counters, which nothing reads.
+    asked = {
+        name: value
+        for name, value in own.items()
+        if name in tensors or not name.endswith("num_batches_tracked")
+    }
+    if problem := misfit(asked, tensors, exact=False):
         raise UserError(
-            f"model.weights: {printable(str(path))} doesn't fit the model: {len(missing)} tensors missing, "
-            f"{len(misshapen)} of another shape, {printable((missing + misshapen)[0])} first"
+            f"model.weights: {printable(str(path))} doesn't fit the model: {printable(problem, 200)}; "
+            f"give the weights of {printable(name)}"
         )
     module.load_state_dict({name: tensors[name] for name in own if name in tensors}, strict=False)
 

@@ -1,5 +1,7 @@
 """Events of the outlier stage (REPORT.md section 1) and of what was decided on its findings."""
 
+from typing import TypeAlias
+
 import msgspec
 
 from engine.event import Event
@@ -79,3 +81,8 @@ class OutlierRestored(Event, frozen=True):
 class OutliersDone(Event, frozen=True):
     excluded: int
     images: int
+
+
+OutlierEvent: TypeAlias = (
+    AutoencoderEpoch | ThresholdSet | OutlierExcluded | OutlierRestored | OutliersDone | OutlierProgress
+)

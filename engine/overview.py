@@ -8,12 +8,13 @@ from collections.abc import Callable, Iterator
 import msgspec
 
 from engine.events import AnyEvent, RunStarted, decode_line
+from engine.journal import JournalReader
+from engine.journal_index import Past
 from engine.rundir import RunDir
 from engine.state import RunState, Status
 
 _HEAD = 16 << 10
 _TAIL = 32 << 10
-_CHUNK = 1 << 20
 # Ticks: the next one says the same, newer, and they are nine lines of ten.
 _TICKS = tuple(
     b'{"type":"%s"' % kind for kind in (b"step", b"system_sample", b"autoencoder_epoch", b"outlier_progress")
@@ -78,12 +79,13 @@ def glance(run: RunDir) -> tuple[RunState, int]:
 def overview_of(run: RunDir, state: RunState, status: Status) -> Overview:
     """Return the overview of a state (``glance``'s will do); before its first start the recipe tells the plan."""
     started, stop = state.started, state.early_stop
+    reason = state.full.words if state.full else state.ended.reason if state.ended else ""
     if started is None:
-        return _planned(run, status)
+        return msgspec.structs.replace(_planned(run, status), reason=reason)
     epoch = state.epoch
     return Overview(
         status=status,
-        reason=state.ended.reason if state.ended else "",
+        reason=reason,
         model=started.model,
         data=started.data,
         host=_last_host(run) or started.host,
@@ -99,12 +101,11 @@ def overview_of(run: RunDir, state: RunState, status: Status) -> Overview:
 
 
 def read_events(run: RunDir, stopped: Callable[[], bool]) -> Iterator[AnyEvent]:
-    """Yield the journal's events but its ticks, until ``stopped``. Raises OSError."""
-    with run.journal.open("rb") as file:
-        torn = b""
-        while not stopped() and (chunk := file.read(_CHUNK)):
-            *lines, torn = (torn + chunk).split(b"\n")
-            yield from _without_ticks(lines)
+    """Yield the journal's events but ticks and what later ones supersede, until ``stopped``. Raises OSError."""
+    for lines in Past(JournalReader(run.journal)).lines():
+        if stopped():
+            return
+        yield from _without_ticks(lines)
 
 
 def _without_ticks(lines: list[bytes]) -> Iterator[AnyEvent]:
@@ -125,7 +126,7 @@ def _last_host(run: RunDir) -> str:
     try:
         holder = json.loads((run.path / "lock").read_bytes()[:4096])
         return str(holder["host"])
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return ""
 
 
@@ -141,5 +142,11 @@ def _planned(run: RunDir, status: Status) -> Overview:
             },
             Overview,
         )
-    except (OSError, ValueError, AttributeError):  # a recipe damaged by hand: the run is listed all the same
+    except (
+        OSError,
+        ValueError,
+        AttributeError,
+        RecursionError,
+        msgspec.ValidationError,
+    ):  # a recipe damaged by hand: the run is listed all the same
         return Overview(status=status)

@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 import platformdirs
 
-from engine.files import replace_file
+from engine.files import make_private, replace_file
 from engine.overview import Overview
 
 _VERSION = 1
@@ -38,7 +38,7 @@ class OverviewCache:
         self._path = platformdirs.user_cache_path("vrdl-tui") / "runs" / f"{name}.json"
         self._entries: dict[str, _Entry] = {}
         self._changed = False
-        with contextlib.suppress(OSError, msgspec.MsgspecError, UnicodeDecodeError):
+        with contextlib.suppress(OSError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             content = msgspec.json.decode(self._path.read_bytes(), type=_File)
             if content.version == _VERSION and content.runs == self._shown_runs():
                 self._entries = content.entries
@@ -63,7 +63,7 @@ class OverviewCache:
         self._entries = {name: entry for name, entry in self._entries.items() if name not in gone}
         # A cache folder that can't be written to costs the next look its time, nothing else.
         with contextlib.suppress(OSError, UnicodeEncodeError):
-            self._path.parent.mkdir(parents=True, exist_ok=True)
+            make_private(self._path.parent)
             content = _File(_VERSION, self._shown_runs(), self._entries)
             replace_file(self._path, msgspec.json.encode(content))
             self._changed = False

@@ -37,9 +37,15 @@ class PolicyState:
     counter: int = 0
     plateau_best: float | None = None
     plateau_bad_epochs: int = 0
+    lowered: float = 1.0
+    """By what the whole schedule is lowered."""
 
     def with_lr(self, lr: float) -> "PolicyState":
-        return replace(self, lr=lr)
+        return replace(self, lr=lr, lowered=1.0)
+
+    def lower(self, factor: float) -> "PolicyState":
+        """Lower the learning rate, and what a schedule makes of it from now on."""
+        return replace(self, lr=self.lr * factor, lowered=self.lowered * factor)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +101,7 @@ def advance(
     elif schedule.kind == "plateau":
         after, lr, reason = _plateau(schedule, after, val_loss)
     elif epoch < epochs:
-        lr = base_lr * (1 + math.cos(math.pi * epoch / epochs)) / 2
+        lr = state.lowered * base_lr * (1 + math.cos(math.pi * epoch / epochs)) / 2
         reason = f"cosine, epoch {epoch + 1} of {epochs}"
     return replace(after, lr=lr), Verdict(new_best, stop, state.lr, lr, reason if lr != state.lr else "")
 

@@ -1,7 +1,5 @@
 """The test set's prediction: labels from weights, written as the contest wants them."""
 
-import csv
-import io
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +11,7 @@ from engine.data.order import Indices
 from engine.device import Precision
 from engine.files import replace_file
 from engine.predicted import write_probabilities
+from engine.table import table
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +56,15 @@ def _probabilities(
 
 
 def write_prediction(path: Path, paths: list[Path], labels: list[str]) -> int:
-    """Write ``image_name,pred_label``, sorted by file name, names without their extension; return the rows."""
-    text = io.StringIO()
-    rows = csv.writer(text, lineterminator="\n")
-    rows.writerow(("image_name", "pred_label"))
+    """Write ``image_name,pred_label``, sorted by file name, names without their extension; return the rows.
+
+    Names and labels stand as they are, even one that a spreadsheet would run (``=1+1``): graders compare them with
+    their own. Who wants to open it in a spreadsheet takes the file of ``write_shares``, where ``engine.table.shown``
+    marks those as text. Raises OSError.
+    """
     pairs = sorted(zip(paths, labels, strict=True), key=lambda pair: pair[0].name)
-    rows.writerows((image.stem, label) for image, label in pairs)
-    replace_file(path, text.getvalue().encode("utf-8", "surrogateescape"))
+    text = table(("image_name", "pred_label"), [(image.stem, label) for image, label in pairs])
+    replace_file(path, text.encode("utf-8", "surrogateescape"))
     return len(pairs)
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from engine.errors import UserError
 from engine.layout import list_images
+from engine.offline import keep_offline
 from engine.recipe import load_recipe
 from engine.rundir import RunDir
 from engine.text import printable
@@ -32,6 +33,7 @@ def main() -> int:
     parser.add_argument("--checkpoint", choices=("best", "last"), default="best")
     parser.add_argument("--beside", action="store_true", help="give way to an engine that trains")
     arguments = parser.parse_args()
+    keep_offline()
     if arguments.beside:
         os.nice(_NICE)
     teller = _Teller()

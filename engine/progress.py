@@ -1,20 +1,25 @@
 """Where a run stands: the counters that, with weights and optimiser, make a checkpoint."""
 
-import struct
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
 
 from engine.errors import UserError
 from engine.policy import PolicyState
+from engine.tensor_file import read_metadata
 from engine.text import printable
 
 Cells = list[tuple[int, int, int]]
 """A sparse confusion matrix: (true class, predicted class, count), empty cells left out."""
 
+MODEL = "model.safetensors"
 TRAIN_STATE = "train_state.safetensors"
 
-_LARGEST_HEADER = 100 << 20
+_MOST = 1 << 53
+_LARGEST_LR = 10.0
+"""As ``optim.lr`` has it."""
+_Count = Annotated[int, msgspec.Meta(ge=0, le=_MOST)]
 
 
 class Progress(msgspec.Struct):
@@ -24,16 +29,23 @@ class Progress(msgspec.Struct):
     """
 
     policy: PolicyState
-    epoch: int = 1
-    step: int = 0
+    epoch: Annotated[int, msgspec.Meta(ge=1, le=_MOST)] = 1
+    step: _Count = 0
     loss_sum: float = 0.0
-    correct: int = 0
-    seen: int = 0
+    correct: _Count = 0
+    seen: _Count = 0
     best_val_acc: float = 0.0
     best_cells: Cells = msgspec.field(default_factory=list)
-    log_length: int = 0
+    log_length: _Count = 0
     cut: bool = False
     """Whether the rest of the epoch's steps are left out."""
+    stopped: bool = False
+    """Whether the early-stop rule has ended the training: no epoch follows."""
+    command: str = ""
+    """The id of the newest command that changed this: one that a kill left unanswered is in force all the same."""
+
+    nan_rollbacks: _Count = 0
+    """How often the run went back to earlier weights because its numbers were none any more."""
 
     def begin_next_epoch(self, log_length: int) -> None:
         self.epoch += 1
@@ -41,6 +53,10 @@ class Progress(msgspec.Struct):
         self.cut = False
         self.log_length = log_length
         self.loss_sum, self.correct, self.seen = 0.0, 0, 0
+
+    def begin_epoch_again(self, log_length: int) -> None:
+        self.epoch -= 1
+        self.begin_next_epoch(log_length)
 
     def copy(self) -> "Progress":
         return msgspec.structs.replace(self)
@@ -51,35 +67,63 @@ def encode(progress: Progress) -> str:
 
 
 def decode(text: str) -> Progress:
-    """Raises msgspec.DecodeError for anything but what ``encode`` wrote."""
-    return msgspec.json.decode(text, type=Progress)
+    """Raises ValueError for anything but what ``encode`` wrote, and for counters that no run can have."""
+    try:
+        progress = msgspec.json.decode(text, type=Progress)
+    except RecursionError:
+        raise ValueError("its progress is nested too deep") from None
+    if not 0 <= progress.policy.lr <= _LARGEST_LR:
+        raise ValueError(f"its learning rate is {progress.policy.lr:g}")
+    return progress
 
 
-class _Metadata(msgspec.Struct):
-    progress: str
+def newest(checkpoints: Path, which: str) -> Path | None:
+    """Return the folder of the newest complete checkpoint of a kind, None where there is none.
 
-
-class _Header(msgspec.Struct):
-    metadata: _Metadata = msgspec.field(name="__metadata__")
+    One whose files aren't as long as their headers say, or whose headers can't be read, gives way to the one before
+    it, if a save that was cut short left that. Where nothing else is there it is returned: who loads it says what is
+    wrong.
+    """
+    found = [path for path in (checkpoints / which, checkpoints / f".{which}.old") if path.exists()]
+    return next((path for path in found if _is_whole(path, which)), found[0] if found else None)
 
 
 def peek(checkpoints: Path) -> Progress | None:
-    """Return where ``checkpoints/last`` stands, from its file's header, before torch is imported.
+    """Return where ``checkpoints/last`` stands, from its files' headers, before torch is imported.
 
-    None when there is none; of a save cut short, the older. Raises UserError when it can't be read.
+    None when there is none; of one that is damaged, and of a save cut short, the older. Raises UserError when none of
+    them can be read.
     """
-    for name in ("last", ".last.old"):
-        folder = checkpoints / name
-        if folder.exists():
-            try:
-                return _from_header(folder / TRAIN_STATE)
-            except (OSError, msgspec.DecodeError) as error:
-                raise UserError(f"checkpoint {printable(str(folder))} can't be read: {error}") from None
-    return None
+    folder = newest(checkpoints, "last")
+    return None if folder is None else read_progress(folder)
 
 
-def _from_header(path: Path) -> Progress:
-    with path.open("rb") as file:
-        (length,) = struct.unpack("<Q", file.read(8).ljust(8, b"\0"))
-        header = msgspec.json.decode(file.read(min(length, _LARGEST_HEADER)), type=_Header)
-    return decode(header.metadata.progress)
+def read_progress(folder: Path) -> Progress:
+    """Return the counters of a ``last`` checkpoint. Raises UserError naming the file and the remedy."""
+    path = folder / MODEL
+    try:
+        read_metadata(path)
+        path = folder / TRAIN_STATE
+        return decode(read_metadata(path)["progress"])
+    except (OSError, ValueError, KeyError) as error:
+        raise unusable(path, error) from None
+
+
+def unusable(path: Path, reason: object) -> UserError:
+    """Return what to tell of a checkpoint's file that can't be used."""
+    folder = printable(str(path.parent))
+    return UserError(
+        f"checkpoint {printable(str(path))} can't be used: {printable(str(reason), 200)}; put {folder} back from a "
+        "copy, or remove it to go on from the one before it, if there is one, or else from the start"
+    )
+
+
+def _is_whole(folder: Path, which: str) -> bool:
+    try:
+        if which == "last":
+            read_progress(folder)
+        else:
+            read_metadata(folder / MODEL)
+    except (UserError, OSError, ValueError):
+        return False
+    return True

@@ -37,6 +37,8 @@ class Recipe(Section):
         return tomli_w.dumps(self.model_dump(mode="json"))
 
 
+_LARGEST_FILE = 1 << 20
+
 # Settings that a living run can take; each is read anew at every step or epoch.
 LIVE_KEYS = (
     "optim.lr", "schedule.factor", "schedule.every", "schedule.patience", "schedule.plateau_patience",
@@ -121,7 +123,11 @@ def _read_toml(source: str | Path) -> dict[str, Any]:
     if not (isinstance(source, str) and os.sep not in source and path.is_file()):
         path = Path(source).expanduser()
     try:
-        text = path.read_text(encoding="utf-8")
+        with path.open("rb") as file:
+            content = file.read(_LARGEST_FILE + 1)
+        if len(content) > _LARGEST_FILE:
+            raise OSError(f"it has more than {_LARGEST_FILE:,} bytes")
+        text = content.decode()
     except FileNotFoundError:
         names = preset_names()
         close = nearest(str(source), names, 1)
@@ -131,7 +137,9 @@ def _read_toml(source: str | Path) -> dict[str, Any]:
         raise UserError(f"recipe {printable(str(source))} can't be read: {printable(str(error))}") from None
     try:
         return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except RecursionError:
+        raise UserError(f"recipe {printable(str(source))} is not TOML: nested too deep") from None
+    except ValueError as error:  # not TOML, or a number of too many digits
         raise UserError(f"recipe {printable(str(source))} is not TOML: {printable(str(error))}") from None
 
 
@@ -166,7 +174,7 @@ def _value(text: str) -> Any:
     """Read a value as TOML where it is TOML (numbers, true, lists, quoted text), else as plain text."""
     try:
         return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):
         return text
 
 
@@ -193,5 +201,8 @@ def _explain(detail: Any) -> str:
     if detail["type"] == "extra_forbidden":
         return _unknown(key) if len(detail["loc"]) > 1 else _unknown_section(key)
     message = str(detail["msg"]).removeprefix("Value error, ")
-    shown = printable(repr(detail["input"]), 60)
+    try:
+        shown = printable(repr(detail["input"]), 60)
+    except ValueError:  # an int of more digits than Python writes: TOML has them in hexadecimal
+        shown = "a number of too many digits"
     return f"{printable(key)} = {shown}: {message[0].lower()}{message[1:]}"

@@ -3,19 +3,21 @@
 import contextlib
 import errno
 import fcntl
-import json
 import os
 import re
 import shutil
-import socket
 import time
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal, TypeAlias
 
 from engine.errors import UserError
-from engine.files import fsync_folder, write_synced
+from engine.files import fsync_folder, mode_in, write_synced
+from engine.runlock import Holder, RunLock, StaleLockError, refusal, try_flock
 from engine.text import printable
+
+Share: TypeAlias = Literal["private", "group"]
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+=@-]{0,99}")
 
@@ -37,6 +39,10 @@ class RunDir:
     @property
     def journal(self) -> Path:
         return self.path / "events.jsonl"
+
+    @property
+    def lock_file(self) -> Path:
+        return self.path / "lock"
 
     @property
     def train_log(self) -> Path:
@@ -87,8 +93,10 @@ class RunDir:
         return self.path / f"confusion_matrix{'' if epoch is None else epoch}.png"
 
     @classmethod
-    def create(cls, runs: Path, name: str | None, model: str, recipe_toml: str) -> "RunDir":
-        """Make a new run folder below ``runs``, whole or not at all.
+    def create(
+        cls, runs: Path, name: str | None, model: str, recipe_toml: str, share: Share = "private"
+    ) -> "RunDir":
+        """Make a new run folder below ``runs``, whole or not at all, readable to those whom ``share`` names.
 
         Without a name it is the local time and the model. Raises UserError for a name that is taken or
         that could leave the folder, OSError where it can't be written.
@@ -98,9 +106,9 @@ class RunDir:
         runs.mkdir(parents=True, exist_ok=True)
         temporary = runs / f".new-{uuid.uuid4().hex[:12]}"
         try:
-            temporary.mkdir(mode=0o700)
-            (temporary / "commands").mkdir()
-            (temporary / "checkpoints").mkdir()
+            temporary.mkdir(mode=folder_mode(share))
+            (temporary / "checkpoints").mkdir(mode=folder_mode(share))
+            (temporary / "commands").mkdir(mode=0o700)
             write_synced(temporary / "recipe.toml", recipe_toml.encode())
             fsync_folder(temporary)
             target = _rename_free(temporary, runs, wanted, numbered=name is None)
@@ -113,66 +121,45 @@ class RunDir:
         fsync_folder(runs)
         return cls(target)
 
-    def lock(self, wait: float = 0.0) -> "RunLock":
-        """Take the run for one engine. ``wait``: seconds to try. Raises UserError if another has it."""
+    def lock(self, wait: float = 0.0, *, force: bool = False) -> RunLock:
+        """Take the run for one engine. ``wait``: seconds to try.
+
+        Raises UserError if another has it, StaleLockError if one on another host seems to, unless ``force`` is given.
+        """
         deadline = time.monotonic() + wait
-        fd = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        fd = os.open(self.lock_file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, mode_in(self.path))
         while True:
-            try:
-                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                if time.monotonic() < deadline:
-                    time.sleep(0.02)
-                    continue
+            if try_flock(fd, fcntl.LOCK_EX):
+                refused = None if force else refusal(fd, printable(self.name))
+            else:
+                refused = UserError(
+                    f"run {printable(self.name)} is already running{_named(fd)}; vrdl-tui attach opens it"
+                )
+            if refused is None:
+                return RunLock(fd)
+            if time.monotonic() >= deadline or isinstance(refused, StaleLockError):
                 os.close(fd)
-                name = printable(self.name)
-                raise UserError(
-                    f"run {name} is already running{self._holder()}; vrdl-tui attach opens it"
-                ) from None
-            except BaseException:
-                os.close(fd)
-                raise
-            return RunLock(fd)
+                raise refused
+            time.sleep(0.02)
 
     def is_alive(self) -> bool:
-        """Say whether an engine holds the run's lock."""
+        """Say whether an engine holds the run's lock, here or on another host."""
         try:
-            fd = os.open(self.path / "lock", os.O_RDONLY | os.O_CLOEXEC)
+            fd = os.open(self.lock_file, os.O_RDONLY | os.O_CLOEXEC)
         except OSError:
             return False
         try:
-            fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-        except OSError:
-            return False
+            if not try_flock(fd, fcntl.LOCK_SH):
+                return True
+            holder = Holder.read(fd)
+            return holder is not None and holder.is_alive()
         finally:
             os.close(fd)
-        return False
-
-    def _holder(self) -> str:
-        try:
-            holder = json.loads((self.path / "lock").read_bytes()[:4096])
-            return f" (process {int(holder['pid'])} on {printable(str(holder['host']), 80)})"
-        except (OSError, ValueError, KeyError, TypeError):
-            return ""
 
 
-class RunLock:
-    """A held lock; it is free once the last process that has ``fd`` open is gone."""
-
-    def __init__(self, fd: int) -> None:
-        self.fd = fd
-
-    def adopt(self) -> None:
-        """Make the lock this process's own: no child inherits it, and its file names host and process."""
-        os.set_inheritable(self.fd, False)
-        content = json.dumps({"host": socket.gethostname(), "pid": os.getpid()}).encode()
-        os.ftruncate(self.fd, 0)
-        os.pwrite(self.fd, content, 0)
-
-    def release(self) -> None:
-        os.close(self.fd)
+def folder_mode(share: Share) -> int:
+    """Return the mode of a run's folder; its files are open to nobody to whom the folder is closed."""
+    return 0o750 if share == "group" else 0o700
 
 
 def check_name(name: str) -> str:
@@ -183,6 +170,11 @@ def check_name(name: str) -> str:
             "a letter or digit first"
         )
     return name
+
+
+def _named(fd: int) -> str:
+    holder = Holder.read(fd)
+    return f" ({holder})" if holder else ""
 
 
 def _default_name(model: str) -> str:

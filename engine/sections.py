@@ -173,5 +173,13 @@ class Train(Section):
     freeze_epochs: int = Field(
         0, ge=0, le=10000, description="first epochs, in which only the head is trained"
     )
+    share: Literal["private", "group"] = Field(
+        "private", description="who may read the run's folder: its owner alone, or the owner's group too"
+    )
+    on_nan: Literal["stop", "rollback"] = Field(
+        "stop",
+        description="when the loss is no longer a number: stop, or train the epoch again from the best weights so far, "
+        "lr *= schedule.factor; at most 3 times",
+    )
     predict: bool = Field(True, description="write prediction.csv at the end, if there is a test folder")
     compile: bool = Field(False, description="torch.compile: minutes at the start, faster steps after")

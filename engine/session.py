@@ -1,26 +1,37 @@
 """One attempt at a run: its stages from the start to the end, each announced in the journal."""
 
+import contextlib
 import os
 import signal
 import socket
+import sys
+import threading
 import traceback
 from types import FrameType
 from typing import TYPE_CHECKING, TypeVar
 
 from engine import __version__
 from engine.commands import Spool
-from engine.controls import BeforeTraining, Controls, StopRun
+from engine.controls import Controls, StopRun
+from engine.disk_full import Room
 from engine.errors import UserError
 from engine.event import Event
 from engine.events import DatasetScanned, Outcome, RunEnded, RunStarted, Stage, StageStarted, Warning
+from engine.failure import describe
+from engine.files import remove_leftovers
 from engine.journal import JournalReader, JournalWriter
+from engine.journal_index import Renewal, past_state
+from engine.notice import Attendance, Ending, run_command
 from engine.outliers.acting import Acting
 from engine.progress import Progress, peek
 from engine.recipe import Recipe, load_recipe
 from engine.rundir import RunDir
-from engine.state import RunState
+from engine.runlock import FOLDER_GONE
+from engine.settings import load_settings, settings_path
+from engine.steered import BeforeTraining
 from engine.system import SystemSampler
 from engine.text import printable
+from engine.unfinished import unfinished
 from engine.weights_source import go_offline_if_unreachable, weights_source
 
 if TYPE_CHECKING:
@@ -28,6 +39,9 @@ if TYPE_CHECKING:
     from engine.data.pool import Pool
 
 E = TypeVar("E", bound=Event)
+
+_NOTICE = 5.0
+"""Seconds that the person's own command is waited for at the end."""
 
 _EXIT_CODES: dict[Outcome, int] = {
     "finished": 0,
@@ -43,32 +57,49 @@ class Session:
 
     def __init__(self, run: RunDir) -> None:
         self._run = run
-        self._before = RunState()
-        self._before.apply_all(JournalReader(run.journal).read(limit=1 << 40))
+        self._before = past_state(JournalReader(run.journal))
+        remove_leftovers(run.path)
         self._journal = JournalWriter(run.journal)
-        self._controls = Controls(Spool(run.commands), self._emit)
+        self._index = Renewal(run.journal)
+        self._spool = Spool(run.commands)
+        self._room = Room(run.path, self._journal.append_all)
+        self._controls = Controls(self._spool, self._append, self._room)
+        self._room.attend = self._controls.while_full
         self._progress: Progress | None = None
         self._steered = False
         """Whether commands and SIGTERM are attended to between two pieces of work; else SIGTERM ends it at once."""
-        signal.signal(signal.SIGTERM, self._terminate)
-        signal.signal(signal.SIGINT, self._terminate)
+        self._telling = False
+        """Whether this thread is writing into the journal, which is not left half-way."""
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1):  # the last is a batch system's warning
+            signal.signal(number, self._terminate)
 
     def run(self) -> int:
         """Do all of it and return the process's exit code. Nothing is raised: the reason is in the journal."""
-        self._controls.refuse_all("no engine was running when it was sent")
         outcome: Outcome
+        self._room.keep_reserve()
         try:
             outcome, reason = self._stages(), ""
         except StopRun as order:
             outcome, reason = order.outcome, order.reason
-        except UserError as error:
-            traceback.print_exc()
-            outcome, reason = "failed", str(error)
         except BaseException as error:
-            traceback.print_exc()
-            outcome, reason = "failed", _describe(error)
-        self._controls.refuse_all("the run has ended")
+            with contextlib.suppress(OSError):
+                traceback.print_exc()
+            outcome, reason = "failed", self._why_failed(error)
+        self._room.close()
+        with contextlib.suppress(OSError):
+            self._controls.refuse_all("the run has ended")
         return self._end(outcome, reason)
+
+    def _why_failed(self, error: BaseException) -> str:
+        if not self._run.recipe.exists():  # whatever could not be written first
+            _note(f"engine: {FOLDER_GONE}")
+            return FOLDER_GONE
+        return describe(error)
+
+    def abandon(self, reason: str) -> None:
+        """Say in the journal, wherever it is by now, that the run's folder is lost. Called on another thread."""
+        if not reason.startswith("the run was taken"):
+            self._journal.append(RunEnded("failed", reason, epoch=0, best=None, best_epoch=0, exit_code=1))
 
     def _stages(self) -> Outcome:
         recipe = self._start()
@@ -96,7 +127,10 @@ class Session:
         from engine.data.images import scan
 
         moves = recipe.outliers.method != "none" and recipe.outliers.action != "exclude"
-        data = scan(recipe.data, recipe.train.seed, self._run.split, files_move=moves)
+        record = self._run.split
+        data = self._room.keep_trying(
+            lambda: scan(recipe.data, recipe.train.seed, record, files_move=moves), record
+        )
         self._emit(
             DatasetScanned(
                 classes=data.classes,
@@ -107,15 +141,18 @@ class Session:
             )
         )
         known_bad = set(self._before.bad_images)
-        outliers = Acting(self._run, recipe, self._before.outliers, self._emit)
+        outliers = Acting(self._run, recipe, self._before.outliers, self._emit, self._room)
         training = Training(self._run, recipe, data, self._controls, self._emit, known_bad, pool, outliers)
-        sampler = SystemSampler(self._run.path, self._emit)
+        # Who was stopped for an hour has not trained for an hour.
+        signal.signal(signal.SIGCONT, lambda *_: training.restart_clock())
+        sampler = SystemSampler(self._run.path, self._sampled)
         try:
             self._find_outliers(recipe, data, pool, outliers, known_bad)
             training.prepare(self._stage, resume=not fresh)
             self._steered = True
             self._stage("training", training.kept_images())
-            return training.run(self._stage)
+            predicted = self._before.predicted_at_end and self._run.prediction.exists()
+            return training.run(self._stage, predicted=predicted)
         finally:
             self._progress = training.close()
             sampler.close()
@@ -137,11 +174,16 @@ class Session:
         self._steered = False
 
     def _start(self) -> Recipe:
+        self._progress = peek(self._run.checkpoints)
         try:
+            recipe_file = self._run.recipe
+            self._controls.in_force = self._room.keep_trying(
+                lambda: unfinished(self._spool, self._before, self._progress, recipe_file), recipe_file
+            )
+            self._controls.refuse_all("no engine was running when it was sent")
             recipe = load_recipe(self._run.recipe)
         except UserError as error:
             raise UserError(f"the run's own recipe can't be used; {error}") from None
-        self._progress = peek(self._run.checkpoints)
         schedule = recipe.schedule
         self._emit(
             RunStarted(
@@ -175,31 +217,65 @@ class Session:
         progress = self._progress
         policy = progress.policy if progress else None
         code = _EXIT_CODES[outcome]
-        self._emit(
-            RunEnded(
-                outcome=outcome,
-                reason=printable(reason, 1000),
-                epoch=progress.epoch - (not progress.step) if progress else 0,
-                best=policy.best if policy else None,
-                best_epoch=policy.best_epoch if policy else 0,
-                exit_code=code,
-            )
+        self._steered = True  # who terminates it now is too late
+        settings, problem = load_settings(settings_path())
+        if problem:
+            _note(problem)
+        command = settings.notify.command
+        # Before the last word: a console that comes later is to find that someone has this end to tell.
+        attendance = Attendance.take(self._run) if command else None
+        ended = RunEnded(
+            outcome=outcome,
+            reason=printable(reason, 1000),
+            epoch=progress.epoch - (not progress.step) if progress else 0,
+            best=policy.best if policy else None,
+            best_epoch=policy.best_epoch if policy else 0,
+            exit_code=code,
         )
-        self._journal.close()
+        try:
+            self._emit(ended)
+            self._journal.close()
+        except OSError as error:
+            _note(f"engine: {outcome}: {reason} (the journal can't be written: {error.strerror})")
+        if attendance is not None:
+            end = Ending(self._run, outcome, ended.reason, ended.best)
+            # Some seconds, for a batch system that ends a job ends all that it started.
+            if problem := run_command(command, end, patience=_NOTICE):
+                _note(problem)
+            attendance.release()
         return code
 
     def _stage(self, stage: Stage, detail: str = "") -> None:
-        if self._controls.terminate and not self._steered:
-            self._leave()  # a library that was being imported may have swallowed the first try
         self._emit(StageStarted(stage=stage, detail=printable(detail, 300)))
 
     def _emit(self, event: E) -> E:
-        return self._journal.append(event)
+        stamped: E
+        if threading.current_thread() is not threading.main_thread():
+            (stamped,) = self._append(event)
+            return stamped
+        self._telling = True
+        try:
+            (stamped,) = self._append(event)
+            return stamped
+        finally:
+            self._telling = False
+            # Also for a library that was being imported, and may have swallowed the first try.
+            if self._controls.terminate and not self._steered:
+                self._leave()
+
+    def _append(self, *events: E) -> list[E]:
+        return self._room.keep_trying(lambda: self._journal.append_all(*events), self._run.journal)
+
+    def _sampled(self, sample: Event) -> None:
+        if self._room.wanted is None:  # what was given up is kept for words that matter
+            self._journal.append(sample)
+        # Here, on the sampler's thread: training waits neither for it nor for a slow disk, however long its epochs.
+        self._index.look()
 
     def _terminate(self, signum: int, frame: FrameType | None) -> None:
         first = not self._controls.terminate
         self._controls.terminate = True
-        if first and not self._steered:
+        if first and not self._steered and not self._telling:
             self._leave()
 
     @staticmethod
@@ -207,10 +283,7 @@ class Session:
         raise StopRun("interrupted", "the process was asked to terminate before training began")
 
 
-def _describe(error: BaseException) -> str:
-    """Say in a line what went wrong inside; the traceback is in engine.log."""
-    text = str(error).strip().splitlines()
-    what = f"{type(error).__name__}: {text[0]}" if text else type(error).__name__
-    if "out of memory" in what.lower():
-        what += "; lower data.batch_size, data.train_size, or take a smaller model"
-    return f"{what} (the traceback is in engine.log)"
+def _note(line: str) -> None:
+    """Put a line into engine.log, if that can be written."""
+    with contextlib.suppress(OSError):
+        print(line, file=sys.stderr, flush=True)

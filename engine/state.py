@@ -7,38 +7,37 @@ from typing import Literal
 
 import msgspec
 
+from engine.asked import Asked
 from engine.events import (
     AnyEvent,
     BadImage,
     CheckpointSaved,
-    CommandAccepted,
-    CommandRejected,
     ConfusionMatrix,
     DatasetScanned,
-    EpochCut,
+    DiskFreed,
+    DiskFull,
     EpochEnded,
     EpochStarted,
     LrDecayed,
-    Paused,
     PredictionProgress,
     PredictionWritten,
-    Resumed,
-    RolledBack,
     RunEnded,
     RunStarted,
-    SettingChanged,
     StageStarted,
     Step,
     SystemSample,
     Warning,
 )
-from engine.outlier_events import (
-    AutoencoderEpoch,
-    OutlierExcluded,
-    OutlierProgress,
-    OutlierRestored,
-    OutliersDone,
-    ThresholdSet,
+from engine.outlier_events import OutlierEvent
+from engine.outlier_state import OutlierStage
+from engine.steering_events import (
+    CommandAccepted,
+    CommandRejected,
+    EpochCut,
+    Paused,
+    Resumed,
+    RolledBack,
+    SettingChanged,
 )
 
 Status = Literal["starting", "running", "paused", "finished", "stopped", "interrupted", "failed"]
@@ -61,22 +60,6 @@ class EarlyStop:
 
 
 @dataclass(slots=True)
-class OutlierStage:
-    """The outlier stage: ``method`` "none" says that it is off."""
-
-    method: str = "none"
-    read: OutlierProgress | None = None
-    current: AutoencoderEpoch | None = None
-    thresholds: dict[str, ThresholdSet] = field(default_factory=dict)
-    """By class name, in the order in which they were judged."""
-    excluded: dict[str, OutlierExcluded] = field(default_factory=dict)
-    """By path: what is left out as things stand, oldest first."""
-    changes: list[OutlierExcluded | OutlierRestored] = field(default_factory=list)
-    """All that was left out and restored, in order: ``engine.outliers.exclusions`` has it by epoch."""
-    done: OutliersDone | None = None
-
-
-@dataclass(slots=True)
 class RunState:
     """All that is known of a run from its journal. Accuracies in percent, times in seconds."""
 
@@ -88,6 +71,8 @@ class RunState:
     data: DatasetScanned | None = None
     ended: RunEnded | None = None
     paused: Paused | None = None
+    full: DiskFull | None = None
+    """What the run waits for, while its disk is full."""
     epoch: EpochStarted | None = None
     """The epoch under way (or the last one)."""
     step: Step | None = None
@@ -124,6 +109,12 @@ class RunState:
         return self.epoch.lr if self.epoch else self.started.lr if self.started else None
 
     @property
+    def steered(self) -> Asked:
+        """What was asked for up to now."""
+        asked = tuple(change for change in self.outliers.changes if change.by)
+        return Asked(tuple(self.settings), tuple(self.rollbacks), tuple(self.cuts), asked)
+
+    @property
     def validating(self) -> bool:
         """Whether the epoch's steps are done and its validation isn't."""
         return (
@@ -138,12 +129,19 @@ class RunState:
         """Whether the outlier stage is under way, as far as the journal knows."""
         return self.stage is not None and self.stage.stage == "finding outliers" and self.ended is None
 
+    @property
+    def predicted_at_end(self) -> bool:
+        """Whether a prediction was written after the last epoch that was trained."""
+        return self.prediction is not None and bool(self.epochs) and self.prediction.seq > self.epochs[-1].seq
+
     def status(self, *, alive: bool) -> Status:
         """Say how the run stands; ``alive`` is whether an engine holds its lock."""
         if not alive:
             if self.ended is None:
                 return "interrupted"
             return "finished" if self.ended.outcome in ("finished", "early_stopped") else self.ended.outcome  # type: ignore[return-value]
+        if self.full is not None:
+            return "paused"
         if self.started is None or self.ended is not None:
             return "starting" if self.ended is None else "running"
         if self.paused is not None:
@@ -191,6 +189,8 @@ class RunState:
                 self.paused = None
             case CommandAccepted() | CommandRejected():
                 self.answers.append(event)
+            case DiskFull() | DiskFreed():
+                self.full = event if isinstance(event, DiskFull) else None
             case SettingChanged():
                 self.settings.append(event)
                 self._set(event)
@@ -207,30 +207,16 @@ class RunState:
             case Warning():
                 self.warnings.append(event)
             case RunEnded():
-                self.ended, self.paused, self.predicting = event, None, None
-            case AutoencoderEpoch():
-                self.outliers.current = event
-            case ThresholdSet():
-                self.outliers.thresholds[event.class_name] = event
-            case OutlierExcluded():
-                self.outliers.excluded.pop(event.path, None)
-                self.outliers.excluded[event.path] = event
-                self.outliers.changes.append(event)
-            case OutlierRestored():
-                self.outliers.excluded.pop(event.path, None)
-                self.outliers.changes.append(event)
-            case OutlierProgress():
-                self.outliers.read = event
-            case OutliersDone():
-                self.outliers.done, self.outliers.current, self.outliers.read = event, None, None
+                self.ended, self.paused, self.full, self.predicting = event, None, None, None
+            case _ if isinstance(event, OutlierEvent):
+                self.outliers.apply(event)
 
     def _start(self, event: RunStarted) -> None:
         if self.started is None:
             self.first_started_at = event.t
         self.started = event
-        self.stage = self.epoch = self.step = self.paused = self.ended = self.predicting = None
-        self.outliers.method = event.outliers
-        self.outliers.current = self.outliers.read = None
+        self.stage = self.epoch = self.step = self.paused = self.full = self.ended = self.predicting = None
+        self.outliers.start(event.outliers)
         self.samples.clear()
         self.resumes.append(event)
         if not event.resumed_epoch:
@@ -259,13 +245,17 @@ class RunState:
         self.early_stop.epochs_to_stop = event.epochs_to_stop
 
     def _set(self, event: SettingChanged) -> None:
+        try:
+            lr, whole = (float(event.new), 0) if event.key == "optim.lr" else (0.0, int(event.new))
+        except ValueError:  # a setting that is no number, or damage
+            return
         if event.key == "schedule.patience":
-            self.early_stop.patience = int(event.new)
-            self.early_stop.epochs_to_stop = max(0, int(event.new) - self.early_stop.counter)
+            self.early_stop.patience = whole
+            self.early_stop.epochs_to_stop = max(0, whole - self.early_stop.counter)
         elif event.key == "optim.lr":
             if self.epoch is not None:
-                self.epoch = msgspec.structs.replace(self.epoch, lr=float(event.new))
+                self.epoch = msgspec.structs.replace(self.epoch, lr=lr)
             if self.epochs:
-                self.epochs[-1] = msgspec.structs.replace(self.epochs[-1], next_lr=float(event.new))
+                self.epochs[-1] = msgspec.structs.replace(self.epochs[-1], next_lr=lr)
         elif event.key == "train.epochs" and self.epoch is not None:
-            self.epoch = msgspec.structs.replace(self.epoch, epochs=int(event.new))
+            self.epoch = msgspec.structs.replace(self.epoch, epochs=whole)

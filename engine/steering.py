@@ -1,33 +1,40 @@
 """What a command does to a run: save, predict, set. Between the spool and the training loop."""
 
+import contextlib
 from collections.abc import Callable
 
 import torch
 
 from engine import checkpoint
 from engine.checkpoint import (
-    CheckpointWriter,
     ModelFacts,
     Snapshot,
     Which,
     model_tensors,
     optimizer_tensors,
 )
-from engine.commands import Exclude, Restore
+from engine.checkpoint_writer import CheckpointWriter
+from engine.commands import Command, Exclude, Restore, Rollback, Set, Skip
 from engine.controls import Controls, StopRun
 from engine.data.feed import Feed
 from engine.errors import UserError
 from engine.event import Event
-from engine.events import EpochCut, PredictionProgress, PredictionWritten, RolledBack, SettingChanged
+from engine.events import LrDecayed, PredictionProgress, PredictionWritten
 from engine.files import replace_file
+from engine.finite import NoNumberError
 from engine.meter import Throttle
 from engine.models import restore_model
 from engine.outliers.acting import Acting
 from engine.predict import predict, write_prediction
 from engine.recipe import LIVE_KEYS, change, value_of
 from engine.rundir import RunDir
+from engine.steering_events import EpochCut, RolledBack, SettingChanged
 from engine.text import nearest, printable
 from engine.trainer import Trainer
+
+_NAN_ROLLBACKS = 3
+_BYTES_A_ROW = 100
+"""Of a prediction, about."""
 
 
 class Steering:
@@ -44,13 +51,21 @@ class Steering:
         self._controls = controls
         self._facts = facts
         self._emit = emit
-        self._writer = CheckpointWriter(run.checkpoints, emit)
+        self._writer = CheckpointWriter(run.checkpoints, emit, controls.room)
 
     def close(self) -> None:
-        """Return when every checkpoint handed over is on disk."""
+        """Return when every checkpoint handed over is on disk, or the run was left without."""
+        with contextlib.suppress(StopRun):
+            self._writer.flush()
         self._writer.close()
 
+    def finish_saves(self) -> None:
+        """Wait until every checkpoint handed over is on disk. Raises StopRun, and OSError for a disk that failed."""
+        self._writer.flush()
+        self._writer.check()
+
     def between_steps(self) -> None:
+        self._writer.check()
         self._controls.between_steps(self)
 
     def after_epoch(self) -> None:
@@ -122,31 +137,73 @@ class Steering:
         def tick(done: int) -> None:
             if due() or done == len(paths):
                 self._emit(PredictionProgress(done=done, total=len(paths)))
+            self._controls.heed_signal(self)
 
         found = predict(model, self._feed.test(), paths, self._trainer.precision, tick=tick)
-        rows = write_prediction(self._run.prediction, found.paths, found.labels(facts.classes))
+        path, labels = self._run.prediction, found.labels(facts.classes)
+        rows = self._controls.room.keep_trying(
+            lambda: write_prediction(path, found.paths, labels), path, need=_BYTES_A_ROW * len(labels)
+        )
         self._emit(PredictionWritten(path=self._run.prediction.name, rows=rows, epoch=facts.best_epoch))
 
-    def rollback_now(self) -> str:
+    def rollback_now(self, command: Rollback) -> tuple[Event, str]:
         """Go on from the best weights so far, and save that. Raises UserError when there are none."""
-        self._writer.flush()
-        folder = checkpoint.find(self._run.checkpoints, "best")
-        if folder is None or not self._trainer.progress.policy.best_epoch:
-            raise UserError("no best weights yet: the first epoch hasn't been validated")
-        tensors, facts = checkpoint.load_model_file(folder)
-        self._trainer.take_weights(tensors)
-        self.save_now("rolled back")
+        best_epoch = self._trainer.progress.policy.best_epoch
+        if not self._is_in_force(command):
+            self._writer.flush()
+            folder = checkpoint.find(self._run.checkpoints, "best")
+            if folder is None or not best_epoch:
+                raise UserError("no best weights yet: the first epoch hasn't been validated")
+            tensors, facts = checkpoint.load_model_file(folder)
+            best_epoch = facts.best_epoch
+            self._trainer.take_weights(tensors)
+            self._save_for(command, "rolled back")
         epoch, step = self.position()
-        self._emit(RolledBack(epoch=epoch, step=step, best_epoch=facts.best_epoch))
-        return f"going on from the best weights, those of epoch {facts.best_epoch}"
+        event = RolledBack(epoch=epoch, step=step, best_epoch=best_epoch, by=command.by, pid=command.pid)
+        return event, f"going on from the best weights, those of epoch {best_epoch}"
 
-    def skip_now(self) -> str:
+    def recover(self, problem: NoNumberError) -> None:
+        """Train the epoch again from the best weights, or the last saved, as ``train.on_nan`` says, and save that.
+
+        The epoch and not the step: by when a bad number is seen hangs on the clock. Raises ``problem`` where the
+        recipe says stop, and where going back didn't help or there is nothing to go back to.
+        """
+        trainer, checkpoints = self._trainer, self._run.checkpoints
+        progress, old = trainer.progress, trainer.progress.policy.lr
+        if trainer.recipe.train.on_nan == "stop":
+            raise problem
+        if progress.nan_rollbacks >= _NAN_ROLLBACKS:
+            raise UserError(f"{problem}; going back to earlier weights {_NAN_ROLLBACKS} times didn't help")
+        self._writer.flush()
+        best = checkpoint.find(checkpoints, "best") if progress.policy.best_epoch else None
+        folder = best or checkpoint.find(checkpoints, "last")
+        if folder is None:
+            raise UserError(f"{problem}; no earlier weights are saved")
+        tensors, facts = checkpoint.load_model_file(folder)
+        progress.nan_rollbacks += 1
+        step = problem.step or progress.step
+        trainer.begin_epoch_again(tensors)
+        new, why = progress.policy.lr, problem.what
+        event = RolledBack(
+            epoch=progress.epoch, step=step, best_epoch=facts.best_epoch if best else 0, reason=why
+        )
+        self._emit(event)
+        self._emit(LrDecayed(epoch=progress.epoch, old=old, new=new, reason=why))
+        self.save_now("rolled back")
+
+    def skip_now(self, command: Skip) -> tuple[Event, str]:
         """End the epoch before its next step, and save that it is so. Raises UserError."""
-        self._trainer.cut_epoch()
-        self.save_now("epoch cut")
+        if not self._is_in_force(command):
+            self._trainer.cut_epoch()
+            try:
+                self._save_for(command, "epoch cut")
+            except UserError:
+                self._trainer.progress.cut = False
+                raise
         epoch, step = self.position()
-        self._emit(EpochCut(epoch=epoch, step=step, steps=self._trainer.steps))
-        return f"epoch {epoch} is validated after step {step} of {self._trainer.steps}"
+        steps = self._trainer.steps
+        event = EpochCut(epoch=epoch, step=step, steps=steps, by=command.by, pid=command.pid)
+        return event, f"epoch {epoch} is validated after step {step} of {steps}"
 
     def exclude_now(self, command: Exclude) -> str:
         """Leave images out by hand from the next epoch on. Raises UserError."""
@@ -159,22 +216,48 @@ class Steering:
         epoch = self._feed.planned + 1
         return f"{self._outliers.restore(command, from_epoch=epoch)}, in use from epoch {epoch} on"
 
-    def set_now(self, key: str, value: str) -> None:
-        """Change a setting for good: in the loop, in ``recipe.toml`` and in a checkpoint. Raises UserError."""
-        trainer = self._trainer
+    def set_now(self, command: Set) -> Event:
+        """Change a setting for good: in the loop and in a checkpoint. Raises UserError."""
+        trainer, key = self._trainer, command.key
         if key not in LIVE_KEYS:
             close = nearest(key, LIVE_KEYS, 1)
             hint = f"did you mean {close[0]}?" if close else f"these can: {', '.join(LIVE_KEYS)}"
             raise UserError(f"{printable(key, 80)} can't be changed while the run goes on; {hint}")
-        recipe = change(trainer.recipe, key, value)
+        recipe = change(trainer.recipe, key, command.value)
         epoch, step = self.position()
         if recipe.train.epochs < epoch:
             raise UserError(f"train.epochs can't be below the epoch under way, {epoch}")
-        old = value_of(trainer.recipe, key)
+        old, before = value_of(trainer.recipe, key), (trainer.recipe, trainer.progress.policy)
         trainer.recipe = recipe
         if key == "optim.lr":
             trainer.progress.policy = trainer.progress.policy.with_lr(recipe.optim.lr)
             trainer.set_lr(recipe.optim.lr)
-        replace_file(self._run.recipe, recipe.to_toml().encode())
-        self.save_now(f"{key} changed")
-        self._emit(SettingChanged(key=key, old=old, new=value_of(recipe, key), epoch=epoch, step=step))
+        if not self._is_in_force(command):
+            try:
+                self._save_for(command, f"{key} changed")
+            except UserError:
+                trainer.recipe, trainer.progress.policy = before
+                trainer.set_lr(trainer.progress.policy.lr)
+                raise
+        return SettingChanged(
+            key=key,
+            old=old,
+            new=value_of(recipe, key),
+            epoch=epoch,
+            step=step,
+            by=command.by,
+            pid=command.pid,
+        )
+
+    def keep_settings(self) -> None:
+        """Write ``recipe.toml`` as the loop has it. Raises OSError."""
+        path, text = self._run.recipe, self._trainer.recipe.to_toml()
+        self._controls.room.keep_trying(lambda: replace_file(path, text.encode()), path)
+
+    def _is_in_force(self, command: Command) -> bool:
+        """Say whether the checkpoint from which the run went on holds what ``command`` asks for."""
+        return bool(command.id) and self._trainer.progress.command == command.id
+
+    def _save_for(self, command: Command, reason: str) -> None:
+        self._trainer.progress.command = command.id
+        self.save_now(reason)

@@ -3,18 +3,30 @@
 import os
 from pathlib import Path
 
+from engine.disk_full import Room
+from engine.files import append_whole, fsync_folder, mode_in
+
 
 class TrainLog:
-    """Append lines to the file; ``length`` is where a checkpoint says that the log stood."""
+    """Append lines to the file, each synced; ``length`` is where a checkpoint says that the log stood.
 
-    def __init__(self, path: Path, length: int) -> None:
-        self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        os.ftruncate(self._fd, min(length, os.fstat(self._fd).st_size))
-        os.lseek(self._fd, 0, os.SEEK_END)
+    Raises OSError, but waits for room on a full disk.
+    """
+
+    def __init__(self, path: Path, length: int, room: Room) -> None:
+        self._path = path
+        self._room = room
+        self._fd = room.keep_trying(self._open, path)
+        os.ftruncate(self._fd, min(length, self.length))
+        fsync_folder(path.parent)
+
+    def _open(self) -> int:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+        return os.open(self._path, flags, mode_in(self._path.parent))
 
     @property
     def length(self) -> int:
-        return os.lseek(self._fd, 0, os.SEEK_CUR)
+        return os.fstat(self._fd).st_size
 
     def lr(self, epoch: int, epochs: int, lr: float) -> None:
         self._write(f"Epoch {epoch}/{epochs} | LR: {lr:.9f}")
@@ -34,8 +46,8 @@ class TrainLog:
         self._write(f"\nBest model weights saved! Validation Acc: {val_acc:.2f}%")
 
     def close(self) -> None:
-        os.fsync(self._fd)
         os.close(self._fd)
 
     def _write(self, line: str) -> None:
-        os.write(self._fd, f"{line}\n".encode())
+        # A checkpoint relies on it.
+        self._room.keep_trying(lambda: append_whole(self._fd, f"{line}\n".encode()), self._path)

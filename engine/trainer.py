@@ -9,24 +9,25 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from engine import figures
 from engine.checkpoint import Tensors, Which
+from engine.closing import Closing
 from engine.compiled import CompiledForward
 from engine.data.feed import Batched, Feed
 from engine.data.mixup import draw_mix
 from engine.data.order import Indices
 from engine.device import Precision
+from engine.disk_full import Room
 from engine.ema import RunningMean
 from engine.errors import UserError
 from engine.evaluate import Evaluation
 from engine.event import Event
-from engine.events import ConfusionMatrix, EpochEnded, EpochStarted, LrDecayed, Outcome, Step
+from engine.events import EpochStarted, Outcome, Step
+from engine.finite import NoNumberError, Watch
 from engine.freeze import Freeze
-from engine.interval import wilson
 from engine.meter import Meter, Pace
 from engine.optimizer import build_optimizer, set_lr
-from engine.policy import PolicyState, Verdict, advance, epochs_to_stop
-from engine.progress import Cells, Progress
+from engine.policy import PolicyState, Verdict
+from engine.progress import Progress
 from engine.recipe import Recipe
 from engine.rng import step_seed
 from engine.rundir import RunDir
@@ -36,7 +37,7 @@ from engine.validation import Validation
 
 
 class Helm(Protocol):
-    """Who steers the loop. Either method may raise StopRun, the order to leave."""
+    """Who steers the loop. The first two may raise StopRun, the order to leave."""
 
     def between_steps(self) -> None: ...
 
@@ -44,13 +45,17 @@ class Helm(Protocol):
 
     def save(self, which: tuple[Which, ...], reason: str) -> None: ...
 
+    def recover(self, problem: NoNumberError) -> None:
+        """Put the run back to weights that are numbers, or raise ``problem`` again."""
+        ...
+
 
 class Trainer:
     """Trains ``model`` on ``feed``; whatever happens goes to ``emit``, ``train.log`` and the pictures."""
 
     def __init__(
         self, run: RunDir, recipe: Recipe, feed: Feed, model: nn.Module, device: torch.device,
-        emit: Callable[[Event], object],
+        emit: Callable[[Event], object], room: Room,
     ) -> None:  # fmt: skip
         self.recipe = recipe
         self.device = device
@@ -64,12 +69,15 @@ class Trainer:
         self._mean = RunningMean(self.model, recipe.train.ema) if recipe.train.ema else None
         self.judged = self._mean.module if self._mean else self.model
         """What is validated, kept and predicted with: the running mean of ``model``, or itself."""
+        self._watch = Watch(self.optimizer, self.model, self.judged)
         self._validation = Validation(run, feed, self.precision)
+        self._closing = Closing(run, feed.data.classes, self._validation, emit, room)
         self.progress = Progress(policy=PolicyState(lr=recipe.optim.lr))
         self.pace = Pace()
         self._run = run
         self._feed = feed
         self._emit = emit
+        self._room = room
         self._meter = Meter(device, self.progress)
         self.steps = 0
         """Of the epoch under way, as planned."""
@@ -82,31 +90,37 @@ class Trainer:
         Raises what ``helm`` raises, and UserError when there is no going on.
         """
         self._helm = helm
-        self._log = TrainLog(self._run.train_log, self.progress.log_length)
+        self._log = TrainLog(self._run.train_log, self.progress.log_length, self._room)
         outcome: Outcome = "finished"
         try:
-            while self.progress.epoch <= self.recipe.train.epochs:
-                if self._epoch().stop:
-                    outcome = "early_stopped"
-                    self._log.early_stop()
-                    break
-                if self.progress.epoch <= self.recipe.train.epochs:
+            # Also of an attempt that was cut off behind its last epoch.
+            while not self.progress.stopped and self.progress.epoch <= self.recipe.train.epochs:
+                try:
+                    self._epoch()
+                except NoNumberError as problem:
+                    helm.recover(problem)
+                    continue
+                if not self.progress.stopped and self.progress.epoch <= self.recipe.train.epochs:
                     helm.after_epoch()
+            if self.progress.stopped:
+                outcome = "early_stopped"
+                self._log.early_stop()
             self._log.best_saved(self.progress.best_val_acc)
             best = f"best epoch {self.progress.policy.best_epoch}"
-            self._draw(self._run.confusion_picture().name, self.progress.best_cells, best)
+            self._closing.draw(self._run.confusion_picture().name, self.progress.best_cells, best, self._log)
         finally:
             self._log.close()
         return outcome
 
     def synced_progress(self) -> Progress:
-        """Return ``progress`` with the sums as the device holds them now.
+        """Return ``progress`` with the sums as the device holds them now. Raises NoNumberError.
 
         Before an epoch's first step the log's length is that without the epoch's own first line, which a
         resume will write again.
         """
-        self._meter.read(self.progress)
+        self._read_meter()
         if self.progress.step:
+            self._check_weights()
             self.progress.log_length = self._log.length
         return self.progress
 
@@ -124,6 +138,14 @@ class Trainer:
             for value in state.values():
                 value.zero_()
 
+    def begin_epoch_again(self, tensors: Tensors) -> None:
+        """Have the epoch under way trained from its first step on, with a checkpoint's weights and a lower rate."""
+        self.take_weights(tensors)
+        self.scaler.load_state_dict(self.precision.scaler().state_dict())
+        self.progress.policy = self.progress.policy.lower(self.recipe.schedule.factor)
+        self.progress.begin_epoch_again(self._log.length)
+        self._meter = Meter(self.device, self.progress)
+
     def cut_epoch(self) -> None:
         """Have the epoch under way validated as it stands. Raises UserError before its first step or after its last."""
         if not self.progress.step:
@@ -132,7 +154,7 @@ class Trainer:
             raise UserError("the epoch's steps are done already")
         self.progress.cut = True
 
-    def _epoch(self) -> Verdict:
+    def _epoch(self) -> None:
         progress, epochs = self.progress, self.recipe.train.epochs
         plan = self._feed.plan(progress.epoch)
         self.steps = len(plan)
@@ -143,14 +165,14 @@ class Trainer:
         self.set_lr(progress.policy.lr)
         started = time.monotonic()
         self._train_steps(plan)
+        self._check_weights()
         trained = time.monotonic()
         result = self._validation.judge(
             self.judged, self._helm.between_steps,
             label_smoothing=self.recipe.optim.label_smoothing, epoch=progress.epoch,
         )  # fmt: skip
-        verdict = self._close_epoch(result, time.monotonic() - started)
+        self._close_epoch(result, time.monotonic() - started)
         self.pace.epoch_overhead(time.monotonic() - trained)
-        return verdict
 
     def _train_steps(self, plan: list[Indices]) -> None:
         progress, steps, accumulate = self.progress, len(plan), self.recipe.train.accumulate
@@ -191,7 +213,7 @@ class Trainer:
         if partner_labels is not None:
             loss = share * loss + (1 - share) * self._loss(outputs, partner_labels)
         self._update.add(loss, len(batch))
-        self._meter.add(loss, (outputs.detach().argmax(1) == labels).sum(), len(batch))
+        self._meter.add(loss, (outputs.detach().argmax(1) == labels).sum(), len(batch), progress.step)
 
     def _step(self) -> None:
         self._update.apply()
@@ -205,10 +227,7 @@ class Trainer:
 
     def _tick(self, steps: int) -> None:
         progress, epochs = self.progress, self.recipe.train.epochs
-        self._meter.read(progress)
-        if not math.isfinite(progress.loss_sum):
-            where = f"epoch {progress.epoch}, step {progress.step}"
-            raise UserError(f"the loss is no longer a number ({where}); lower optim.lr, or try optim.amp=off")
+        self._read_meter()
         if not progress.seen:
             return
         left = self.pace.eta(
@@ -227,69 +246,28 @@ class Trainer:
             )
         )
 
-    def _close_epoch(self, result: Evaluation, seconds: float) -> Verdict:
-        """Judge the epoch, tell everyone, save what is due, and step on to the next."""
-        progress, schedule, epochs = self.progress, self.recipe.schedule, self.recipe.train.epochs
-        epoch, lr, cells = progress.epoch, progress.policy.lr, result.cells()
-        train_acc = 100 * progress.correct / progress.seen
-        low, high = wilson(result.correct, result.seen)
-        progress.policy, verdict = advance(
-            schedule,
-            progress.policy,
-            epoch=epoch,
-            epochs=epochs,
-            base_lr=self.recipe.optim.lr,
-            val_acc=result.accuracy,
-            val_loss=result.loss,
-        )
-        self._log.epoch(epoch, epochs, train_acc, result.accuracy, result.loss)
-        picture = ""
-        if verdict.new_best:
-            progress.best_val_acc, progress.best_cells = result.accuracy, cells
-            picture = self._run.confusion_picture(epoch).name
-            self._draw(picture, cells, f"epoch {epoch}")
-            self._validation.keep(result)
-        self._emit(ConfusionMatrix(epoch=epoch, classes=len(result.matrix), cells=cells, path=picture))
-        policy = progress.policy
-        self._emit(
-            EpochEnded(
-                epoch=epoch,
-                lr=lr,
-                train_acc=train_acc,
-                train_loss=progress.loss_sum / progress.seen,
-                val_acc=result.accuracy,
-                val_acc_low=low,
-                val_acc_high=high,
-                val_loss=result.loss,
-                new_best=verdict.new_best,
-                best=policy.best or 0.0,
-                best_epoch=policy.best_epoch,
-                counter=policy.counter,
-                patience=schedule.patience,
-                epochs_to_stop=epochs_to_stop(schedule.patience, policy.counter),
-                next_lr=policy.lr,
-                images_per_s=self.pace.images_per_s,
-                seconds=seconds,
+    def _read_meter(self) -> None:
+        self._meter.read(self.progress)
+        if not math.isfinite(self.progress.loss_sum):
+            raise NoNumberError(
+                "the loss is no longer a number", self.progress.epoch, self._meter.first_bad()
             )
+
+    def _check_weights(self) -> None:
+        if not self._watch.finds_all_finite():
+            raise NoNumberError("the weights are no longer numbers", self.progress.epoch, self.progress.step)
+
+    def _close_epoch(self, result: Evaluation, seconds: float) -> None:
+        progress, epoch = self.progress, self.progress.epoch
+        verdict = self._closing.close(
+            progress, self.recipe, self._log, result, seconds, self.pace.images_per_s
         )
-        ends = verdict.stop or epoch == epochs
-        if verdict.decayed and not ends:
-            self._emit(
-                LrDecayed(epoch=epoch + 1, old=verdict.old_lr, new=verdict.new_lr, reason=verdict.reason)
-            )
-        progress.begin_next_epoch(log_length=self._log.length)
         self._meter = Meter(self.device, progress)
+        ends = verdict.stop or epoch == self.recipe.train.epochs
         self._save_due(verdict, last_due=ends or epoch % self.recipe.train.checkpoint_every == 0)
-        return verdict
 
     def _save_due(self, verdict: Verdict, *, last_due: bool) -> None:
         if verdict.new_best:
             self._helm.save(("best", "last") if last_due else ("best",), "new best")
         elif last_due:
             self._helm.save(("last",), "end of epoch")
-
-    def _draw(self, name: str, cells: Cells, which: str) -> None:
-        correct, seen = sum(cell[2] for cell in cells if cell[0] == cell[1]), sum(cell[2] for cell in cells)
-        title = f"{which}: {correct} of {seen} validation images right"
-        figures.draw_confusion_matrix(self._run.path / name, cells, self._feed.data.classes, title)
-        self._log.confusion_matrix(name)

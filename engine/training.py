@@ -12,7 +12,7 @@ from engine.data.pool import Pool
 from engine.device import choose_device
 from engine.errors import UserError
 from engine.event import Event
-from engine.events import Outcome, Stage
+from engine.events import Outcome, Stage, Warning
 from engine.models import build_model
 from engine.outliers.acting import Acting
 from engine.progress import Progress
@@ -68,11 +68,17 @@ class Training:
             data, recipe, normalize, device, self._emit, self._known_bad, self._pool,
             self._outliers.exclusions,
         )  # fmt: skip
-        self._trainer = Trainer(self._run, recipe, self._feed, built.module, device, self._emit)
+        self._trainer = Trainer(
+            self._run, recipe, self._feed, built.module, device, self._emit, self._controls.room
+        )
         if resume:
             folder = checkpoint.find(self._run.checkpoints, "last")
             if folder is None:
                 raise UserError("the checkpoint to go on from is gone")
+            if folder.name != "last" and (self._run.checkpoints / "last").exists():
+                self._emit(
+                    Warning(message="checkpoints/last is damaged; the run goes on from the one before it")
+                )
             trainer = self._trainer
             trainer.progress = checkpoint.load_last(
                 folder, trainer.model, trainer.judged, trainer.optimizer, trainer.scaler, data.classes
@@ -85,15 +91,31 @@ class Training:
         """Return where decoded images are kept, in words."""
         return f"decoded images are kept {self._feed.kept}" if self._feed else ""
 
-    def run(self, announce: Announce) -> Outcome:
-        """Train to the end, then predict the test set if there is one. Raises StopRun or UserError."""
+    def run(self, announce: Announce, *, predicted: bool) -> Outcome:
+        """Train to the end, then predict the test set if there is one. Raises StopRun or UserError.
+
+        ``predicted`` says that an attempt that was cut off has done so; it holds if there is nothing left to train.
+        """
         if self._trainer is None or self._steering is None:
             raise RuntimeError("run() before prepare()")
+        progress = self._trainer.progress
+        began = (progress.epoch, progress.step)
+        if self._trainer.recipe.train.on_nan == "rollback" and progress.epoch == 1 and not progress.step:
+            self._steering.save(
+                ("last",), "before the first step"
+            )  # what there is to go back to in the first epoch
         outcome = self._trainer.train(self._steering)
-        if len(self._data.test) and self._trainer.recipe.train.predict:
+        self._steering.finish_saves()
+        predicted = predicted and began == (progress.epoch, progress.step)
+        if len(self._data.test) and self._trainer.recipe.train.predict and not predicted:
             announce("predicting", "the test set, with the best weights")
             self._steering.predict_now()
         return outcome
+
+    def restart_clock(self) -> None:
+        """Leave the time since the last step out of the pace."""
+        if self._trainer is not None:
+            self._trainer.pace.restart()
 
     def close(self) -> Progress | None:
         """Finish what is being written, let the threads go, and return where the run stands."""

@@ -56,7 +56,7 @@ def list_trash(runs: Path) -> list[Trashed]:
 def restore(runs: Path, trashed: Trashed) -> RunDir:
     """Bring a run back to where it was. Raises UserError where its name is taken now or it is gone, OSError."""
     target = runs / trashed.name
-    if ".." in Path(trashed.name).parts:
+    if ".." in Path(trashed.name).parts or Path(trashed.name).is_absolute():
         raise UserError(
             f"{printable(str(trashed.path))} names a place outside the runs folder; move it by hand"
         )

@@ -25,7 +25,7 @@ class Update:
             self._first = images
         if images != self._first:
             loss = loss * (images / self._first)
-        self._scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+        self._scaler.scale(loss).backward()
         self._images += images
 
     def apply(self) -> None:

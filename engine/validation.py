@@ -10,6 +10,7 @@ from engine.data.feed import Feed
 from engine.device import Precision
 from engine.errors import UserError
 from engine.evaluate import Evaluation, evaluate
+from engine.finite import NoNumberError
 from engine.fold import Folding
 from engine.judged import Judged, write_judged
 from engine.rundir import RunDir
@@ -32,7 +33,7 @@ class Validation:
     ) -> Evaluation:
         """Return how ``model`` does; ``poll`` is called before each batch and may raise to leave.
 
-        Raises UserError when no image can be read, or the loss is no number.
+        Raises UserError when no image can be read, NoNumberError when the loss is none.
         """
         self._seen, self.under_way = [], True
 
@@ -49,7 +50,7 @@ class Validation:
         if not result.seen:
             raise UserError("none of the validation images can be read")
         if not math.isfinite(result.loss_sum):
-            raise UserError(f"the validation loss is no longer a number (epoch {epoch}); lower optim.lr")
+            raise NoNumberError("the validation loss is no longer a number", epoch, 0)
         return result
 
     def keep(self, result: Evaluation) -> None:

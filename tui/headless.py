@@ -14,19 +14,17 @@ from engine.events import (
     DatasetScanned,
     EpochStarted,
     LrDecayed,
-    Paused,
     PredictionWritten,
-    Resumed,
     RunEnded,
     RunStarted,
-    SettingChanged,
     StageStarted,
     Warning,
 )
 from engine.journal import JournalReader
+from engine.journal_index import past_state
 from engine.progress import peek
 from engine.rundir import RunDir
-from engine.state import RunState
+from engine.steering_events import Paused, Resumed, SettingChanged
 from engine.text import printable
 from tui.cli.naming import run_argument, shown_path
 from tui.cli.say import note
@@ -36,7 +34,6 @@ from tui.spawn import start_engine
 from tui.widgets.happenings import Teller
 
 _POLL = 0.1
-_ALL = 1 << 40
 _INTERRUPTED = 130
 _TOLD = (
     BadImage, DatasetScanned, LrDecayed, Paused, PredictionWritten, Resumed, SettingChanged, StageStarted,
@@ -47,8 +44,8 @@ _TOLD = (
 def run_headless(run: RunDir) -> int:
     """Start the engine on ``run``, follow it to its end and return the exit code.
 
-    0: finished, early-stopped, or stopped by a command; 1: failed; 130: interrupted. The first SIGINT or
-    SIGTERM asks the engine to stop with a checkpoint, the second leaves it to that. Should this process
+    0: finished, early-stopped, or stopped by a command; 1: failed; 130: interrupted. The first SIGINT,
+    SIGTERM or SIGUSR1 asks the engine to stop with a checkpoint, the second leaves it to that. Should this process
     die, the engine lives on. Raises UserError when an engine has the run already, BrokenPipeError when
     nobody reads stdout any more.
     """
@@ -59,16 +56,15 @@ class _Headless:
     def __init__(self, run: RunDir) -> None:
         self._run = run
         self._reader = JournalReader(run.journal)
-        self._state = RunState()
+        self._state = past_state(self._reader)
+        self._state.ended = None  # of an earlier attempt
         self._teller = Teller()
         self._log = _TrainLogReader(run)
         self._signals = 0
-        self._state.apply_all(self._reader.read(_ALL))
-        self._state.ended = None  # of an earlier attempt
 
     def follow(self) -> int:
         """Follow the engine that is started here."""
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1):
             signal.signal(number, self._on_signal)
         process = start_engine(self._run)
         asked = False

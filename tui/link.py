@@ -6,7 +6,6 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import Protocol
 
 from engine.commands import AnyCommand, send
 from engine.errors import UserError
@@ -15,6 +14,7 @@ from engine.journal import JournalReader
 from engine.journal_index import Past
 from engine.rundir import RunDir
 from engine.state import RunState
+from tui.lookout import Lookout
 from tui.spawn import start_engine
 from tui.widgets.happenings import Happening, Teller
 
@@ -41,58 +41,45 @@ class Model:
         return told
 
 
-class Source(Protocol):
-    """What a live view is fed by: a run that is followed, or one that is played back."""
+class Source(Lookout):
+    """What a live view is fed by: a run that is followed, or one that is played back.
 
-    run: RunDir
-    model: Model
-    ready: threading.Event
-    on_news: Callable[[], object] | None
-
-    def start(self) -> None: ...
-    def stop(self) -> None: ...
-    def look_now(self) -> None: ...
-    def take(self) -> tuple[list[AnyEvent], bool]: ...
-
-
-class Follower:
-    """Reads a run's journal in a thread, off the event loop: a shared file system may answer slowly.
-
-    The thread folds the journal's past into ``model``; from then on (``ready``) the model belongs to the
-    user interface, which collects what is new with ``take`` whenever ``on_news`` was called.
+    The thread folds what is past into ``model``; from then on (``ready``) the model belongs to the user interface,
+    which collects what is new with ``take`` whenever ``on_news`` was called.
     """
 
-    def __init__(self, run: RunDir) -> None:
+    def __init__(self, run: RunDir, name: str) -> None:
+        super().__init__(name)
         self.run = run
         self.model = Model()
         self.ready = threading.Event()
         self.on_news: Callable[[], object] | None = None
-        self._reader = JournalReader(run.journal)
         self._news: list[AnyEvent] = []
-        self._alive = False
         self._guard = threading.Lock()
-        self._wake = threading.Event()
-        self._stopped = False
-        self._thread = threading.Thread(target=self._follow, name="journal", daemon=True)
-
-    def start(self) -> None:
-        self._thread.start()
-
-    def stop(self) -> None:
-        self._stopped = True
-        self._wake.set()
-
-    def look_now(self) -> None:
-        """Look at the lock and the journal at once: something was just done about them."""
-        self._wake.set()
 
     def take(self) -> tuple[list[AnyEvent], bool]:
-        """Return the events that came since the last call, and whether an engine was alive before them."""
+        """Return the events that came since the last call, and whether an engine was alive then."""
+        raise NotImplementedError
+
+    def _notify(self) -> None:
+        if self.on_news is not None and not self._stopped:
+            self.on_news()
+
+
+class Follower(Source):
+    """Reads a run's journal in a thread, off the event loop: a shared file system may answer slowly."""
+
+    def __init__(self, run: RunDir) -> None:
+        super().__init__(run, "journal")
+        self._reader = JournalReader(run.journal)
+        self._alive = False
+
+    def take(self) -> tuple[list[AnyEvent], bool]:
         with self._guard:
             news, self._news = self._news, []
             return news, self._alive
 
-    def _follow(self) -> None:
+    def _watch(self) -> None:
         self._alive = self.run.is_alive()
         past = Past(self._reader)
         with contextlib.suppress(OSError):  # what could be read is shown
@@ -106,8 +93,7 @@ class Follower:
         seen = self._stamp()
         looked = time.monotonic()
         while not self._stopped:
-            woken = self._wake.wait(_POLL)
-            self._wake.clear()
+            woken = self._rest(_POLL)
             alive = self._alive
             # The lock before the journal: an engine writes its end first and lets go of the lock after it.
             # Asked the other way round, a run that ends in between would look cut off.
@@ -135,10 +121,6 @@ class Follower:
         except OSError:
             return (0, 0)
         return (stat.st_size, stat.st_mtime_ns)
-
-    def _notify(self) -> None:
-        if self.on_news is not None and not self._stopped:
-            self.on_news()
 
 
 def ask(run: RunDir, command: AnyCommand) -> tuple[str, str]:

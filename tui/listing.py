@@ -1,6 +1,5 @@
 """The runs below a folder, each as one row: a thread finds them and re-reads what has changed."""
 
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -12,6 +11,7 @@ from engine.overview import Overview, glance, overview_of
 from engine.overview_cache import OverviewCache
 from engine.run_tree import FoundRun, find_runs
 from engine.state import RunState
+from tui.lookout import Lookout
 from tui.run_rows import RunRow, labels_of, unreadable
 from tui.widgets.standing import status_of
 
@@ -43,28 +43,15 @@ class _Known:
     live: _Live | None = None
 
 
-class Listing:
+class Listing(Lookout):
     """Calls ``on_rows`` from its thread with the rows, newest run first, whenever they differ."""
 
     def __init__(self, runs: Path, on_rows: Callable[[list[RunRow]], object]) -> None:
+        super().__init__("runs")
         self._runs = runs
         self._on_rows = on_rows
         self._known: dict[str, _Known] = {}
         self._shown: list[RunRow] | None = None
-        self._stopped = False
-        self._wake = threading.Event()
-        self._thread = threading.Thread(target=self._watch, name="runs", daemon=True)
-
-    def start(self) -> None:
-        self._thread.start()
-
-    def stop(self) -> None:
-        self._stopped = True
-        self._wake.set()
-
-    def look_now(self) -> None:
-        """Search the folder at once: something was just done to its runs."""
-        self._wake.set()
 
     def _watch(self) -> None:
         cache = OverviewCache(self._runs)
@@ -94,8 +81,7 @@ class Listing:
 
     def _watch_living(self, cache: OverviewCache, until: float) -> None:
         while not self._stopped and (left := until - time.monotonic()) > 0:
-            if self._wake.wait(min(_PERIOD, left)):
-                self._wake.clear()
+            if self._rest(min(_PERIOD, left)):
                 return
             for known in self._known.values():
                 if known.live is not None:

@@ -50,8 +50,7 @@ class ProgressBar:
             self.draw("predicting", state.predicting.done, state.predicting.total)
         elif state.epoch is not None:
             step, steps = (state.step.step if state.step else 0), state.epoch.steps
-            word = "paused" if state.paused else "validating" if state.validating else ""
-            self.draw(f"epoch {state.epoch.epoch}/{state.epoch.epochs}", step, steps, word or _pace(state))
+            self.draw(f"epoch {state.epoch.epoch}/{state.epoch.epochs}", step, steps, _detail(state))
 
     def draw(self, what: str, done: int, total: int, detail: str = "") -> None:
         """Draw ``done`` of ``total`` under a name."""
@@ -69,6 +68,12 @@ class ProgressBar:
         if self._progress is not None and self._shown:
             self._progress.stop()
             self._shown = False
+
+
+def _detail(state: RunState) -> str:
+    if state.full is not None:
+        return state.full.words
+    return "paused" if state.paused else "validating" if state.validating else _pace(state)
 
 
 def _pace(state: RunState) -> str:

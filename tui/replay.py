@@ -2,12 +2,11 @@
 
 import contextlib
 import math
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from engine.events import AnyEvent, RunEnded, RunStarted, StageStarted
 from engine.rundir import RunDir
-from tui.link import Model
+from tui.link import Model, Source
 from tui.play_clock import PlayClock
 from tui.tape import Tape, span
 
@@ -16,52 +15,32 @@ _LEAP = 5.0
 """Seconds of ours: what the clock moves by more is folded by the thread, and not event by event on screen."""
 
 
-class Replay:
-    """Hands out the journal's events as ``clock`` comes to them; call ``moved`` after setting the clock.
+class Replay(Source):
+    """Hands out the journal's events as ``clock`` comes to them; call ``look_now`` after setting the clock.
 
     When the clock was set, ``take`` puts another ``model`` in the place of the one that there was: the run as it
     stood at that time.
     """
 
     def __init__(self, run: RunDir, clock: PlayClock) -> None:
-        self.run = run
+        super().__init__(run, "replay")
         self.clock = clock
-        self.model = Model()
-        self.ready = threading.Event()
-        self.on_news: Callable[[], object] | None = None
         self._tape = Tape(run.journal)
         self._at = -math.inf
         """The time up to which it has been read."""
-        self._news: list[AnyEvent] = []
         self._landed: Model | None = None
         """The model of where the clock was set to, until it is taken."""
         self._over = False
         """Whether the engine of the events read so far has said its last word."""
-        self._guard = threading.Lock()
-        self._wake = threading.Event()
-        self._stopped = False
-        self._thread = threading.Thread(target=self._play, name="replay", daemon=True)
-
-    def start(self) -> None:
-        self._thread.start()
-
-    def stop(self) -> None:
-        self._stopped = True
-        self._wake.set()
-
-    def look_now(self) -> None:
-        """Play on from where the clock was set to."""
-        self._wake.set()
 
     def take(self) -> tuple[list[AnyEvent], bool]:
-        """Return the events that came due since the last call, and whether an engine was alive then."""
         with self._guard:
             if self._landed is not None:
                 self.model, self._landed = self._landed, None
             news, self._news = self._news, []
             return news, not self._over and not self.clock.over
 
-    def _play(self) -> None:
+    def _watch(self) -> None:
         with contextlib.suppress(OSError):  # the view then says that nothing is known of the run
             self.clock.load(*span(self.run.journal))
         at_end = False
@@ -72,10 +51,9 @@ class Replay:
             except OSError:  # the disk or the folder is away: read anew from the start at the next beat
                 news, self._at = False, math.inf
             self.ready.set()
-            if self.on_news is not None and (news or at_end != was_at_end):
-                self.on_news()
-            self._wake.wait(_BEAT)
-            self._wake.clear()
+            if news or at_end != was_at_end:
+                self._notify()
+            self._rest(_BEAT)
 
     def _advance(self, now: float) -> bool:
         """Read up to ``now``; return whether anything came."""

@@ -1,50 +1,45 @@
-"""What outlasts the console: the settings that a person writes, and what the console remembers of its look."""
+"""What outlasts the console: what it remembers of how it was looked at."""
 
 import threading
-import tomllib
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Annotated, Literal
 
 import msgspec
 
-from engine.files import replace_file
-from engine.text import printable
+from engine.files import make_private, replace_file
+from engine.settings import read_toml
 from tui.theme_names import ThemeName
 
-
-class Notices(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """``[notify]``: what is done when a run ends under the eyes of a console."""
-
-    bell: bool = True
-    """Ring the terminal's bell."""
-    desktop: Literal["off", "osc9", "osc777"] = "off"
-    """Ask the terminal for a notice on the desktop: OSC 9 (iTerm2, Windows Terminal, WezTerm, Kitty, Ghostty), or
-    OSC 777 (foot, Ghostty, VTE builds of some distributions)."""
-    command: list[str] = []
-    """A program and its arguments, started without a shell."""
+_PAUSE = 0.5
+"""Seconds that a change waits for others: who tries all the settings of a plot has one file written."""
 
 
-class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """``settings.toml`` in the person's configuration folder; this program never writes it."""
+class RunOrder(msgspec.Struct, frozen=True):
+    """The table of runs: the field (``tui.run_fields``) that it is sorted by."""
 
-    notify: Notices = Notices()
+    field: str = "started"
+    descending: bool = True
+
+
+class Curves(msgspec.Struct, frozen=True):
+    """The plot over the whole screen; ``smoothing`` is a mean's weight on what was before."""
+
+    recent: bool = False
+    log: bool = False
+    smoothing: Annotated[float, msgspec.Meta(ge=0, lt=1)] = 0.0
 
 
 class Layout(msgspec.Struct, frozen=True):
-    """How the console looked last: its theme, and whether the log stood in place of the lower panels."""
+    """How the console looked last; ``log``: whether the log stood in place of the lower panels."""
 
     theme: ThemeName = "dark"
     log: bool = False
-
-
-T = TypeVar("T", Settings, Layout)
-
-
-def settings_path() -> Path:
-    """Return where the settings are, which need not exist; ``XDG_CONFIG_HOME`` moves it."""
-    import platformdirs
-
-    return platformdirs.user_config_path("vrdl-tui") / "settings.toml"
+    runs: RunOrder = RunOrder()
+    curves: Curves = Curves()
+    matrix: Literal["counts", "row", "column"] = "counts"
+    """What the cells of the confusion matrix say."""
+    gallery: Literal["newest", "error", "class"] = "newest"
+    """What the images that are left out are listed by."""
 
 
 def layout_path() -> Path:
@@ -52,23 +47,6 @@ def layout_path() -> Path:
     import platformdirs
 
     return platformdirs.user_state_path("vrdl-tui") / "layout.toml"
-
-
-def load_settings(path: Path) -> tuple[Settings, str]:
-    """Return the settings, and why the file is ignored: "" when it isn't, or is missing."""
-    return _load(path, Settings)
-
-
-def _load(path: Path, kind: type[T]) -> tuple[T, str]:
-    try:
-        return msgspec.convert(tomllib.loads(path.read_text(encoding="utf-8")), kind), ""
-    except FileNotFoundError:
-        return kind(), ""
-    except OSError as error:
-        reason = error.strerror or str(error)
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
-        reason = str(error)
-    return kind(), f"{printable(str(path))} is ignored: {printable(reason)}; mend or remove it"
 
 
 class Memory:
@@ -79,24 +57,53 @@ class Memory:
 
     def __init__(self, path: Path | None = None) -> None:
         self._path = path
-        self.layout, self.problem = _load(path, Layout) if path is not None else (Layout(), "")
+        self.layout, self.problem = read_toml(path, Layout) if path is not None else (Layout(), "")
         self._guard = threading.Lock()
+        self._writing = threading.Lock()
+        self._due = False
+        """Whether a thread is about to write what ``layout`` is by then."""
+        self._closing = threading.Event()
 
-    def keep(self, *, theme: ThemeName | None = None, log: bool | None = None) -> None:
+    def keep(
+        self,
+        *,
+        theme: ThemeName | None = None,
+        log: bool | None = None,
+        runs: RunOrder | None = None,
+        curves: Curves | None = None,
+        matrix: Literal["counts", "row", "column"] | None = None,
+        gallery: Literal["newest", "error", "class"] | None = None,
+    ) -> None:
         """Remember what is not None. Where that can't be written, the next console begins as this one did."""
-        before = self.layout
-        self.layout = Layout(
-            theme=before.theme if theme is None else theme, log=before.log if log is None else log
-        )
-        if self.layout != before and self._path is not None:
-            threading.Thread(target=self._write, args=(self._path,), name="layout").start()
+        given = {
+            "theme": theme,
+            "log": log,
+            "runs": runs,
+            "curves": curves,
+            "matrix": matrix,
+            "gallery": gallery,
+        }
+        changes = {name: value for name, value in given.items() if value is not None}
+        with self._guard:
+            before, self.layout = self.layout, msgspec.structs.replace(self.layout, **changes)
+            if self.layout == before or self._path is None or self._due:
+                return
+            self._due = True
+        threading.Thread(target=self._write, args=(self._path,), name="layout").start()
+
+    def close(self) -> None:
+        """Have what was changed written at once."""
+        self._closing.set()
 
     def _write(self, path: Path) -> None:
         import tomli_w
 
-        with self._guard:  # the last of several writes the newest
+        self._closing.wait(_PAUSE)
+        with self._writing:
+            with self._guard:
+                self._due, layout = False, self.layout
             try:
-                path.parent.mkdir(parents=True, exist_ok=True)
-                replace_file(path, tomli_w.dumps(msgspec.to_builtins(self.layout)).encode())
+                make_private(path.parent)
+                replace_file(path, tomli_w.dumps(msgspec.to_builtins(layout)).encode())
             except OSError:
                 return

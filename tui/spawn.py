@@ -1,10 +1,13 @@
-"""Start an engine that outlives whoever starts it."""
+"""Start what outlives whoever starts it: an engine on a run, an ablation that trains its runs one by one."""
 
 import os
 import subprocess
 import sys
+from pathlib import Path
 
+from engine.files import mode_in
 from engine.rundir import RunDir
+from engine.runlock import RunLock
 
 # Who asks whether a run is alive holds its lock for an instant.
 _PATIENCE = 0.2
@@ -16,19 +19,37 @@ def start_engine(run: RunDir) -> int:
     The lock is taken here and handed over open, so that the run counts as running from this moment on
     and a second start fails at once. Raises UserError when an engine has the run already.
     """
-    lock = run.lock(wait=_PATIENCE)
+    return _start("engine", run.path, run.lock(wait=_PATIENCE), run.engine_log)
+
+
+def start_ablation(folder: Path, lock: RunLock) -> int:
+    """Start the ablation that was begun in ``folder``, as an engine is started, and return its process id.
+
+    ``lock`` is ``engine.ablation.begin``'s, and released. Raises OSError where the folder can't be written.
+    """
+    return _start("tui.cli.ablate_main", folder, lock, ablation_log(folder))
+
+
+def ablation_log(folder: Path) -> Path:
+    """Return where an ablation that was started in the background says how it goes."""
+    return folder / "ablation.log"
+
+
+def _start(module: str, folder: Path, lock: RunLock, log: Path) -> int:
     try:
-        with run.engine_log.open("ab") as log:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+        with os.fdopen(os.open(log, flags, mode_in(folder)), "ab") as file:
             process = subprocess.Popen(
                 # -P: a folder of the user's that holds an engine.py must not shadow ours
-                [sys.executable, "-P", "-m", "engine", str(run.path), "--lock-fd", str(lock.fd)],
+                [sys.executable, "-P", "-m", module, str(folder), "--lock-fd", str(lock.fd)],
                 stdin=subprocess.DEVNULL,
-                stdout=log,
+                stdout=file,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
                 pass_fds=(lock.fd,),
                 env={**os.environ, "PYTHONUNBUFFERED": "1"},
             )
+            lock.hand_over(process.pid)
     finally:
         lock.release()
     # Nobody waits for it: the lock, not the process table, says whether it lives.

@@ -12,7 +12,7 @@ _TAIL = 1 << 20
 
 
 class Tape:
-    """Reads from the start; ``rewind`` begins anew. Nothing of a long journal is held but some 1 MB of it."""
+    """Reads from the start; ``rewind`` begins anew. Nothing of a long journal is held but some 4 MB of it."""
 
     def __init__(self, journal: Path) -> None:
         self._journal = journal

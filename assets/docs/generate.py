@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, get_args
 
-from engine import events, outlier_events
+from engine import events, outlier_events, steering_events
 from engine.recipe import LIVE_KEYS, Recipe, preset_names, presets_folder
 
 Table = Sequence[tuple[str, ...]]
@@ -133,7 +133,11 @@ def _preset(path: Path) -> Iterator[str]:
 
 
 def journal_page() -> str:
-    body = [node for one in (events, outlier_events) for node in ast.parse(inspect.getsource(one)).body]
+    body = [
+        node
+        for one in (events, outlier_events, steering_events)
+        for node in ast.parse(inspect.getsource(one)).body
+    ]
     classes = {node.name: node for node in body if isinstance(node, ast.ClassDef)}
     words = {
         node.targets[0].id: ", ".join(f"`{value}`" for value in ast.literal_eval(node.value.slice))

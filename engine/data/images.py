@@ -9,12 +9,15 @@ from typing import Literal
 from engine.errors import UserError
 from engine.files import replace_file
 from engine.layout import list_data
+from engine.outliers.moving import is_plain
 from engine.rng import Purpose, stream
 from engine.sections import Data
 from engine.table import table
 from engine.text import printable
 
 Split = Literal["train", "val", "test"]
+
+_RECORD = ("split", "class", "image")
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,15 +109,24 @@ def _write_record(record: Path, parts: dict[str, dict[str, list[str]]]) -> None:
         for name, images in classes.items()
         for image in images
     )
-    replace_file(record, table(("split", "class", "image"), rows).encode("utf-8", "surrogateescape"))
+    replace_file(record, table(_RECORD, rows).encode("utf-8", "surrogateescape"))
 
 
 def _read_record(record: Path) -> dict[str, dict[str, list[str]]]:
+    """Raises UserError for anything but what ``_write_record`` wrote: a path could lead out of the class folders."""
     parts: dict[str, dict[str, list[str]]] = {"train": {}, "val": {}}
     try:
         with record.open(encoding="utf-8", errors="surrogateescape", newline="") as file:
-            for row in csv.DictReader(file):
-                parts[row["split"]].setdefault(row["class"], []).append(row["image"])
-    except (OSError, KeyError, csv.Error) as error:
-        raise UserError(f"the recorded split {printable(str(record))} can't be read: {error}") from None
+            rows = csv.reader(file)
+            if tuple(next(rows, ())) != _RECORD:
+                raise ValueError(f"its first row isn't {','.join(_RECORD)}")
+            for split, name, image in rows:
+                if split not in parts or not is_plain(name) or not is_plain(image):
+                    raise ValueError(f"{split}/{name}/{image} is no image of a class folder")
+                parts[split].setdefault(name, []).append(image)
+    except (OSError, ValueError, csv.Error) as error:
+        raise UserError(
+            f"the recorded split {printable(str(record))} can't be read: {printable(str(error), 200)}; "
+            "take it from a copy, or remove it to have the images split anew"
+        ) from None
     return parts

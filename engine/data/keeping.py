@@ -14,6 +14,7 @@ from engine.data.cache import file_size, record_size
 from engine.data.images import DataSet, ImageSet, Split
 from engine.data.messages import CachePlace
 from engine.data.prepare import train_side
+from engine.files import make_private
 from engine.recipe import Recipe
 
 _MB = 10**6
@@ -57,7 +58,7 @@ class Keeping:
 
     def _on_disk(self, recipe: Recipe, splits: tuple[ImageSet, ...], strides: dict[str, int]) -> None:
         folder = cache_folder()
-        folder.mkdir(parents=True, exist_ok=True)
+        make_private(folder)
         paths = [folder / f"{_digest(recipe, images, strides[images.split])}.pix" for images in splits]
         files = cache_files(folder)
         others = [file for file in files if file.path not in paths]

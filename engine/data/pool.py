@@ -4,6 +4,7 @@ Processes and not threads: beside Python threads each of the training thread's o
 for the interpreter's lock. They are started before torch is imported and are ready when it is.
 """
 
+import math
 import os
 import signal
 import subprocess
@@ -11,7 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from multiprocessing.connection import Pipe, wait
+from multiprocessing.connection import Connection, Pipe, wait
 
 import msgspec
 
@@ -117,7 +118,7 @@ class Pool:
             given_up, self._given_up = self._given_up, []
             return given_up
         numbers = {worker.connection: number for number, worker in enumerate(self._workers)}
-        ready = wait(list(numbers), timeout=_PATIENCE)
+        ready = self._wait(list(numbers))
         if not ready:
             self._end_stuck()
         answers: list[Done] = []
@@ -142,10 +143,19 @@ class Pool:
             os.close(fd)
 
     @staticmethod
-    def _receive(worker: _Worker, answers: list[Done]) -> None:
+    def _wait(connections: list[Connection]) -> list[object]:
+        """Return those that have something to say, none after ``_PATIENCE``."""
+        # Second by second: while this process is suspended its clock runs on, but nobody is to blame for it.
+        for _ in range(math.ceil(_PATIENCE)):
+            if ready := wait(connections, timeout=min(1.0, _PATIENCE)):
+                return list(ready)
+        return []
+
+    def _receive(self, worker: _Worker, answers: list[Done]) -> None:
         while worker.connection.poll():
             done = _decoder.decode(worker.connection.recv_bytes())
-            del worker.owes[done.ticket, done.place]
+            task = worker.owes.pop((done.ticket, done.place))
+            self._deaths.pop(task.path, None)
             answers.append(done)
 
     def _end_stuck(self) -> None:

@@ -22,7 +22,7 @@ from engine.recipe import Recipe
 def main() -> None:
     """Answer tasks until the engine lets go of the socket, by closing it or by dying."""
     # A scheduler's or a terminal's signal is for the engine, which may still need images for what it finishes.
-    for ignored in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for ignored in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1):
         signal.signal(ignored, signal.SIG_IGN)
     connection, memory = Connection(int(sys.argv[1])), int(sys.argv[2])
     try:

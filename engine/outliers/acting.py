@@ -8,16 +8,17 @@ from typing import Protocol, TypeVar
 import msgspec
 
 from engine.commands import Exclude, Restore
+from engine.disk_full import Room
 from engine.errors import UserError
 from engine.event import Event
 from engine.events import Warning
 from engine.outlier_events import OutlierExcluded, OutlierRestored, ThresholdSet
+from engine.outlier_state import OutlierStage
 from engine.outliers.exclusions import Exclusions
 from engine.outliers.ledger import write_ledger
 from engine.outliers.quarantine import Quarantine, sha256_of
 from engine.recipe import Recipe
 from engine.rundir import RunDir
-from engine.state import OutlierStage
 from engine.text import encodable, printable
 
 E = TypeVar("E", bound=Event)
@@ -40,7 +41,8 @@ class Flagged:
 class Acting:
     """What the stage, a command or a person decides on a run's training images. One for a run."""
 
-    def __init__(self, run: RunDir, recipe: Recipe, before: OutlierStage, emit: Emit) -> None:
+    def __init__(self, run: RunDir, recipe: Recipe, before: OutlierStage, emit: Emit, room: Room) -> None:
+        self.room = room
         self.exclusions = Exclusions(before.changes)
         self.judged: dict[str, ThresholdSet] = dict(before.thresholds)
         """By class name."""
@@ -83,12 +85,17 @@ class Acting:
         left: dict[str, int] = {}
         for named, (name, _) in known.items():
             left[name] = left.get(name, 0) + (named not in left_out)
-        events = []
+        events, again = [], 0
         for asked in dict.fromkeys(command.paths):
             named = self._named(asked)
             if named not in known:
                 raise UserError(f"{printable(asked)} is no training image of this run")
             if named in left_out:
+                done = left_out[named]
+                # By a killed attempt at this command, which told of some of its images, but not of an answer.
+                if done.action == "exclude" and done.by == command.by and done.from_epoch >= from_epoch:
+                    again += 1
+                    continue
                 raise UserError(f"{printable(asked)} is left out already")
             name, path = known[named]
             left[name] -= 1
@@ -110,7 +117,7 @@ class Acting:
         for event in events:
             self._tell(event)
         self.write_ledger()
-        return f"{_images(len(events))} left out"
+        return f"{_images(len(events) + again)} left out"
 
     def restore(self, command: Restore, *, from_epoch: int) -> str:
         """Let outliers back in, quarantined files at their places again, and say so.
@@ -119,8 +126,8 @@ class Acting:
         """
         problems: list[str] = []
         restored = 0
-        for outlier in self._chosen(command):
-            problem = self._put_back(outlier)
+        chosen = self._chosen(command)
+        for outlier, problem in zip(chosen, self._put_back(chosen), strict=True):
             if problem:
                 problems.append(f"{printable(outlier.path)}: {problem}")
                 continue
@@ -140,11 +147,12 @@ class Acting:
         return f"{_images(restored)} restored{failed}"
 
     def write_ledger(self) -> None:
-        """Write ``outliers.csv``; a run goes on without it when the disk is full."""
+        """Write ``outliers.csv``; a run goes on without it when that can't be written."""
+        path = self._run.outliers
         try:
-            write_ledger(self._run.outliers, self.exclusions.changes)
+            self.room.keep_trying(lambda: write_ledger(path, self.exclusions.changes), path)
         except OSError as error:
-            self._emit(Warning(message=f"{self._run.outliers.name} can't be written: {error.strerror}"))
+            self._emit(Warning(message=f"{path.name} can't be written: {error.strerror}"))
 
     def _only_exclude(self, flagged: Iterable[Flagged]) -> None:
         for one in flagged:
@@ -172,10 +180,14 @@ class Acting:
             raise UserError(f"no image{where} is left out")
         return chosen
 
-    def _put_back(self, outlier: OutlierExcluded) -> str:
-        if outlier.action == "exclude" or self._files is None:
-            return ""
-        return self._files.restore(outlier.class_name, Path(outlier.path).name)
+    def _put_back(self, outliers: Sequence[OutlierExcluded]) -> list[str]:
+        """Return for each why its file can't be at its place again, or ""."""
+        if self._files is None:
+            return [""] * len(outliers)
+        away = [one for one in outliers if one.action != "exclude"]
+        found = self._files.restore([(one.class_name, Path(one.path).name) for one in away])
+        problems = {one.path: problem for one, problem in zip(away, found, strict=True)}
+        return [problems.get(one.path, "") for one in outliers]
 
     def _error(self, class_name: str, path: Path) -> tuple[float, float]:
         judged, file = self.judged.get(class_name), encodable(path.name)

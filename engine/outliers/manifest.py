@@ -1,14 +1,16 @@
 """The manifest of what is done to outliers' files: written before the first of them is touched, never after."""
 
+import errno
 import json
 import os
+import stat
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, TypeAlias
 
 import msgspec
 
-from engine.files import fsync_folder
+from engine.files import fsync_folder, mode_in
 
 _LONGEST_OWNER = 1 << 16
 
@@ -80,10 +82,13 @@ class Manifest:
 
     def _lines(self, size: int) -> list[bytes]:
         try:
-            fd = os.open(self.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            # A pipe of that name must not block.
+            fd = os.open(self.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         except FileNotFoundError:
             return [b""]
         with os.fdopen(fd, "rb") as file:
+            if not stat.S_ISREG(os.fstat(fd).st_mode):
+                raise OSError(errno.EINVAL, "it is no regular file", str(self.path))
             return file.read(size).split(b"\n")
 
     def append(self, lines: Sequence[Line]) -> None:
@@ -92,7 +97,7 @@ class Manifest:
         Raises OSError (disk full, no permission), in which case the file has the whole lines that it had.
         """
         flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
-        fd = os.open(self.path, flags, 0o644)
+        fd = os.open(self.path, flags, mode_in(self.path.parent))
         try:
             size = _cut_torn_line(fd)
             try:

@@ -9,7 +9,7 @@ import errno
 import hashlib
 import os
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from engine.outliers.manifest import Content
@@ -156,13 +156,24 @@ def move_all(files: Mapping[str, Content], source: int, target: int) -> dict[str
         except RefusedError as error:
             problems[file] = str(error)
             take_name(file, target, source)
+    unmoved = take_all(files.keys() - problems.keys(), source, target)
+    for file in unmoved:
+        take_name(file, target, source)
+    return problems | unmoved
+
+
+def take_all(files: Iterable[str], source: int, target: int) -> dict[str, str]:
+    """Remove from ``source`` those of ``files`` that ``target`` has too, and sync both folders.
+
+    Return why, by name, for those that keep both names. Raises OSError.
+    """
+    problems = {}
     os.fsync(target)  # the new names are safe before the old ones go
-    for file in files.keys() - problems.keys():
+    for file in files:
         try:
             take_name(file, source, target)
         except OSError as error:
             problems[file] = f"it can't be moved: {error.strerror}"
-            take_name(file, target, source)
     os.fsync(source)
     return problems
 

@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import os
+import re
 import shutil
 import uuid
 from pathlib import Path
@@ -14,6 +15,7 @@ from engine.rundir import RunDir
 from engine.text import printable
 
 _MANIFEST = "manifest.jsonl"
+_IDENTITY = re.compile(r"[0-9a-f]{32}")
 
 
 def beside(train: Path) -> Path:
@@ -23,7 +25,7 @@ def beside(train: Path) -> Path:
 
 
 def find_quarantine(train: Path, run: RunDir) -> Manifest | None:
-    """Return the manifest of the run's quarantine, None where it has none. Raises OSError."""
+    """Return the manifest of the run's quarantine, None where it has none. Raises OSError, UserError."""
     identity = _read_identity(run)
     base = beside(train)
     if not identity or not base.is_dir() or base.is_symlink():
@@ -73,10 +75,16 @@ def _identity_file(run: RunDir) -> Path:
 
 
 def _read_identity(run: RunDir) -> str:
+    file = _identity_file(run)
     try:
-        return _identity_file(run).read_text("ascii")
+        identity = file.read_text("ascii", "replace")
     except FileNotFoundError:
         return ""
+    if not _IDENTITY.fullmatch(identity):  # it becomes a part of a path
+        raise UserError(
+            f"{printable(str(file))} is damaged; write into it the id of the first line of the manifest"
+        )
+    return identity
 
 
 def _rename_free(temporary: Path, base: Path, name: str) -> Path:

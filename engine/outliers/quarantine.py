@@ -12,19 +12,20 @@ import msgspec
 
 from engine.errors import UserError
 from engine.outlier_events import OutlierExcluded
-from engine.outliers.manifest import Action, Content, Line, Manifest, Planned, Returned
+from engine.outliers.manifest import Action, Content, Line, Manifest, Owner, Planned, Returned
 from engine.outliers.moving import (
     CHANGED,
     RefusedError,
     delete_all,
     give_name,
+    is_plain,
     move_all,
     must_move,
     open_class,
     open_folder,
     read_content,
     status,
-    take_name,
+    take_all,
 )
 from engine.outliers.place import beside, find_quarantine, make_quarantine
 from engine.rundir import RunDir
@@ -86,25 +87,22 @@ class Quarantine:
             taken.append(Taken(told, problem))
         return taken
 
-    def restore(self, class_name: str, file: str) -> str:
-        """Put a file back to its place; return why that can't be, or "". It may be there already.
+    def restore(self, files: Sequence[tuple[str, str]]) -> list[str]:
+        """Put files back to their places; return for each why that can't be, or "". One may be there already.
 
-        ``file`` is its name, or that as the journal has it (``encodable``).
+        ``files`` are classes with a file's name, or that as the journal has it (``encodable``).
         """
-        planned = self._find(class_name, file)
-        if planned is None:
-            return "no manifest names it"
-        try:
-            with open_folder(self._train) as train:
-                if self._action == "delete":
-                    _check_in_place(train, planned)
-                else:
-                    self._put_back(train, planned)
-        except RefusedError as error:
-            return str(error)
-        except OSError as error:
-            return f"it can't be moved: {error.strerror}"
-        return ""
+        found = [self._find(*file) for file in files]
+        classes: dict[str, dict[str, Planned]] = {}
+        for planned in found:
+            if planned is not None:
+                classes.setdefault(planned.class_name, {})[planned.file] = planned
+        problems: dict[_Key, str] = {}
+        for name, wanted in classes.items():
+            refused = self._restore_class(name, wanted)
+            problems |= {(name, file): problem for file, problem in refused.items()}
+        unknown = "no manifest names it"
+        return [problems.get((one.class_name, one.file), "") if one else unknown for one in found]
 
     def _plan(self, outliers: Sequence[tuple[Path, OutlierExcluded]]) -> list[Planned | str]:
         """Return what the manifest now has for each outlier, or why its file must not be touched."""
@@ -170,35 +168,55 @@ class Quarantine:
             _remove_if_empty(quarantine, class_name)
         return problems
 
-    def _put_back(self, train: int, planned: Planned) -> None:
+    def _restore_class(self, name: str, wanted: dict[str, Planned]) -> dict[str, str]:
+        """Put files of a class back, all at once between two syncs; return why, by name, for the others."""
+        try:
+            with open_folder(self._train) as train:
+                if self._action == "delete":
+                    return _check_in_place(train, name, wanted)
+                return self._put_back(train, name, wanted)
+        except RefusedError as error:
+            return dict.fromkeys(wanted, str(error))
+        except OSError as error:  # some may be back: asking again finds them so
+            return dict.fromkeys(wanted, f"it can't be moved: {error.strerror}")
+
+    def _put_back(self, train: int, name: str, wanted: dict[str, Planned]) -> dict[str, str]:
         with open_folder(self._folder()) as quarantine:
             try:
-                with (
-                    open_class(quarantine, planned.class_name, make=True) as source,
-                    open_class(
-                        train, planned.class_name, make=status(source, planned.file) is not None
-                    ) as target,
-                ):
-                    try:
-                        self._give_back(planned, source, target)
-                    finally:  # a file that has both names is in its place, changed or not
-                        os.fsync(target)
-                        take_name(planned.file, source, target)
-                        os.fsync(source)
+                with open_class(quarantine, name, make=True) as source:
+                    away = any(status(source, file) is not None for file in wanted)
+                    with open_class(train, name, make=away) as target:
+                        try:
+                            problems = self._give_back(wanted, source, target)
+                        finally:  # a file that has both names is in its place, changed or not
+                            unmoved = take_all(wanted, source, target)
+                        return unmoved | problems
             finally:
-                _remove_if_empty(quarantine, planned.class_name)
+                _remove_if_empty(quarantine, name)
 
-    def _give_back(self, planned: Planned, source: int, target: int) -> None:
-        key, content = (planned.class_name, planned.file), planned.content
-        # The bytes count here, whatever size and time say.
-        if (
-            must_move(planned.file, content, source, target)
-            and read_content(source, planned.file).sha256 != content.sha256
-        ):
-            raise RefusedError(CHANGED)
-        if key not in self._returned:
-            self._note([Returned(*key, "restored", time.time())])
-        give_name(planned.file, content, source, target)
+    def _give_back(self, wanted: dict[str, Planned], source: int, target: int) -> dict[str, str]:
+        """Write down which files go back, and give them their names; return why for those that must stay."""
+        problems: dict[str, str] = {}
+        for file, planned in wanted.items():
+            try:
+                # The bytes count here, whatever size and time say.
+                if (
+                    must_move(file, planned.content, source, target)
+                    and read_content(source, file).sha256 != planned.content.sha256
+                ):
+                    raise RefusedError(CHANGED)
+            except RefusedError as error:
+                problems[file] = str(error)
+        going = [planned for file, planned in wanted.items() if file not in problems]
+        keys = [(planned.class_name, planned.file) for planned in going]
+        if fresh := [key for key in keys if key not in self._returned]:
+            self._note([Returned(*key, "restored", time.time()) for key in fresh])
+        for planned in going:
+            try:
+                give_name(planned.file, planned.content, source, target)
+            except RefusedError as error:
+                problems[planned.file] = str(error)
+        return problems
 
     def _find(self, class_name: str, file: str) -> Planned | None:
         if (class_name, file) in self._planned:
@@ -213,10 +231,13 @@ class Quarantine:
 
     def _remember(self, lines: Sequence[Line]) -> None:
         for line in lines:
+            # A manifest that names a file elsewhere is not one of ours.
+            if isinstance(line, Owner) or not (is_plain(line.class_name) and is_plain(line.file)):
+                continue
             if isinstance(line, Planned):
                 self._planned[line.class_name, line.file] = line
                 self._returned.discard((line.class_name, line.file))
-            elif isinstance(line, Returned):
+            else:
                 self._returned.add((line.class_name, line.file))
 
     def _folder(self) -> Path:
@@ -263,12 +284,15 @@ def sha256_of(path: Path) -> str:
         return ""
 
 
-def _check_in_place(train: int, planned: Planned) -> None:
+def _check_in_place(train: int, name: str, wanted: dict[str, Planned]) -> dict[str, str]:
     """A deleted file counts as restored when its bytes are there, from a copy of the user's."""
-    with contextlib.suppress(RefusedError), open_class(train, planned.class_name) as folder:
-        if read_content(folder, planned.file).sha256 == planned.content.sha256:
-            return
-    raise RefusedError("it was deleted and can't be restored")
+    gone = dict.fromkeys(wanted, "it was deleted and can't be restored")
+    with contextlib.suppress(RefusedError), open_class(train, name) as folder:
+        for file, planned in wanted.items():
+            with contextlib.suppress(RefusedError):
+                if read_content(folder, file).sha256 == planned.content.sha256:
+                    del gone[file]
+    return gone
 
 
 def _remove_if_empty(parent: int, name: str) -> None:

@@ -1,12 +1,13 @@
 """Restoring outliers of a run that no engine has."""
 
 from engine.commands import Restore
+from engine.disk_full import Room
 from engine.journal import JournalReader, JournalWriter
+from engine.journal_index import past_state
 from engine.outliers.acting import Acting
 from engine.progress import peek
 from engine.recipe import load_recipe
 from engine.rundir import RunDir
-from engine.state import RunState
 
 
 def restore_offline(run: RunDir, command: Restore) -> str:
@@ -18,13 +19,15 @@ def restore_offline(run: RunDir, command: Restore) -> str:
     lock = run.lock()
     try:
         recipe = load_recipe(run.recipe)
-        state = RunState()
-        state.apply_all(JournalReader(run.journal).read(limit=1 << 40))
+        state = past_state(JournalReader(run.journal))
         progress = peek(run.checkpoints)
         epoch = progress.epoch + (progress.step > 0) if progress is not None else 1
         journal = JournalWriter(run.journal)
         try:
-            done = Acting(run, recipe, state.outliers, journal.append).restore(command, from_epoch=epoch)
+            room = Room(run.path, journal.append_all)
+            room.close()  # a person who is told waits for nothing
+            acting = Acting(run, recipe, state.outliers, journal.append, room)
+            done = acting.restore(command, from_epoch=epoch)
         finally:
             journal.close()
     finally:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from pydantic import ValidationError
 
 from engine.errors import UserError
+from engine.offline import keep_offline
 from engine.recipe import Recipe
 from engine.text import encodable, printable
 
@@ -24,6 +25,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m engine.outliers.scan_main")
     parser.add_argument("recipe", help="the recipe as JSON")
     arguments = parser.parse_args()
+    keep_offline()
     try:
         _scan(Recipe.model_validate_json(arguments.recipe))
     except (UserError, ValidationError) as error:

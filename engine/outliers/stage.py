@@ -112,7 +112,7 @@ class Stage:
         if not left_out or (self._deletes and picture.exists()):
             return
         try:
-            draw_sheet(picture, left_out)
+            self._acting.room.keep_trying(lambda: draw_sheet(picture, left_out), picture)
         except OSError as error:
             self._emit(Warning(message=f"{picture.name} can't be written: {error.strerror}"))
 

@@ -9,7 +9,7 @@ import sys
 import termios
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from fcntl import ioctl
 from pathlib import Path
@@ -21,8 +21,10 @@ PROGRAM = Path(sys.executable).parent / "vrdl-tui"
 PATIENCE = 60.0
 ESCAPE = "\x1b"
 HOME = "\x1b[H"
+END = "\x1b[F"
 
 # As most terminals of today, this one can draw an update at once; a program writes more to such a one.
+_BEGIN, _END = b"\x1b[?2026h", b"\x1b[?2026l"
 _CAN_SYNC = b"\x1b[?2026$p"
 _YES_IT_CAN = b"\x1b[?2026;2$y"
 
@@ -63,14 +65,20 @@ def command(*arguments: str, cwd: Path) -> "subprocess.CompletedProcess[str]":
 class Terminal:
     """``vrdl-tui`` on a pseudo-terminal of its own; a thread reads what it draws onto a screen.
 
-    ``controlling`` false gives a program that the kernel won't tell when the terminal goes away.
+    ``controlling`` false gives a program that the kernel won't tell when the terminal goes away; ``program`` is
+    another that ``vrdl-tui`` is started by.
     """
 
     def __init__(
-        self, *arguments: str, cwd: Path, size: tuple[int, int] = (120, 40), controlling: bool = True
+        self,
+        *arguments: str,
+        cwd: Path,
+        size: tuple[int, int] = (120, 40),
+        controlling: bool = True,
+        program: Sequence[str] = (str(PROGRAM),),
     ) -> None:
         columns, rows = size
-        argv, env = [str(PROGRAM), *arguments], environment()
+        argv, env = [*program, *arguments], environment()
         self._exit_code: Callable[[], int | None]
         if controlling:
             self._fd, self.pid, self._exit_code = _with_controlling_terminal(argv, cwd, env, size)
@@ -112,8 +120,24 @@ class Terminal:
     def rows(self) -> list[str]:
         return self.text.split("\n")
 
+    @property
+    def ground(self) -> str:
+        """The colour behind the first cell: ``ffffff`` for white."""
+        with self._changed:
+            return str(self._screen.buffer[0][0].bg)
+
     def press(self, keys: str) -> None:
         os.write(self._fd, keys.encode())
+
+    def paste(self, data: bytes) -> None:
+        """Send ``data`` as it is, at the pace at which the program reads it."""
+        for at in range(0, len(data), 1024):
+            os.write(self._fd, data[at : at + 1024])
+
+    def stop_reading(self) -> None:
+        """Take nothing any more of what the program draws."""
+        self._closing.set()
+        self._reader.join(PATIENCE)
 
     def resize(self, columns: int, rows: int) -> None:
         """Change the size; the screen is emptied, so that what it shows from here on was drawn anew."""
@@ -123,15 +147,18 @@ class Terminal:
         _set_size(self._fd, (columns, rows))
 
     def until(self, true: Callable[[str], object], what: str) -> str:
-        """Wait until ``true`` of the screen, and return the screen."""
+        """Wait until ``true`` of the screen, and return the screen; one that is half drawn does not count."""
         deadline = time.monotonic() + PATIENCE
         with self._changed:
-            while not true(text := "\n".join(self._screen.display)):
+            while not true(text := "\n".join(self._screen.display)) or self._half_drawn():
                 left = deadline - time.monotonic()
                 assert left > 0, f"waited in vain for {what}; the screen:\n{text}"
                 assert self._reader.is_alive(), f"the program ended, no {what}; the screen:\n{text}"
                 self._changed.wait(min(left, 0.5))
         return text
+
+    def _half_drawn(self) -> bool:
+        return self.output.rfind(_BEGIN) > self.output.rfind(_END)
 
     def shows(self, *texts: str) -> str:
         """Wait until every one of ``texts`` is on the screen, and return the screen."""

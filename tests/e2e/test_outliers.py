@@ -47,8 +47,7 @@ def test_deletion_is_confirmed_by_typing(terminal: Open, home: Path, data: Path)
 
 def test_watched_looked_at_and_restored(terminal: Open, home: Path, data: Path) -> None:
     console = terminal(*train(data, "outliers.action=quarantine"))
-    console.shows("OUTLIERS", "autoencoder")
-    console.shows("TRAINING", "6 of 30 images left out (20.0 %)", "6 quarantined")
+    console.shows("6 of 30 images left out (20.0 %)", "6 quarantined")
     run = RunDir(home / "runs" / "r")
     watcher = Watcher(run)
     watcher.look()

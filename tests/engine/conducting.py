@@ -7,11 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from engine.commands import AnyCommand, Stop, send
-from engine.events import AnyEvent, CommandAccepted, CommandRejected
+from engine.events import AnyEvent
 from engine.journal import JournalReader
 from engine.rundir import RunDir
 from engine.session import Session
 from engine.state import RunState
+from engine.steering_events import CommandAccepted, CommandRejected
 
 _PATIENCE = 60.0
 

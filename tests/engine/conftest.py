@@ -1,8 +1,11 @@
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.engine.disks import Place
+from tests.engine.hooked import Engines
 from tests.made_data import make_pictures
 
 os.environ["HF_HUB_OFFLINE"] = "1"
@@ -14,6 +17,26 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_pictures(tmp_path_factory.mktemp("pictures"))
 
 
+@pytest.fixture(autouse=True)
+def _nobody_s_settings(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What who runs the tests wants done at a run's end is no matter of theirs."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path_factory.mktemp("config")))
+
+
 @pytest.fixture
 def runs(tmp_path: Path) -> Path:
     return tmp_path / "runs"
+
+
+@pytest.fixture(scope="module")
+def ground(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    root = tmp_path_factory.mktemp("disk")
+    with Engines(root / "cache") as engines:
+        yield Place(root, engines)
+
+
+@pytest.fixture
+def place(ground: Place) -> Iterator[Place]:
+    """Where runs meet a bad disk; it is good again afterwards."""
+    yield ground
+    ground.free()

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from engine.commands import Exclude, Pause, Restore, Resume, Stop
-from engine.events import CommandAccepted, CommandRejected, EpochStarted
+from engine.events import EpochStarted
 from engine.outlier_events import (
     AutoencoderEpoch,
     OutlierExcluded,
@@ -17,6 +17,7 @@ from engine.outlier_events import (
     ThresholdSet,
 )
 from engine.outliers.restoring import restore_offline
+from engine.steering_events import CommandAccepted, CommandRejected
 from tests.engine.conducting import Watcher, play
 from tests.made_data import make_pictures, make_run
 

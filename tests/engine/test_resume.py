@@ -10,9 +10,10 @@ import pytest
 from safetensors.torch import load_file
 
 from engine.commands import Pause, Stop
-from engine.events import CommandAccepted, EpochEnded
+from engine.events import EpochEnded
 from engine.rundir import RunDir
 from engine.state import RunState
+from engine.steering_events import CommandAccepted
 from tests.engine.conducting import Watcher, play
 from tests.made_data import make_run
 

@@ -5,8 +5,11 @@ import re
 import tomllib
 from pathlib import Path
 
+import pytest
 from PIL import Image
 
+from engine import journal_index, system
+from engine.commands import Stop, send
 from engine.events import (
     CheckpointSaved,
     ConfusionMatrix,
@@ -17,9 +20,12 @@ from engine.events import (
     RunEnded,
     StageStarted,
     Step,
+    SystemSample,
 )
+from engine.journal import JournalReader
+from engine.journal_index import Past, index_path, past_state, telling
 from engine.recipe import Recipe
-from tests.engine.conducting import play
+from tests.engine.conducting import Watcher, play
 from tests.made_data import make_pictures, make_run
 
 LOG = re.compile(
@@ -131,3 +137,47 @@ def test_every_mode_of_training_runs(pictures: Path, runs: Path) -> None:
         played = play(make_run(runs, pictures, "train.epochs=2", *settings, name=f"mode{number}"))
         assert played.code == 0, played.state.ended
         assert len(played.state.epochs) == 2
+
+
+def test_the_journals_index_grows_with_it(
+    pictures: Path, runs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(system, "_EVERY", 0.001)
+    monkeypatch.setattr(journal_index, "_WORTH", 20_000)
+    run = make_run(runs, pictures, "train.epochs=1000", "schedule.patience=1000", "train.predict=false")
+    index = index_path(run.journal)
+
+    def until_indexed(watcher: Watcher) -> None:
+        watcher.until(lambda state: state.epochs and index.exists())
+        send(run.commands, Stop())
+
+    assert play(run, until_indexed).code == 0
+    assert past_state(JournalReader(run.journal)).ended is not None
+    index.unlink()
+    played = play(run, until_indexed)
+    assert played.state.started is not None
+    assert (played.state.started.attempt, played.state.started.resumed_epoch) > (1, 0)
+    reader = JournalReader(run.journal)
+    first = next(Past(reader).read())
+    assert reader.offset > 20_000
+    assert len(first) < first[-1].seq
+    assert past_state(JournalReader(run.journal)) == played.state
+
+
+def test_a_run_goes_on_where_no_index_can_be_written(
+    pictures: Path, runs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(system, "_EVERY", 0.001)
+    monkeypatch.setattr(journal_index, "_WORTH", 20_000)
+    run = make_run(runs, pictures, "train.epochs=1000", "schedule.patience=1000", "train.predict=false")
+    index_path(run.journal).mkdir()
+
+    def long_enough(watcher: Watcher) -> None:
+        watcher.until(lambda _: sum(isinstance(event, SystemSample) for event in watcher.events) > 600)
+        send(run.commands, Stop())
+
+    played = play(run, long_enough)
+    assert played.code == 0
+    assert sum(map(len, telling(run.journal.read_bytes()))) < run.journal.stat().st_size / 2  # it was tried
+    assert list(index_path(run.journal).iterdir()) == []
+    assert not list(run.path.glob(".events.index*"))

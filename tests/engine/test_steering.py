@@ -6,8 +6,8 @@ from pathlib import Path
 from safetensors.torch import load_file
 
 from engine.commands import Checkpoint, Pause, Predict, Resume, Rollback, Set, Skip, Stop
-from engine.events import (
-    CheckpointSaved,
+from engine.events import CheckpointSaved, Step
+from engine.steering_events import (
     CommandAccepted,
     CommandRejected,
     EpochCut,
@@ -15,7 +15,6 @@ from engine.events import (
     Resumed,
     RolledBack,
     SettingChanged,
-    Step,
 )
 from tests.engine.conducting import Watcher, play
 from tests.made_data import make_pictures, make_run
@@ -147,7 +146,12 @@ def test_going_on_from_the_best_weights(pictures: Path, runs: Path) -> None:
 
     played = play(run, script)
     assert [event.best_epoch for event in played.events if isinstance(event, RolledBack)]
-    assert play(run, lambda watcher: watcher.ask(Stop())).state.rollbacks
+
+    def stop(watcher: Watcher) -> None:
+        watcher.until(lambda state: state.started is not None and state.started.attempt == 2 and state.step)
+        watcher.ask(Stop())
+
+    assert play(run, stop).state.rollbacks
 
 
 def test_the_rest_of_an_epoch_is_left_out_and_a_resume_leaves_it_out_too(pictures: Path, runs: Path) -> None:

@@ -13,15 +13,17 @@ from torch import nn
 from engine import compiled, validation
 from engine.commands import Checkpoint
 from engine.compiled import CompiledForward
-from engine.controls import Controls, Steered
+from engine.controls import Controls
 from engine.event import Event
-from engine.events import CommandAccepted, EpochEnded, Warning
+from engine.events import EpochEnded, Warning
 from engine.interval import wilson
 from engine.models import build_model
 from engine.optimizer import build_optimizer, set_lr
 from engine.recipe import load_recipe
 from engine.rundir import RunDir
 from engine.sections import Optim
+from engine.steered import Steered
+from engine.steering_events import CommandAccepted
 from engine.update import Update
 from tests.engine.conducting import Played, Watcher, play
 from tests.engine.test_resume import assert_same_end
@@ -53,6 +55,12 @@ def raw_of(run: RunDir) -> Tensors:
     return {
         key.removeprefix("model."): value for key, value in state_of(run).items() if key.startswith("model.")
     }
+
+
+def compiling(played: Played) -> list[str]:
+    """Return the warnings about it; a busy machine adds one on the pace of the images."""
+    told = [event.message for event in played.events if isinstance(event, Warning)]
+    return [message for message in told if message.startswith("train.compile")]
 
 
 def epochs(played: Played) -> list[EpochEnded]:
@@ -259,7 +267,7 @@ def test_a_compiled_run_learns_alike_under_timms_names(
     assert graphs
     assert epochs(played)[0].train_loss == pytest.approx(epochs(expected)[0].train_loss, rel=1e-5)
     assert model_of(ours).keys() == model_of(plain).keys() == initial(ours).keys()
-    assert not any(isinstance(event, Warning) for event in played.events)
+    assert not compiling(played)
 
 
 def test_what_does_not_compile_is_trained_as_it_is(
@@ -274,9 +282,9 @@ def test_what_does_not_compile_is_trained_as_it_is(
     ours = make_run(runs, pictures, *settings, "train.compile=true", name="compiled")
     expected, played = play(plain), play(ours)
     assert [e.train_loss for e in epochs(played)] == [e.train_loss for e in epochs(expected)]
-    (warning,) = [event for event in played.events if isinstance(event, Warning)]
-    assert warning.message.startswith("train.compile: going on without it: ")
-    assert "no compiler here" in warning.message
+    (warning,) = compiling(played)
+    assert warning.startswith("train.compile: going on without it: ")
+    assert "no compiler here" in warning
 
 
 @pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler on a CPU")

@@ -77,7 +77,7 @@ def test_bad_files_have_a_word_and_harm_nobody(process: Process, tmp_path: Path)
         ("text.jpg", "not an image"),
         ("cut.png", "damaged"),
         ("gone.png", "the file is gone"),
-        ("", "damaged"),
+        ("", "not a regular file"),
     ]
     for name, reason in expected:
         head, content = ask(process, str(tmp_path / name), 20, 20)

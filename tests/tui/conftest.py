@@ -8,7 +8,8 @@ import made_runs
 import pytest
 
 from engine.event import Event
-from engine.rundir import RunDir, RunLock
+from engine.rundir import RunDir
+from engine.runlock import RunLock
 from tui.app import ConsoleApp
 
 NAME = "20261124-040821-tf_efficientnet_lite0"

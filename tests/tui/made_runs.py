@@ -15,7 +15,6 @@ from engine.events import (
     EpochEnded,
     EpochStarted,
     LrDecayed,
-    Paused,
     RunEnded,
     RunStarted,
     StageStarted,
@@ -24,6 +23,7 @@ from engine.events import (
     encode_line,
 )
 from engine.rundir import RunDir
+from engine.steering_events import Paused
 
 START = 1_800_000_000.0
 EPOCH_SECONDS = 60.0

@@ -10,6 +10,7 @@ from watching import screen_text, shows, until
 
 from engine.events import EpochEnded
 from engine.rundir import RunDir
+from engine.steering_events import EpochCut, SettingChanged
 from tests.made_comparisons import make_run
 from tui.app import ConsoleApp
 from tui.screens.compare import CompareScreen
@@ -69,6 +70,20 @@ async def test_curves(console: Console, runs: list[RunDir]) -> None:
             await shows(pilot, title, tick)
         await pilot.press("Y")
         await shows(pilot, "validation loss")
+
+
+async def test_how_a_run_was_steered_stands_at_the_foot_of_the_curves(
+    console: Console, runs: list[RunDir]
+) -> None:
+    setting = SettingChanged(key="optim.lr", old="0.001", new="0.002", epoch=2, step=1, by="ann@node7", pid=1)
+    made_runs.append(runs[2], [setting, EpochCut(epoch=9, step=1, steps=10, by="ann@node7", pid=1)])
+    async with console(runs[0]).run_test(size=SIZE) as pilot:
+        await compare(pilot, runs, "s setting  c cut short")
+        foot = next(row for row in screen_text(pilot).splitlines() if row.replace(" ", "") == "││&│")
+        axis = next(row for row in screen_text(pilot).splitlines() if "\u2514\u252c" in row)
+        assert foot.index("&") == axis.index("\u252c", axis.index("\u252c") + 1)  # over the second epoch
+        await pilot.press("y")
+        await shows(pilot, "training accuracy", "s setting  c cut short")
 
 
 async def test_on_a_low_terminal_tab_shows_the_recipes(console: Console, runs: list[RunDir]) -> None:
@@ -213,6 +228,6 @@ def test_scale(low: float, high: float, most: int) -> None:
 @pytest.mark.parametrize("glyphs", [ASCII, UNICODE], ids=["ascii", "unicode"])
 def test_a_plot_of_many_epochs_is_as_large_as_asked(glyphs: object) -> None:
     curves = [[(epoch, float(epoch % (at + 2))) for epoch in range(1, 3001)] for at in range(12)]
-    rows = draw([*curves[:11], []], "", 11, 100, 20, glyphs)  # type: ignore[arg-type]
+    rows = draw([*curves[:11], []], [[]] * 12, "", 11, 100, 20, glyphs)  # type: ignore[arg-type]
     assert len(rows) == 20
     assert {row.cell_len for row in rows} == {100}

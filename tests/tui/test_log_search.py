@@ -3,11 +3,15 @@
 from collections.abc import Callable
 
 import made_runs
+from textual.events import Key
 from watching import PlayedEngine, screen_text, shows, until
 
-from engine.events import CommandAccepted, Warning
+from engine.events import StageStarted, Warning
 from engine.rundir import RunDir
+from engine.steering_events import CommandAccepted
 from tui.app import ConsoleApp
+from tui.screens.live import LiveScreen
+from tui.widgets.log import Log
 from tui.widgets.log_search import LogSearch
 
 Make = Callable[..., RunDir]
@@ -49,6 +53,22 @@ async def test_search(make: Make, console: Console) -> None:
         await shows(pilot, "log")
         await pilot.press("escape")
         await shows(pilot, "confusion")
+
+
+async def test_a_search_that_is_typed_before_the_log_has_its_place(make: Make, console: Console) -> None:
+    beginning = [*made_runs.beginning(), StageStarted(stage="importing", detail="one")]
+    run = make([*beginning, *made_runs.history(20)], alive=True)
+    async with console(run).run_test(size=SIZE) as pilot:
+        await shows(pilot, "accuracy")
+        screen = pilot.app.screen
+        assert isinstance(screen, LiveScreen)
+        screen.action_log()
+        log = screen.query_one(Log)
+        log.action_search()
+        for letter in "importing":
+            log.on_key(Key(letter, letter))
+        assert not log.size.width
+        await shows(pilot, "/importing_  1 of 1", "importing (one)")
 
 
 async def test_kinds(make: Make, console: Console) -> None:

@@ -1,6 +1,7 @@
-"""A word when a run ends under the eyes of a console: bell, terminal notices, a person's own command."""
+"""A word when a run ends while a console is open: bell, terminal notices, a person's own command."""
 
 import asyncio
+import os
 import stat
 import sys
 from collections.abc import Callable
@@ -12,12 +13,13 @@ from textual.pilot import Pilot
 from watching import PlayedEngine, plotted, shows, until
 
 from engine.events import EpochStarted, RunEnded, StageStarted
+from engine.notice import Ending
 from engine.rundir import RunDir
+from engine.settings import Notices, Settings
 from engine.state import RunState
 from tests.e2e.terminal import Terminal
 from tui.app import ConsoleApp
-from tui.notify import Ending, announce, ending
-from tui.settings import Notices, Settings
+from tui.notify import announce, ending
 
 RUN = RunDir(Path("runs/first"))
 END = RunEnded(
@@ -27,7 +29,7 @@ END = RunEnded(
 
 def told(wanted: Notices, end: Ending, **environ: str) -> str:
     output: list[str] = []
-    announce(end, wanted, output.append, print, environ)
+    announce(end, wanted, output.append, environ)
     return "".join(output)
 
 
@@ -60,6 +62,11 @@ def test_what_counts_as_an_end() -> None:
     assert ending(RUN, [], state, True, False) is not None, "begun again, and gone"
 
 
+def attended(run: RunDir) -> bool:
+    """Whether someone has taken it on to start the command at the run's end."""
+    return (run.path / f".attended-{os.getuid()}").exists()
+
+
 def script(path: Path, body: str) -> Path:
     path.write_text(f"#!{sys.executable}\n{body}")
     path.chmod(path.stat().st_mode | stat.S_IXUSR)
@@ -74,6 +81,7 @@ async def end_of_run(
     app = ConsoleApp(tmp_path / "runs", run, settings=Settings(notify=notices))
     async with app.run_test(size=(120, 40)) as pilot:
         await plotted(pilot)
+        await until(pilot, lambda: attended(run) or not notices.command)
         PlayedEngine(run).says(END)
         await until(pilot, lambda: then(pilot))
 
@@ -110,6 +118,7 @@ async def test_a_command_that_fails_is_a_line_in_the_log(
     async with app.run_test(size=(200, 40)) as pilot:
         await plotted(pilot)
         await pilot.press("l")
+        await until(pilot, lambda: attended(run))
         PlayedEngine(run).says(END)
         await shows(pilot, f"{name} {word}")
 

@@ -7,11 +7,11 @@ from pathlib import Path
 import made_runs
 import msgspec
 import pytest
+from made_replays import LENGTH, START, run_of
 from textual.pilot import Pilot
 from watching import plotted, screen_text, shows, until
 
-from engine.event import Event
-from engine.events import RunEnded, RunStarted, StageStarted, Step, Warning, encode_line
+from engine.events import RunEnded, RunStarted, StageStarted, Warning, encode_line
 from engine.journal import JournalReader
 from engine.rundir import RunDir
 from engine.state import RunState
@@ -22,22 +22,12 @@ from tui.play_clock import PlayClock
 from tui.replay import Replay
 from tui.screens.live import LiveScreen
 from tui.screens.replay import ReplayScreen
-from tui.tape import Tape, span
 from tui.widgets.menu import Menu
 
-START, LENGTH = made_runs.START, 100.0
 FIFTY = ["colon", "5", "0", "enter"]
+
+
 SIZES = [(80, 24), (120, 40), (200, 60)]
-
-
-def run_of(run: RunDir, events: list[Event]) -> list[Event]:
-    """Write a journal whose events lie evenly over LENGTH seconds."""
-    stamped = [
-        msgspec.structs.replace(event, seq=n + 1, t=START + LENGTH * n / (len(events) - 1))
-        for n, event in enumerate(events)
-    ]
-    run.journal.write_bytes(b"".join(encode_line(event) for event in stamped))
-    return stamped
 
 
 @pytest.fixture
@@ -51,53 +41,6 @@ def folded(run: RunDir, t: float) -> RunState:
     state = RunState()
     state.apply_all(event for event in JournalReader(run.journal).read() if event.t <= t)
     return state
-
-
-def taken(tape: Tape, t: float) -> list[Event]:
-    return [event for events in tape.until(t) for event in events]
-
-
-def test_the_tape_gives_each_event_once_when_it_is_due(over: RunDir) -> None:
-    events = JournalReader(over.journal).read()
-    tape = Tape(over.journal)
-    assert span(over.journal) == (events[0].t, events[-1].t) == (START, START + LENGTH)
-    seen = []
-    for second in range(-1, 102):
-        due = taken(tape, START + second)
-        assert all(START + second - 1 < event.t <= START + second for event in due)
-        seen += due
-    assert seen == events
-    tape.rewind()
-    assert taken(tape, START + 1000) == events
-
-
-def test_a_long_tape_passes_over_superseded_steps(over: RunDir) -> None:
-    steps = [
-        Step(epoch=1, step=n, steps=9, loss=1, train_acc=1, images_per_s=1, eta=None) for n in range(20_000)
-    ]
-    events = run_of(over, [*made_runs.beginning(), *steps, Warning(message="end")])
-    assert over.journal.stat().st_size > 2 << 20
-    tape = Tape(over.journal)
-    early = taken(tape, START + 30)
-    assert (early[-1], len(early)) == (
-        max((e for e in events if e.t <= START + 30), key=lambda e: e.t),
-        len(early),
-    )
-    assert len(early) < 50
-    late = taken(tape, START + LENGTH)
-    assert late[-2:] == events[-2:]
-    assert len(late) < 50
-
-
-def test_damage_and_an_empty_journal(over: RunDir, tmp_path: Path) -> None:
-    whole = over.journal.read_bytes().splitlines(keepends=True)
-    over.journal.write_bytes(b"".join([whole[0], b"\x00\xff\n", *whole[1:], b'{"type":"torn']))
-    assert span(over.journal) == (START, START + LENGTH)
-    assert len(taken(Tape(over.journal), START + LENGTH)) == len(whole)
-    (tmp_path / "empty").touch()
-    assert span(tmp_path / "empty") == (0.0, 0.0)
-    assert taken(Tape(tmp_path / "empty"), 1e12) == []
-    assert taken(Tape(tmp_path / "missing"), 1e12) == []
 
 
 async def test_set_anywhere_the_model_is_the_run_as_it_stood(over: RunDir) -> None:

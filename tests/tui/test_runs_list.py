@@ -297,12 +297,14 @@ async def test_help(runs: Path, console: Console) -> None:
         await shows(pilot, "help: runs", "duration<2h", "vrdl-tui runs --empty-trash", "esc closes this")
 
 
-async def test_escape_takes_back_before_it_leaves(runs: Path, console: Console) -> None:
+async def test_escape_takes_back_and_never_leaves(runs: Path, console: Console) -> None:
     app = console(None)
     async with app.run_test(size=SIZE) as pilot:
         await listed(pilot)
         await pilot.press("space", "escape")
         await until(pilot, lambda: "1 marked" not in screen_text(pilot))
-        assert app.return_value is None
         await pilot.press("escape")
+        await shows(pilot, "q leaves")
+        assert app.return_value is None
+        await pilot.press("q")
         await until(pilot, lambda: app.return_value is not None)

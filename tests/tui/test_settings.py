@@ -7,12 +7,15 @@ from pathlib import Path
 
 import made_runs
 import pytest
-from watching import plotted, shows
+from watching import plotted, screen_text, shows, until
 
+from engine.outlier_events import OutlierExcluded
 from engine.rundir import RunDir
+from engine.settings import Notices, Settings, load_settings, settings_path
 from tui.app import ConsoleApp
 from tui.cli.program import make_app
-from tui.settings import Layout, Memory, Notices, Settings, layout_path, load_settings, settings_path
+from tui.settings import Curves, Layout, Memory, RunOrder, layout_path
+from tui.widgets.confusion_words import NORM_WORDS
 from tui.widgets.log import Log
 
 
@@ -91,7 +94,8 @@ def test_a_layout_that_cant_be_read_is_the_default_and_mended_by_the_next_change
     assert "mauve" in memory.problem
     memory.keep(log=True)
     written()
-    assert tomllib.loads(path.read_text()) == {"theme": "dark", "log": True}
+    assert tomllib.loads(path.read_text())["log"] is True
+    assert Memory(path).layout == Layout(log=True)
 
 
 def test_a_folder_that_cant_be_written_to_is_no_trouble(tmp_path: Path) -> None:
@@ -118,6 +122,106 @@ async def test_the_next_console_looks_as_the_last_did(tmp_path: Path, make: Call
         await shows(pilot, "confusion")
     written()
     assert Memory(path).layout == Layout(theme="light", log=False)
+
+
+@pytest.mark.parametrize(
+    ("content", "word"),
+    [
+        ("[curves]\nsmoothing = 1.5\n", "$.curves.smoothing"),
+        ('matrix = "diagonal"\n', "diagonal"),
+        ("[runs]\ndescending = 3\n", "$.runs.descending"),
+        ('gallery = ["newest"]\n', "$.gallery"),
+    ],
+)
+def test_a_damaged_layout_is_told_of(tmp_path: Path, content: str, word: str) -> None:
+    path = tmp_path / "layout.toml"
+    path.write_text(content)
+    memory = Memory(path)
+    assert memory.layout == Layout()
+    assert word in memory.problem
+
+
+def test_a_newer_version_s_layout_is_no_trouble(tmp_path: Path) -> None:
+    path = tmp_path / "layout.toml"
+    path.write_text('theme = "light"\nfuture = 3\n')
+    assert (Memory(path).layout, Memory(path).problem) == (Layout(theme="light"), "")
+
+
+def test_many_changes_are_one_file(tmp_path: Path) -> None:
+    path = tmp_path / "layout.toml"
+    memory = Memory(path)
+    for number in range(50):
+        memory.keep(curves=Curves(smoothing=number / 50))
+    assert sum(thread.name == "layout" for thread in threading.enumerate()) == 1
+    assert not path.exists(), "the first of them waits for the others"
+    memory.close()
+    written()
+    assert Memory(path).layout.curves == Curves(smoothing=0.98)
+    before = path.stat().st_mtime_ns
+    memory.keep(curves=Curves(smoothing=0.98))
+    written()
+    assert path.stat().st_mtime_ns == before, "nothing has changed"
+
+
+async def test_the_order_of_the_runs_is_remembered(tmp_path: Path, make: Callable[..., RunDir]) -> None:
+    for name in ("b-run", "c-run", "a-run"):
+        make(made_runs.finished(), alive=False, name=name)
+    path = tmp_path / "layout.toml"
+    async with ConsoleApp(tmp_path / "runs", None, memory=Memory(path)).run_test(size=(120, 40)) as pilot:
+        await shows(pilot, "3 runs")
+        await pilot.click("#run-list", offset=(18, 1))
+        await shows(pilot, "name▲")
+        await pilot.press("i")
+        await shows(pilot, "name▼")
+    written()
+    assert Memory(path).layout.runs == RunOrder("name", True)
+    async with ConsoleApp(tmp_path / "runs", None, memory=Memory(path)).run_test(size=(120, 40)) as pilot:
+        screen = await shows(pilot, "name▼", "3 runs")
+        assert screen.index("c-run") < screen.index("b-run") < screen.index("a-run")
+
+
+async def test_an_order_by_what_is_no_field_any_more(tmp_path: Path, make: Callable[..., RunDir]) -> None:
+    make(made_runs.finished(), alive=False)
+    memory = Memory()
+    memory.keep(runs=RunOrder("colour", False))
+    async with ConsoleApp(tmp_path / "runs", None, memory=memory).run_test(size=(120, 40)) as pilot:
+        await shows(pilot, "started▼")
+
+
+async def test_the_plot_the_matrix_and_the_gallery_are_as_they_were(
+    tmp_path: Path, make: Callable[..., RunDir]
+) -> None:
+    left_out = OutlierExcluded(class_name="cat", path="a/cat/1.jpg", error=2, threshold=1, action="exclude")
+    events = [
+        *made_runs.beginning(outliers="autoencoder"),
+        left_out,
+        *made_runs.history(60, total=70, patience=99),
+    ]
+    run, path = make(events, alive=True), tmp_path / "layout.toml"
+    async with ConsoleApp(tmp_path, run, memory=Memory(path)).run_test(size=(120, 40)) as pilot:
+        await plotted(pilot)
+        await pilot.press("1", "f", "g", "S")
+        await shows(pilot, "last 50", "log axis", "smoothing 0.6")
+        await pilot.press("escape", "m")
+        await shows(pilot, "true down, predicted across")
+        await pilot.press("percent_sign")
+        await shows(pilot, "the matrix shows")
+        await pilot.press("escape", "o")
+        await shows(pilot, "newest first")
+        await pilot.press("s")
+        await until(pilot, lambda: "newest first" not in screen_text(pilot))
+    written()
+    layout = Memory(path).layout
+    assert layout == Layout(curves=Curves(True, True, 0.6), matrix="row", gallery="error")
+    async with ConsoleApp(tmp_path, run, memory=Memory(path)).run_test(size=(120, 40)) as pilot:
+        await plotted(pilot)
+        await pilot.press("2")
+        await shows(pilot, "last 50", "log axis", "smoothing 0.6")
+        await pilot.press("escape", "m")
+        await shows(pilot, "true down, predicted across", NORM_WORDS["row"])
+        await pilot.press("escape", "o")
+        await shows(pilot, "1.jpg")
+        assert "newest first" not in screen_text(pilot)
 
 
 async def test_a_problem_is_said_in_the_console(tmp_path: Path, make: Callable[..., RunDir]) -> None:

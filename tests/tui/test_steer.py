@@ -7,6 +7,8 @@ import pytest
 from watching import PlayedEngine, screen_text, shows
 
 from engine.commands import Rollback, Set, Skip
+from engine.journal import JournalReader
+from engine.journal_index import past_state
 from engine.recipe import load_recipe
 from engine.rundir import RunDir
 from tui.app import ConsoleApp
@@ -27,12 +29,13 @@ async def test_a_setting_is_changed(run: RunDir, console: Console) -> None:
     async with console(run).run_test(size=(80, 24)) as pilot:
         await shows(pilot, "TRAINING")
         await pilot.press("equals_sign")
-        await shows(
-            pilot, "learning rate", "0.0005", "go on from the best weights", "esc leaves all as it is"
-        )
+        # The rate in force, which is no longer the recipe's.
+        rate = f"{past_state(JournalReader(run.journal)).lr:.6g}"
+        assert rate != "0.0005"
+        await shows(pilot, "learning rate", rate, "go on from the best weights", "esc leaves all as it is")
         await pilot.press("enter")
-        await shows(pilot, "optim.lr = 0.0005_")
-        await pilot.press(*["backspace"] * 6, "-", "1", "enter")
+        await shows(pilot, f"optim.lr = {rate}_")
+        await pilot.press(*["backspace"] * len(rate), "-", "1", "enter")
         await shows(pilot, "input should be greater than 0")
         await pilot.press(*["backspace"] * 2, "1", "e", "-", "4", "enter")
         command = await engine.next_command(pilot)

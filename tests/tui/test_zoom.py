@@ -8,9 +8,10 @@ import pytest
 from watching import PlayedEngine, plotted, screen_text, shows, until
 
 from engine.event import Event
-from engine.events import BadImage, EpochEnded, RunStarted, SettingChanged, Step, SystemSample
+from engine.events import BadImage, EpochEnded, RunStarted, Step, SystemSample
 from engine.outlier_events import OutlierExcluded
 from engine.rundir import RunDir
+from engine.steering_events import SettingChanged
 from tui.app import ConsoleApp
 from tui.screens.live import LiveScreen
 from tui.screens.zoom import PANELS, ZoomScreen

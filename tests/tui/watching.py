@@ -6,11 +6,11 @@ from collections.abc import Callable
 
 from textual.pilot import Pilot
 
-from engine.commands import AnyCommand, Spool, command_name
+from engine.commands import AnyCommand, Refused, Spool, command_name
 from engine.event import Event
-from engine.events import CommandAccepted, CommandRejected
 from engine.journal import JournalWriter
 from engine.rundir import RunDir
+from engine.steering_events import CommandAccepted, CommandRejected
 from tui.widgets.accuracy import Accuracy
 
 
@@ -52,7 +52,7 @@ class PlayedEngine:
     async def next_command(self, pilot: Pilot[int]) -> AnyCommand:
         await until(pilot, self._spool.pending)
         path, command = self._spool.pending()[0]
-        assert command is not None
+        assert not isinstance(command, Refused)
         self._spool.done(path)
         return command
 

@@ -1,17 +1,26 @@
 """The spool: commands in the order of sending, and what is no command is told apart."""
 
 import os
+import pwd
 from pathlib import Path
 
 import pytest
 
 from engine import commands
-from engine.commands import Spool, command_name, send
+from engine.commands import Command, Refused, Spool, command_name, send
+
+_NOBODY = 65534
+
+root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     return tmp_path
+
+
+def whys(folder: Path) -> list[str]:
+    return [command.why for _, command in Spool(folder).pending() if isinstance(command, Refused)]
 
 
 def test_commands_come_in_the_order_of_sending(folder: Path) -> None:
@@ -26,7 +35,7 @@ def test_commands_come_in_the_order_of_sending(folder: Path) -> None:
             commands.Predict(),
         )
     ]
-    pending = [command for _, command in Spool(folder).pending() if command is not None]
+    pending = [command for _, command in Spool(folder).pending() if isinstance(command, Command)]
     assert [command.id for command in pending] == sent
     assert [command_name(command) for command in pending] == [
         "pause", "set", "stop", "resume", "checkpoint", "predict",
@@ -63,10 +72,103 @@ def test_what_is_no_command(folder: Path) -> None:
     (folder / "5.json").symlink_to(target)
     (folder / "6.json").mkdir()
     os.mkfifo(folder / "7.json")
-    assert [command for _, command in Spool(folder).pending()] == [None] * 7
+    assert whys(folder) == [
+        "commands/1.json was not obeyed: it is no command",
+        "commands/2.json was not obeyed: it is no command",
+        "commands/3.json was not obeyed: it is no command",
+        "commands/4.json was not obeyed: it is no command",
+        "commands/5.json was not obeyed: it is a link",
+        "commands/6.json was not obeyed: it is no regular file",
+        "commands/7.json was not obeyed: it is no regular file",
+    ]
 
 
 def test_what_is_none_of_its_business(folder: Path) -> None:
     (folder / ".half.json").touch()
     (folder / "notes.txt").touch()
     assert Spool(folder).pending() == []
+
+
+def test_what_cannot_be_removed_is_told_once(folder: Path) -> None:
+    (folder / "1.json").mkdir()
+    spool = Spool(folder)
+    ((path, _),) = spool.pending()
+    spool.done(path)
+    assert spool.pending() == []
+    assert path.is_dir()
+
+
+@root
+def test_a_command_of_another_user(folder: Path) -> None:
+    send(folder, commands.Stop())
+    ((path, command),) = Spool(folder).pending()
+    assert isinstance(command, commands.Stop)
+    os.chown(path, _NOBODY, -1)
+    assert whys(folder) == [f"commands/{path.name} was not obeyed: it belongs to nobody, not to who trains"]
+
+
+@root
+def test_the_commands_folder_of_another_user(folder: Path) -> None:
+    send(folder, commands.Stop())
+    os.chown(folder, _NOBODY, -1)
+    (why,) = whys(folder)
+    assert why.endswith("was not obeyed: its folder belongs to nobody, not to who trains")
+
+
+@root
+def test_root_may_command_a_run_of_another_user(folder: Path) -> None:
+    """The engine's part is played by a process of nobody's, which gives root's rights away."""
+    os.chown(folder, _NOBODY, -1)
+    before = os.umask(0o077)
+    try:
+        send(folder, commands.Pause())
+    finally:
+        os.umask(before)
+    reading, writing = os.pipe()
+    if (child := os.fork()) == 0:
+        try:
+            os.chdir(folder)  # the folders above it are closed to nobody
+            os.setuid(_NOBODY)
+            ((_, command),) = Spool(Path()).pending()
+            os.write(writing, b"yes" if isinstance(command, commands.Pause) else b"no")
+        finally:
+            os._exit(0)
+    os.close(writing)
+    os.waitpid(child, 0)
+    assert os.read(reading, 10) == b"yes"
+
+
+def test_what_anyone_may_write_to(folder: Path) -> None:
+    send(folder, commands.Stop())
+    ((path, _),) = Spool(folder).pending()
+    path.chmod(0o666)
+    assert whys(folder) == [f"commands/{path.name} was not obeyed: it can be written to by anyone"]
+    path.chmod(0o644)
+    folder.chmod(0o777)
+    assert whys(folder) == [f"commands/{path.name} was not obeyed: its folder can be written to by anyone"]
+
+
+def test_a_commands_folder_that_is_a_link(folder: Path) -> None:
+    (folder / "real").mkdir()
+    (folder / "commands").symlink_to(folder / "real")
+    send(folder / "real", commands.Stop())
+    (why,) = whys(folder / "commands")
+    assert why.endswith("was not obeyed: its folder is a link")
+
+
+def test_a_careless_umask_makes_no_command_that_is_refused(folder: Path) -> None:
+    before = os.umask(0)
+    try:
+        send(folder, commands.Pause())
+    finally:
+        os.umask(before)
+    assert whys(folder) == []
+
+
+def test_who_and_when_is_known_of_a_command_that_says_neither(folder: Path) -> None:
+    path = folder / "1.json"
+    path.write_text('{"name":"pause"}')
+    ((_, command),) = Spool(folder).pending()
+    assert isinstance(command, commands.Pause)
+    assert command.by == pwd.getpwuid(os.getuid()).pw_name
+    assert command.t == path.stat().st_mtime

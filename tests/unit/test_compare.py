@@ -11,9 +11,10 @@ from engine.compare_reading import RunReader, read_comparison
 from engine.compare_tables import as_csv, as_json, as_markdown
 from engine.compare_words import grounds, sentence, short
 from engine.errors import UserError
-from engine.events import SettingChanged, encode_line
+from engine.events import encode_line
 from engine.judged import write_judged
 from engine.rundir import RunDir
+from engine.steering_events import SettingChanged
 from tests.made_comparisons import IMAGES, judged, make_run
 
 

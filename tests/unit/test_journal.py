@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from engine.events import EpochStarted, Paused, Step, UnknownEvent, Warning, decode_line, encode_line
+from engine.events import EpochStarted, Step, UnknownEvent, Warning, decode_line, encode_line
 from engine.journal import JournalReader, JournalWriter
+from engine.outlier_events import OutlierRestored
+from engine.steering_events import Paused
 
 
 @pytest.fixture
@@ -121,6 +123,41 @@ def test_a_line_longer_than_a_chunk(path: Path) -> None:
     writer.append(Warning(message="after"))
     assert len(JournalReader(path).read()) == 2
     assert JournalWriter(path).append(Warning(message="")).seq == 3
+
+
+def test_lines_longer_than_what_is_read_at_once(path: Path) -> None:
+    lengths = [10, 300_000, 10, 4 << 20, 300_000, 9 << 20, 10]
+    with path.open("wb") as file:
+        for seq, length in enumerate(lengths, start=1):
+            file.write(encode_line(Warning(seq=seq, message="x" * length)))
+    reader = JournalReader(path)
+    events = reader.read()
+    assert [(event.seq, len(event.message)) for event in events if isinstance(event, Warning)] == list(
+        enumerate(lengths, start=1)
+    )
+    assert (reader.damaged, reader.offset) == (0, path.stat().st_size)
+
+
+def test_a_line_that_never_ends_is_passed_over(path: Path) -> None:
+    with path.open("wb") as file:
+        file.write(b"\0" * (40 << 20) + b"\n" + encode_line(Warning(seq=1, message="after")))
+    reader = JournalReader(path)
+    assert [event.seq for event in reader.read()] == [1]
+    assert reader.damaged > 0
+
+
+def test_thousands_of_outliers_are_synced_at_once(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced, sync = [], os.fdatasync
+    monkeypatch.setattr(os, "fdatasync", lambda fd: synced.append(path.stat().st_size) or sync(fd))
+    writer = JournalWriter(path)
+    for number in range(100):
+        writer.append(OutlierRestored(class_name="cat", path=str(number)))
+    assert synced == []
+    writer.append(Warning(message="an answer"))
+    assert synced == [path.stat().st_size]
+    writer.append(OutlierRestored(class_name="cat", path="more"))
+    writer.close()
+    assert synced[1:] == [path.stat().st_size]
 
 
 def test_threads_write_whole_lines_in_order(path: Path) -> None:

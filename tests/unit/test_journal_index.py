@@ -1,7 +1,9 @@
 """A long journal's past: the same state with the superseded ticks left out, and an index that is never believed."""
 
+import multiprocessing
 import os
 import random
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +13,7 @@ import pytest
 from engine import journal_index
 from engine.event import Event
 from engine.events import (
+    ConfusionMatrix,
     EpochStarted,
     PredictionProgress,
     PredictionWritten,
@@ -20,8 +23,8 @@ from engine.events import (
     Warning,
     encode_line,
 )
-from engine.journal import JournalReader
-from engine.journal_index import Past, index_path, telling
+from engine.journal import JournalReader, JournalWriter
+from engine.journal_index import Past, Renewal, index_path, past_state, telling
 from engine.outlier_events import AutoencoderEpoch, OutlierProgress, OutliersDone
 from engine.state import RunState
 
@@ -36,13 +39,16 @@ TICKS: list[Callable[[int], Event]] = [
     lambda n: AutoencoderEpoch(class_name="a", class_index=1, classes=2, epoch=n, epochs=99, loss=1),
     lambda n: OutlierProgress(done=n, total=99),
     lambda n: PredictionProgress(done=n, total=99),
+    lambda n: ConfusionMatrix(epoch=n, classes=2, cells=[(0, 1, n)], path=""),
 ]
 TURNS: list[Callable[[int], Event]] = [
     lambda n: EpochStarted(epoch=n, epochs=99, lr=0.1, steps=99),
     lambda n: OutliersDone(excluded=0, images=n),
     lambda n: PredictionWritten(path="p", rows=n, epoch=1),
     lambda n: Warning(message=str(n)),
+    lambda n: ConfusionMatrix(epoch=n, classes=2, cells=[(0, 1, n)], path=f"confusion_matrix{n}.png"),
     lambda n: STARTED,
+    lambda n: msgspec.structs.replace(STARTED, resumed_epoch=n),
 ]
 
 
@@ -135,6 +141,8 @@ def spoiled(path: Path, how: str) -> None:
             index.write_bytes(content.replace(b'"seq":501', b'"seq":502', 1))
         case "another format":
             index.write_bytes(content.replace(b'"format":1', b'"format":2', 1))
+        case "nested too deep":
+            index.write_bytes(b'{"more":' + b"[" * 4000 + content)
         case "a shorter journal":
             path.write_bytes(journal[: -len(journal.splitlines(keepends=True)[-1])])
         case "another journal":
@@ -146,8 +154,8 @@ def spoiled(path: Path, how: str) -> None:
 
 @pytest.mark.parametrize(
     "how",
-    ["cut", "empty", "noise", "a changed line", "another number", "another format", "a shorter journal",
-     "another journal", "a folder"],
+    ["cut", "empty", "noise", "a changed line", "another number", "another format", "nested too deep",
+     "a shorter journal", "another journal", "a folder"],
 )  # fmt: skip
 def test_a_wrong_index_is_not_used_and_made_anew(path: Path, how: str) -> None:
     written(path, [STARTED, *steps(500)])
@@ -188,3 +196,112 @@ def test_a_folder_that_cant_be_written_is_no_trouble(path: Path, monkeypatch: py
 def test_a_missing_journal_has_no_past(path: Path) -> None:
     state, count, _ = past(path)
     assert (state, count) == (RunState(), 0)
+
+
+def test_matrices_with_a_picture_are_in_the_log_and_kept() -> None:
+    plain, drawn = (TICKS[-1], TURNS[4])
+    lines = [
+        encode_line(make(n)).rstrip()
+        for n, make in enumerate((plain, drawn, plain, drawn, plain, plain, drawn))
+    ]
+    assert telling(b"\n".join(lines)) == [lines[1], lines[3], lines[6]]
+    assert telling(b"\n".join(lines[:6])) == [lines[1], lines[3], lines[5]]
+
+
+def test_from_the_middle_of_a_journal_on(path: Path) -> None:
+    written(path, [STARTED, *steps(10)])
+    reader = JournalReader(path)
+    reader.read()
+    written(path, steps(500), seq=11)
+    read = Past(reader)
+    assert [event.seq for events in read.read() for event in events] == [511]
+    read.save()
+    assert not index_path(path).exists()
+
+
+def test_the_engine_renews_it_whenever_the_journal_has_grown(path: Path) -> None:
+    renewal, sizes, seq = Renewal(path), set(), 1
+    renewal.look()
+    written(path, [STARTED])
+    for _ in range(60):
+        written(path, steps(30), seq=seq)
+        seq += 30
+        renewal.look()
+        assert past_state(JournalReader(path)) == whole(path)
+        if index_path(path).exists():
+            sizes.add(indexed(path))
+    assert len(sizes) == path.stat().st_size // 20_000
+    assert path.stat().st_size - max(sizes) < 20_000
+
+
+def indexed(path: Path) -> int:
+    """Return for how much of the journal its index stands."""
+    read = Past(JournalReader(path))
+    next(read.lines())
+    return read.indexed
+
+
+def test_the_engine_that_resumes_goes_on_with_the_index(path: Path) -> None:
+    written(path, [STARTED, *steps(1000)])
+    Renewal(path).look()
+    before = index_path(path).stat()
+    renewal = Renewal(path)
+    written(path, [msgspec.structs.replace(STARTED, attempt=2, resumed_epoch=1), *steps(20)], seq=1001)
+    renewal.look()
+    assert index_path(path).stat().st_ino == before.st_ino
+    written(path, steps(200), seq=1022)
+    renewal.look()
+    assert indexed(path) == path.stat().st_size
+    assert past_state(JournalReader(path)) == whole(path)
+
+
+def test_a_torn_tail_and_a_power_cut_that_took_more(path: Path) -> None:
+    written(path, [STARTED, *steps(500)])
+    with path.open("ab") as file:
+        file.write(encode_line(Warning(message="torn"))[:-9])
+    Renewal(path).look()
+    assert indexed(path) == path.read_bytes().rfind(b"\n") + 1
+    JournalWriter(path).append(Warning(message="after"))
+    assert past_state(JournalReader(path)) == whole(path)
+    kept = path.read_bytes().splitlines(keepends=True)[:300]  # ticks are not synced, the index is
+    path.write_bytes(b"".join(kept))
+    written(path, [TICKS[0](-n) for n in range(400)], seq=300)
+    assert past_state(JournalReader(path)) == whole(path)
+    Renewal(path).look()
+    assert indexed(path) == path.stat().st_size
+
+
+def test_where_it_is_not_worth_it_it_is_seldom_tried(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    reads = []
+    read = Past.lines
+    monkeypatch.setattr(Past, "lines", lambda past: reads.append(1) or read(past))
+    renewal = Renewal(path)
+    for number in range(400):
+        written(path, [Warning(message="x" * 1000)], seq=number)
+        renewal.look()
+    assert not index_path(path).exists()
+    assert 4 <= len(reads) <= 6  # at 20 kB, and whenever it has doubled since
+
+
+def write_on(path: Path) -> None:
+    writer, renewal = JournalWriter(path), Renewal(path)
+    number = 0
+    while True:
+        number += 1
+        writer.append((TURNS[0] if number % 50 == 0 else TICKS[0])(number))
+        if number % 10 == 0:
+            renewal.look()
+
+
+def test_killed_at_any_moment(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(journal_index, "_WORTH", 2_000)
+    chance = random.Random(3)
+    written(path, [STARTED])
+    for _ in range(20):
+        process = multiprocessing.get_context("fork").Process(target=write_on, args=(path,))
+        process.start()
+        time.sleep(chance.uniform(0.02, 0.12))
+        process.kill()
+        process.join()
+        assert past_state(JournalReader(path)) == whole(path)
+    assert path.stat().st_size - indexed(path) < path.stat().st_size / 2

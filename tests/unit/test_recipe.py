@@ -177,3 +177,10 @@ def test_toml_round_trip(tmp_path_factory: pytest.TempPathFactory, table: dict[s
 def test_toml_writes_every_key_out() -> None:
     text = Recipe().to_toml()
     assert all(f"\n{key.partition('.')[2]} = " in text for key in recipe_keys())
+
+
+def test_a_number_that_python_does_not_write(tmp_path: Path) -> None:
+    path = tmp_path / "huge.toml"
+    path.write_text(f"[train]\nepochs = 0x{'f' * 5000}\n")
+    with pytest.raises(UserError, match=r"train\.epochs = a number of too many digits"):
+        load_recipe(path)

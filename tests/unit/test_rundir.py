@@ -158,6 +158,7 @@ def test_looking_does_not_disturb(runs: Path) -> None:
     def look() -> None:
         while not over.is_set():
             run.is_alive()
+            time.sleep(0.001)
 
     threads = [threading.Thread(target=look) for _ in range(4)]
     for thread in threads:

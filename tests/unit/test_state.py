@@ -7,22 +7,19 @@ import pytest
 from engine.events import (
     AnyEvent,
     CheckpointSaved,
-    CommandAccepted,
     EpochEnded,
     EpochStarted,
     LrDecayed,
     Outcome,
-    Paused,
-    Resumed,
     RunEnded,
     RunStarted,
-    SettingChanged,
     StageStarted,
     Step,
     UnknownEvent,
     Warning,
 )
 from engine.state import RunState, Status
+from engine.steering_events import CommandAccepted, Paused, Resumed, SettingChanged
 
 
 def started(attempt: int = 1, **changes: Any) -> RunStarted:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from tui.cli.options import DEFAULT_RUNS, Runs
+from tui.cli.options import DEFAULT_RUNS, Offline, Runs
 
 if TYPE_CHECKING:
     from engine.ablation import ExperimentName, Plan
@@ -36,24 +36,27 @@ def ablate(
     ] = "ablation",
     dry_run: Annotated[bool, Parameter(help="Print the plan and start nothing.", show_default=False)] = False,
     runs: Runs = DEFAULT_RUNS,
+    offline: Offline = False,
 ) -> int:
     """Train with and without: outlier exclusion, augmentation, mixup.
 
     Each experiment switches one thing of the recipe; the runs of the recipe itself
     are shared by all, so that nothing is trained twice. They are ordinary runs,
     trained one after the other; Ctrl-C stops with a checkpoint, and the same
-    command goes on, after a crash too. More --seeds later add to what is there.
+    command goes on, after a crash too; so does the console (X in a new run). More --seeds later add to what is there.
     At the end: means and differences with their 95 % intervals (Student's t, over
     seeds), a plot for each experiment, runs.csv and effects.csv in the folder.
     Exit code: 0 done, 1 a run failed, 2 bad input, 130 interrupted.
     """
-    from engine.ablation import check_goes_on, make_plan, save_plan
+    from engine.ablation import begin, check_goes_on, make_plan
+    from engine.offline import forbid_network
     from engine.rundir import check_name
-    from tui.cli.ablate_results import tell_results
-    from tui.cli.ablate_runs import Ablation
+    from tui.cli.ablate_runs import conduct
     from tui.cli.devices import nvidia_gpus
     from tui.cli.preflight import prepare_recipe
 
+    if offline:
+        forbid_network()
     chosen = recipe if recipe is not None else "report" if nvidia_gpus() else "quick"
     names = _experiments(only)
     complete = prepare_recipe(data, chosen, list(settings or ()), name)
@@ -63,9 +66,8 @@ def ablate(
     if dry_run:
         _print_plan(folder, plan)
         return 0
-    save_plan(folder, plan)
-    code = Ablation(folder, plan).run()
-    return code or tell_results(folder, plan)
+    begin(folder, plan).adopt()
+    return conduct(folder, plan)
 
 
 def _experiments(only: str | None) -> "list[ExperimentName]":

@@ -9,8 +9,9 @@ from engine.compare_reading import RunReader
 from engine.files import replace_file
 from engine.rundir import RunDir
 from engine.student import Mean
+from engine.text import printable
 from tui.cli.naming import shown_path
-from tui.cli.say import note
+from tui.cli.say import note, tell
 from tui.helper import HelperError, run_helper
 
 _HEADS = ("experiment", "seeds", "without", "with", "difference", "")
@@ -60,14 +61,15 @@ def _print(found: list[Effect]) -> None:
         )
         table.add_row(*map(Text, (*cells, verdict(one))))
     console.print(table)
-    print(
-        "\nBest validation accuracy of each run: mean ± 95 % interval over the seeds (Student's t), each on its own;"
+    print()
+    tell(
+        "Best validation accuracy of each run: mean ± 95 % interval over the seeds (Student's t), each on its own; "
+        "the difference is that of the same seeds. All is chosen and judged on the same validation images."
     )
-    print("the difference is that of the same seeds. All is chosen and judged on the same validation images.")
 
 
 def _named(one: Effect) -> str:
-    return f"{one.experiment.name} ({one.experiment.key}={one.experiment.value})"
+    return printable(f"{one.experiment.name} ({one.experiment.key}={one.experiment.value})")
 
 
 def _percent(mean: Mean) -> str:

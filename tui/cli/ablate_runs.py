@@ -13,9 +13,10 @@ from engine.compare import Entrant
 from engine.compare_reading import RunReader
 from engine.errors import UserError
 from engine.journal import JournalReader
+from engine.journal_index import past_state
 from engine.rundir import RunDir, is_run
-from engine.state import RunState
 from engine.text import printable
+from tui.cli.ablate_results import tell_results
 from tui.cli.naming import shown_path
 from tui.cli.say import note
 from tui.cli.standing import score
@@ -24,8 +25,12 @@ from tui.spawn import start_engine
 from tui.widgets.wording import count, duration
 
 _POLL = 0.1
-_ALL = 1 << 40
 _INTERRUPTED = 130
+
+
+def conduct(folder: Path, plan: Plan) -> int:
+    """Train what isn't yet, tell and draw what was found; return ``vrdl-tui ablate``'s exit code."""
+    return Ablation(folder, plan).run() or tell_results(folder, plan)
 
 
 class Ablation:
@@ -41,10 +46,10 @@ class Ablation:
     def run(self) -> int:
         """Return the exit code: 0 all runs are finished, 1 one failed, 130 interrupted.
 
-        The first SIGINT or SIGTERM asks the engine to stop with a checkpoint, the second leaves it to that.
+        The first SIGINT, SIGTERM or SIGUSR1 asks the engine to stop with a checkpoint, the second leaves it to that.
         Raises OSError where a run can't be written.
         """
-        for wish in (signal.SIGINT, signal.SIGTERM):
+        for wish in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1):
             signal.signal(wish, self._on_signal)
         for number, training in enumerate(self._trainings, 1):
             if self._signals:
@@ -81,7 +86,11 @@ class Ablation:
         if is_run(run.path):
             return run
         return RunDir.create(
-            self._folder, training.name, training.recipe.model.name, training.recipe.to_toml()
+            self._folder,
+            training.name,
+            training.recipe.model.name,
+            training.recipe.to_toml(),
+            training.recipe.train.share,
         )
 
     def _left(self, done: int) -> str:
@@ -93,8 +102,8 @@ class Ablation:
 
     def _follow(self, run: RunDir) -> str:
         """Stay with the run to its engine's end; return what went wrong."""
-        reader, state = JournalReader(run.journal), RunState()
-        state.apply_all(reader.read(_ALL))
+        reader = JournalReader(run.journal)
+        state = past_state(reader)
         state.ended = None  # of an earlier attempt
         ask_to_stop = _engine_of(run)
         asked = False

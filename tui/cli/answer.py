@@ -3,9 +3,9 @@
 import time
 
 from engine.commands import AnyCommand, command_name, send
-from engine.events import CommandAccepted, CommandRejected
 from engine.journal import JournalReader
 from engine.rundir import RunDir
+from engine.steering_events import CommandAccepted, CommandRejected
 from engine.text import printable
 from tui.cli.say import note
 

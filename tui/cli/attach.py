@@ -5,7 +5,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from engine.errors import UserError
-from tui.cli.options import DEFAULT_RUNS, Ascii, NewestRun, Runs
+from tui.cli.options import DEFAULT_RUNS, Ascii, NewestRun, Offline, Runs
 
 _SLOWEST, _FASTEST = 1, 1000
 
@@ -24,15 +24,19 @@ def attach(
     ] = None,
     runs: Runs = DEFAULT_RUNS,
     ascii: Ascii = False,
+    offline: Offline = False,
 ) -> int:
     """Watch a run, and steer it.
 
     Opens the console on a run that is training, paused, finished or cut off.
     Leaving the console never ends the run, unless you choose so in its menu.
     """
+    from engine.offline import forbid_network
     from engine.rundir import find_run
     from tui.cli.console import open_console
 
+    if offline:
+        forbid_network()
     speed = None if replay is None else replay[0] if replay else float(_SLOWEST)
     if speed is not None and not _SLOWEST <= speed <= _FASTEST:
         raise UserError(f"--replay {speed:g}: the speed is {_SLOWEST} to {_FASTEST}")

@@ -44,6 +44,7 @@ def compare(
     from engine.compare_reading import read_comparison
     from engine.compare_tables import as_csv, as_json, as_markdown
     from engine.files import replace_file
+    from engine.text import printable_json
     from tui.cli.say import note
     from tui.helper import HelperError, run_helper
 
@@ -66,7 +67,7 @@ def compare(
         else:
             replace_file(target, (as_csv if kind == "csv" else as_markdown)(comparison).encode())
     if json:
-        print(as_json(comparison).decode(), end="")
+        print(printable_json(as_json(comparison).decode()), end="")
     else:
         _print(comparison)
     for target, _ in wanted:
@@ -115,11 +116,12 @@ def _note_written(file: Path) -> None:
 def _print(comparison: "Comparison") -> None:
     from engine.compare_words import grounds, sentence
     from engine.text import printable
+    from tui.cli.say import tell
 
     _print_table(_HEADS, [_row(comparison, at) for at in range(len(comparison.entrants))])
     print()
     for at, one in enumerate(comparison.entrants):
-        print(f"{printable(one.name)}: {printable(sentence(comparison, at))}")
+        tell(f"{printable(one.name)}: {printable(sentence(comparison, at))}")
     print()
     if comparison.differences:
         rows = [(one.key, *map(printable, one.values)) for one in comparison.differences]
@@ -127,7 +129,8 @@ def _print(comparison: "Comparison") -> None:
     else:
         print("their recipes are the same")
     for said in grounds(comparison):
-        print(f"\n{said}")
+        print()
+        tell(said)
 
 
 def _row(comparison: "Comparison", at: int) -> tuple[str, ...]:

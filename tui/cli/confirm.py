@@ -1,11 +1,14 @@
 """What has to be confirmed by typing it."""
 
 from engine.errors import UserError
+from engine.rundir import RunDir
+from engine.runlock import is_beating
 from engine.text import printable
 from tui.cli.say import note
 from tui.cli.terminal import is_terminal
 
 _WORD = "delete"
+_TAKE = "take"
 
 
 def confirm_deletion(train: str) -> None:
@@ -19,4 +22,20 @@ def confirm_deletion(train: str) -> None:
     except EOFError:
         answer = ""
     if answer.strip() != _WORD:
+        raise UserError("not confirmed; nothing was started")
+
+
+def confirm_taking(run: RunDir, what: str) -> None:
+    """Return once the person has typed ``take``. Raises UserError else, off a terminal, and for a run that lives."""
+    if not is_terminal():
+        raise UserError(what)
+    note(f"{what}.\nLooking for 12 seconds whether it is there after all …")
+    if is_beating(run.lock_file):
+        raise UserError(f"run {printable(run.name)} is going on: its lock is being renewed")
+    note(f"It isn't heard of. Type {_TAKE} to take the run:")
+    try:
+        answer = input()
+    except EOFError:
+        answer = ""
+    if answer.strip() != _TAKE:
         raise UserError("not confirmed; nothing was started")

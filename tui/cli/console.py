@@ -24,8 +24,9 @@ def open_console(
         raise UserError(
             "the console needs a terminal; without one there are vrdl-tui runs, send and train --headless"
         )
+    from engine.settings import load_settings, settings_path
     from tui.app import ConsoleApp
-    from tui.settings import Memory, layout_path, load_settings, settings_path
+    from tui.settings import Memory, layout_path
 
     settings, problem = load_settings(settings_path())
     memory = Memory(layout_path())

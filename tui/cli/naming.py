@@ -1,17 +1,16 @@
 """How a run is named in the commands that are suggested for it."""
 
-import shlex
 from pathlib import Path
 
 from engine.rundir import RunDir
-from engine.text import printable
+from engine.text import printable, shell_word
 from tui.cli.options import DEFAULT_RUNS
 
 
 def run_argument(run: RunDir) -> str:
     """Return what to type for RUN: the name where that is enough, else the path."""
     plain = DEFAULT_RUNS.resolve() == run.path.parent.resolve()
-    return printable(shlex.quote(run.name if plain else str(run.path)))
+    return shell_word(run.name if plain else str(run.path))
 
 
 def shown_path(path: Path) -> str:

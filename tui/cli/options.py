@@ -31,6 +31,13 @@ Headless = Annotated[
 Detach = Annotated[
     bool, Parameter(help="Start the training in the background and return at once.", show_default=False)
 ]
+Offline = Annotated[
+    bool,
+    Parameter(
+        help="Forbid all network, downloads of weights too; as VRDL_TUI_OFFLINE=1 does.",
+        show_default=False,
+    ),
+]
 Run = Annotated[str, Parameter(help="Name of a run, or its path.")]
 NewestRun = Annotated[str | None, Parameter(help="Name of a run, or its path. Left out: the newest.")]
 Device = Literal["auto", "cpu", "cuda", "mps"]

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from tui.cli.options import DEFAULT_RUNS, Runs, Which
+from tui.cli.options import DEFAULT_RUNS, Offline, Runs, Which
 
 if TYPE_CHECKING:
     from engine.rundir import RunDir
@@ -32,6 +32,7 @@ def predict(
         Which, Parameter(help="Weights to use: the best epoch's, or the last ones.")
     ] = "best",
     runs: Runs = DEFAULT_RUNS,
+    offline: Offline = False,
 ) -> int:
     """Write the labels of test images, from one trained run or several together.
 
@@ -41,12 +42,15 @@ def predict(
     probabilities are averaged. Exit code: 0 written, 1 failed, 2 bad input.
     """
     from engine.errors import UserError
+    from engine.offline import forbid_network
     from engine.rundir import find_run
     from engine.text import printable
     from tui.cli.say import note
     from tui.helper import HelperError, run_helper
     from tui.progress import ProgressBar
 
+    if offline:
+        forbid_network()
     if not run:
         raise UserError("which run? vrdl-tui predict RUN; vrdl-tui runs lists them")
     found = [find_run(runs, name) for name in run]

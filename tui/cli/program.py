@@ -6,7 +6,7 @@ from cyclopts import App, CycloptsError, Parameter
 
 from engine.errors import UserError
 from engine.text import nearest, printable
-from tui.cli.options import DEFAULT_RUNS, Ascii, Runs, Theme
+from tui.cli.options import DEFAULT_RUNS, Ascii, Offline, Runs, Theme
 
 _HELP = """\
 Train image classifiers, and watch and steer the run from the terminal.
@@ -30,9 +30,14 @@ def _version() -> str:
     return __version__
 
 
-def _console(*, runs: Runs = DEFAULT_RUNS, ascii: Ascii = False, theme: Theme = None) -> int:
+def _console(
+    *, runs: Runs = DEFAULT_RUNS, ascii: Ascii = False, theme: Theme = None, offline: Offline = False
+) -> int:
+    from engine.offline import forbid_network
     from tui.cli.console import open_console
 
+    if offline:
+        forbid_network()
     return open_console(runs, None, ascii=ascii, theme=theme)
 
 

@@ -1,8 +1,23 @@
 """`vrdl-tui resume`."""
 
-import shlex
+from typing import TYPE_CHECKING, Annotated
 
-from tui.cli.options import DEFAULT_RUNS, Ascii, Detach, Headless, Run, Runs
+from cyclopts import Parameter
+
+from tui.cli.options import DEFAULT_RUNS, Ascii, Detach, Headless, Offline, Run, Runs
+
+if TYPE_CHECKING:
+    from engine.rundir import RunDir
+
+ForceLock = Annotated[
+    bool,
+    Parameter(
+        name="--force-lock",
+        negative="",
+        help="Take a run whose engine on another host gives no sign of life, without asking.",
+        show_default=False,
+    ),
+]
 
 
 def resume(
@@ -13,6 +28,8 @@ def resume(
     headless: Headless = False,
     detach: Detach = False,
     ascii: Ascii = False,
+    force_lock: ForceLock = False,
+    offline: Offline = False,
 ) -> int:
     """Go on with a run that was stopped or cut off.
 
@@ -20,16 +37,36 @@ def resume(
     unbroken run would have given.
     """
     from engine.errors import UserError
+    from engine.journal import JournalReader
+    from engine.journal_index import past_state
+    from engine.offline import forbid_network
     from engine.rundir import find_run
-    from engine.text import printable
+    from engine.text import shell_word
     from tui.cli.begin import begin, choose_mode
-    from tui.cli.standing import read_state, standing
+    from tui.cli.standing import standing
 
+    if offline:
+        forbid_network()
     mode = choose_mode(headless=headless, detach=detach)
     found = find_run(runs, run)
-    found.lock(wait=0.2).release()  # says who has the run, should it be going on
-    ended = read_state(found).ended
+    _look_at_lock(found, force=force_lock)
+    ended = past_state(JournalReader(found.journal)).ended
     if ended is not None and ended.outcome in ("finished", "early_stopped"):
-        again = f"vrdl-tui train DATA --recipe {shlex.quote(str(found.recipe))}"
-        raise UserError(f"nothing to resume: {standing(found)}; train anew with: {printable(again)}")
+        again = f"vrdl-tui train DATA --recipe {shell_word(str(found.recipe))}"
+        raise UserError(f"nothing to resume: {standing(found)}; train anew with: {again}")
     return begin(runs, found, mode, ascii=ascii)
+
+
+def _look_at_lock(run: "RunDir", *, force: bool) -> None:
+    """Raise UserError if the run is going on; ask about one that another host may still have."""
+    from engine.runlock import StaleLockError
+    from tui.cli.confirm import confirm_taking
+
+    try:
+        run.lock(wait=0.2).release()
+    except StaleLockError as stale:
+        if not force:
+            confirm_taking(run, str(stale))
+        lock = run.lock(wait=0.2, force=True)
+        lock.forget()
+        lock.release()

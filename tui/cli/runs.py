@@ -43,6 +43,7 @@ def runs(
 ) -> int:
     """List the runs in a folder and the folders below it, newest first."""
     from engine.run_tree import find_runs
+    from tui.cli.say import print_json
     from tui.cli.summary import summarize
     from tui.run_filter import parse_filter
     from tui.run_rows import read_row
@@ -53,11 +54,10 @@ def runs(
     rows = [read_row(found) for found in find_runs(runs)]
     summaries = [summarize(row, row.facts) for row in rows if row.facts is not None and passes(row)]
     if json:
-        import msgspec
-
-        print(msgspec.json.format(msgspec.json.encode(summaries), indent=2).decode())
+        print_json(summaries)
     elif summaries:
         _print_table(summaries)
+        _say_waiting(summaries)
     else:
         _say_none(runs, len(rows))
     return 0
@@ -87,6 +87,15 @@ def _say_none(runs: Path, others: int) -> None:
         note(f"none of the {others} runs in {shown_path(runs)} is like that")
     else:
         note(f"no runs in {shown_path(runs)}; start one with: vrdl-tui train DATA")
+
+
+def _say_waiting(summaries: "list[Summary]") -> None:
+    from engine.text import printable
+    from tui.cli.say import note
+
+    for summary in summaries:
+        if summary.state == "paused" and summary.reason:
+            note(f"{printable(summary.name)} is paused: {printable(summary.reason)}")
 
 
 def _print_table(summaries: "list[Summary]") -> None:

@@ -1,19 +1,11 @@
 """How a run stands, in one plain line with what to type next."""
 
 from engine.journal import JournalReader
-from engine.journal_index import Past
+from engine.journal_index import past_state
 from engine.rundir import RunDir
 from engine.state import RunState
 from engine.text import printable
 from tui.cli.naming import run_argument, shown_path
-
-
-def read_state(run: RunDir) -> RunState:
-    """Fold the whole journal of a run."""
-    state = RunState()
-    for events in Past(JournalReader(run.journal)).read():
-        state.apply_all(events)
-    return state
 
 
 def score(monitor: str, value: float) -> str:
@@ -25,11 +17,13 @@ def standing(run: RunDir) -> str:
     """Say whether the run goes on and how to attach, or how it ended and where its files are."""
     # The lock before the journal: an engine writes its end first, and lets go of the lock after it.
     alive = run.is_alive()
-    state = read_state(run)
+    state = past_state(JournalReader(run.journal))
     name, argument = printable(run.name), run_argument(run)
     if alive and state.ended is None:
         where = f" in epoch {state.epoch.epoch} of {state.epoch.epochs}" if state.epoch else ""
-        paused = "is paused" if state.paused else "goes on"
+        paused = (
+            f"is paused ({state.full.words})" if state.full else "is paused" if state.paused else "goes on"
+        )
         return f"run {name} {paused}{where}; watch it: vrdl-tui attach {argument}"
     resume = f"go on with: vrdl-tui resume {argument}"
     ended = state.ended

@@ -6,7 +6,7 @@ import msgspec
 
 from engine.overview import Overview
 from engine.state import Status
-from engine.text import printable
+from engine.text import encodable, printable
 from tui.cli.standing import score
 from tui.run_fields import FIELDS
 from tui.run_rows import RunRow
@@ -50,7 +50,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
             best,
             printable(self.model or ""),
             f"{last} UTC" if last else "",
-            " ".join(self.tags),
+            printable(" ".join(self.tags)),
         ]
 
 
@@ -58,8 +58,8 @@ def summarize(row: RunRow, facts: Overview) -> Summary:
     """Return the summary of a row whose journal has been read as ``facts``."""
     duration = FIELDS["duration"].value(row)
     return Summary(
-        name=_text(row.name),
-        path=_text(str(row.run.path.resolve())),
+        name=encodable(row.name),
+        path=encodable(str(row.run.path.resolve())),
         state=facts.status,
         reason=facts.reason or None,
         model=facts.model or None,
@@ -77,11 +77,6 @@ def summarize(row: RunRow, facts: Overview) -> Summary:
         tags=list(row.labels.tags),
         note=row.labels.note or None,
     )
-
-
-def _text(name: str) -> str:
-    """Undecodable bytes of a file name can't be JSON."""
-    return name.encode(errors="surrogateescape").decode(errors="replace")
 
 
 def _utc(t: float) -> str | None:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from tui.cli.options import DEFAULT_RUNS, Ascii, Detach, Device, Headless, Runs
+from tui.cli.options import DEFAULT_RUNS, Ascii, Detach, Device, Headless, Offline, Runs
 
 
 def train(
@@ -33,6 +33,7 @@ def train(
     headless: Headless = False,
     detach: Detach = False,
     ascii: Ascii = False,
+    offline: Offline = False,
     yes: Annotated[
         bool,
         Parameter(help="Don't ask before a run with outliers.action=delete.", show_default=False),
@@ -46,19 +47,22 @@ def train(
     ends by writing prediction.csv. The paths of DATA go before those that a
     recipe file names. Exit code: 0 done, 1 failed, 2 bad input, 130 interrupted.
     """
+    from engine.offline import forbid_network
     from engine.rundir import RunDir
     from tui.cli.begin import begin, choose_mode
     from tui.cli.confirm import confirm_deletion
     from tui.cli.preflight import prepare_recipe
     from tui.cli.say import note
 
+    if offline:
+        forbid_network()
     mode = choose_mode(headless=headless, detach=detach)
     chosen = _default_recipe() if recipe is None else recipe
     asked = list(settings or ()) + ([f"train.device={device}"] if device else [])
     complete = prepare_recipe(data, chosen, asked, name)
     if complete.outliers.method != "none" and complete.outliers.action == "delete" and not yes:
         confirm_deletion(complete.data.train)
-    run = RunDir.create(runs, name, complete.model.name, complete.to_toml())
+    run = RunDir.create(runs, name, complete.model.name, complete.to_toml(), complete.train.share)
     if recipe is None:
         note(f"recipe {chosen}, chosen {_WHY[chosen]}; another with --recipe")
     return begin(runs, run, mode, ascii=ascii)

@@ -17,6 +17,7 @@ from engine.compare_words import grounds, sentence
 from engine.errors import UserError
 from engine.rundir import RunDir
 from tui.helper import HelperError
+from tui.late import Late
 from tui.screens.box import TextBlock
 from tui.screens.choosing import Choosing
 from tui.widgets.compare_plot import ComparePlot
@@ -190,13 +191,13 @@ class CompareScreen(Choosing, Screen[None]):
     def _export(self, kinds: list[str], comparison: Comparison) -> None:
         from tui.screens.compare_export import export
 
-        app = self.app
+        late = Late(self)
         try:
             written = export(kinds, comparison, self._runs)
             text, style = f"written: {', '.join(map(str, written))}", GOOD
         except (UserError, HelperError, OSError) as error:
             text, style = f"export: {error}", BAD
-        app.call_from_thread(self._say, self._glyphs.clean(text), style)
+        late(self._say, self._glyphs.clean(text), style)
 
     def _say(self, text: str, style: Style) -> None:
         self._requests.say(text, style, self._clock())

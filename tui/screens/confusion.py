@@ -1,9 +1,8 @@
 """The confusion explorer: the matrix with a cursor, the images of its cell, the worst pairs, each class's rates."""
 
 from collections.abc import Callable
-from typing import ClassVar, Literal
+from typing import ClassVar
 
-from rich.style import Style
 from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -15,8 +14,10 @@ from engine.errors import UserError
 from engine.judged import Judged, read_judged
 from engine.progress import Cells
 from engine.rundir import RunDir
-from tui.helper import HelperError
-from tui.screens.choosing import Choosing
+from tui.late import Late
+from tui.screens.confusion_acts import ConfusionActs, Panel
+from tui.screens.looking import PAGES, WAYS
+from tui.settings import Memory
 from tui.widgets import confusion_words as words
 from tui.widgets.confusion import class_names
 from tui.widgets.confusion_cell import ConfusionCell
@@ -25,19 +26,15 @@ from tui.widgets.confusion_overview import ConfusionOverview
 from tui.widgets.confusion_ranking import ConfusionRanking
 from tui.widgets.keys import Key, Keys
 from tui.widgets.lines import Lines
-from tui.widgets.look import BAD, GOOD, KEY, MUTED, styled
+from tui.widgets.look import KEY, MUTED, styled
 from tui.widgets.notice import Notice
-from tui.widgets.prediction_rows import Rows
 from tui.widgets.requests import Requests
 from tui.widgets.view import View
 
-Panel = Literal["pictures", "pairs", "classes"]
-_PANELS: tuple[Panel, ...] = ("pictures", "pairs", "classes")
-_NORMS: tuple[Norm, ...] = ("counts", "row", "column")
 _ENOUGH_FOR_OVERVIEW = 12
 
 
-class ConfusionScreen(Choosing, Screen[None]):
+class ConfusionScreen(ConfusionActs, Screen[None]):
     """Its live view hands it the run's state with ``show_run``, as often as it shows it itself."""
 
     CSS_PATH = "../styles/confusion.tcss"
@@ -48,10 +45,7 @@ class ConfusionScreen(Choosing, Screen[None]):
         Binding("down,j", "move(1, 0)", show=False),
         Binding("left,h", "move(0, -1)", show=False),
         Binding("right", "move(0, 1)", show=False),
-        Binding("pageup", "page(-1)", show=False),
-        Binding("pagedown,space", "page(1)", show=False),
-        Binding("home,g", "end(-1)", show=False),
-        Binding("end,G", "end(1)", show=False),
+        *PAGES,
         Binding("n", "image(1)", "Next image"),
         Binding("p", "image(-1)", "Previous image"),
         Binding("tab", "panel", "Pictures, pairs, classes"),
@@ -61,13 +55,14 @@ class ConfusionScreen(Choosing, Screen[None]):
         Binding("w", "which", "Newest or best matrix"),
         Binding("e", "export", "Export"),
         Binding("escape,m,b", "back", "Back"),
-        Binding("q,ctrl+c,ctrl+q", "leave", "Leave"),
-        Binding("question_mark,f1", "help", "Help"),
-        Binding("ctrl+p", "commands", "Commands"),
+        *WAYS,
     ]
 
-    def __init__(self, run: RunDir, view: View, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, run: RunDir, view: View, clock: Callable[[], float], memory: Memory | None = None
+    ) -> None:
         super().__init__()
+        self._memory = memory or Memory()
         self._run = run
         self._view = view
         self._glyphs = view.glyphs
@@ -77,10 +72,9 @@ class ConfusionScreen(Choosing, Screen[None]):
         self._labels: list[str] = []
         self._names: list[str] = []
         """The classes' names as they can be shown."""
-        self._norm: Norm = "counts"
+        self._norm: Norm = self._memory.layout.matrix
         self._panel: Panel = "pictures"
         self._of_best = False
-        """Whether the matrix is the one that the judged images add up to, and not the newest."""
         self._judged: list[Judged] = []
         self._judged_cells: Cells = []
         self._judged_epoch = 0
@@ -105,12 +99,15 @@ class ConfusionScreen(Choosing, Screen[None]):
         self.query_one("#matrix").border_title = "true down, predicted across"
         self._take()
         self._read()
-        # The worst confusion first: that is what one comes for.
+        self._go_to_worst()
+        self._show()
+
+    def _go_to_worst(self) -> None:
+        """The worst confusion first: that is what one comes for."""
         if pairs := self._matrix.pairs(both=False):
             grid = self.query_one(ConfusionGrid)
             grid.tell(self._matrix, self._names, self._norm)
             grid.go_to(pairs[0].true, pairs[0].predicted)
-        self._show()
 
     def on_resize(self) -> None:
         self.call_after_refresh(self._show)
@@ -118,11 +115,10 @@ class ConfusionScreen(Choosing, Screen[None]):
     def show_run(self, view: View) -> None:
         """Show the run as it is now."""
         epochs, self._view = len(self._view.state.epochs), view
-        if self.is_attached:
-            self._take()
-            if len(view.state.epochs) != epochs:
-                self._read()
-            self._show()
+        self._take()
+        if len(view.state.epochs) != epochs:
+            self._read()
+        self._show()
 
     def _take(self) -> None:
         """Take the matrix to show from the run's state, or from the judged images."""
@@ -142,22 +138,27 @@ class ConfusionScreen(Choosing, Screen[None]):
 
     @work(thread=True, exclusive=True)
     def _read(self) -> None:
-        app, epoch = self.app, self._view.state.early_stop.best_epoch
+        late, epoch = Late(self), self._view.state.early_stop.best_epoch
         classes = list(self._labels)
         try:
             judged, problem = read_judged(self._run.validation), ""
             cells = judged_cells(judged, classes)
         except UserError as error:
             judged, problem, cells = [], f"no pictures: {error}", []
-        app.call_from_thread(self._judged_read, judged, cells, epoch, problem)
+        late(self._judged_read, judged, cells, epoch, problem)
 
     def _judged_read(self, judged: list[Judged], cells: Cells, epoch: int, problem: str) -> None:
+        first = not self._judged_epoch
         self._judged, self._judged_cells, self._judged_epoch = judged, cells, epoch
         self._problem = self._glyphs.clean(problem)
-        if self.is_attached:
+        if first and judged and self._view.status not in ("starting", "running", "paused"):
+            # What is left of a run that is over are its best weights; the pictures are of what they said.
+            self._of_best = True
             self._take()
-            self._fill_cell()
-            self._show()
+            self._go_to_worst()
+        self._take()
+        self._fill_cell()
+        self._show()
 
     # what is on screen
 
@@ -173,7 +174,7 @@ class ConfusionScreen(Choosing, Screen[None]):
             self.query_one("#heading", Lines).show([styled("confusion", KEY)])
             self.query_one("#nothing", Lines).show(words.nothing(self.size.width - 4))
             return
-        what = f"best epoch {self._judged_epoch}" if self._of_best else f"epoch {self._newest_epoch()}"
+        what = f"{'best ' if self._of_best else ''}epoch {self._epoch}"
         row = words.heading(self._matrix, what, self._norm, self.size.width, self._glyphs)
         self.query_one("#heading", Lines).show([row])
         self._show_matrix()
@@ -181,9 +182,10 @@ class ConfusionScreen(Choosing, Screen[None]):
         ranking.active = self._panel != "pictures"
         ranking.rank(self._matrix, self._names, "classes" if self._panel == "classes" else "pairs")
 
-    def _newest_epoch(self) -> int:
+    @property
+    def _epoch(self) -> int:
         newest = self._view.state.confusion
-        return newest.epoch if newest is not None else 0
+        return self._judged_epoch if self._of_best else newest.epoch if newest is not None else 0
 
     def _standing(self) -> str:
         """Say whose pictures are shown where that is not the matrix's epoch."""
@@ -232,8 +234,7 @@ class ConfusionScreen(Choosing, Screen[None]):
     def _keys(self, there: bool) -> list[Key]:
         keys: list[Key] = []
         if there:
-            after = _PANELS[(_PANELS.index(self._panel) + 1) % len(_PANELS)]
-            keys = [Key("tab", after, "panel"), Key("%", "shares", "norm")]
+            keys = [Key("tab", self._next_panel, "panel"), Key("%", "shares", "norm")]
             if self._panel == "pictures":
                 keys += [Key("n", "next image", "image(1)")]
             else:
@@ -243,100 +244,5 @@ class ConfusionScreen(Choosing, Screen[None]):
         keys += [Key("^p", "commands", "commands"), Key("esc", "back", "back"), Key("?", "help", "help")]
         return keys
 
-    # what the keys do
-
-    def _say(self, text: str, style: Style) -> None:
-        self._requests.say(text, style, self._clock())
-        self._show()
-
-    def action_move(self, down: int, right: int) -> None:
-        if self._panel != "pictures" and down:
-            self.query_one(ConfusionRanking).move(down)
-        elif self._matrix.classes:
-            self.query_one(ConfusionGrid).move(down, right)
-
-    def action_page(self, pages: int) -> None:
-        if self._panel == "pictures":
-            self.action_move(pages * 10, 0)
-        else:
-            self.query_one(ConfusionRanking).page(pages)
-
-    def action_end(self, way: int) -> None:
-        self.action_move(way * 1_000_000, way * 1_000_000 if self._panel == "pictures" else 0)
-
-    def action_image(self, step: int) -> None:
-        self.query_one(ConfusionCell).move(step)
-
-    def action_panel(self) -> None:
-        self._turn_to(_PANELS[(_PANELS.index(self._panel) + 1) % len(_PANELS)])
-
-    def _turn_to(self, panel: Panel) -> None:
-        self._panel = panel
-        for other in _PANELS:
-            self.set_class(panel == other, f"-{other}")
-        self._show()
-        # What was hidden has a size, and so its rows, only after this.
-        self.call_after_refresh(self._show)
-
-    def on_rows_opened(self, _message: Rows.Opened) -> None:
-        self.action_open()
-
-    def action_open(self) -> None:
-        """Go to the cell of the pair or class under the cursor, and show its pictures."""
-        target = self.query_one(ConfusionRanking).target()
-        if target is not None:
-            self.query_one(ConfusionGrid).go_to(*target)
-            self._turn_to("pictures")
-
-    def action_norm(self) -> None:
-        self._norm = _NORMS[(_NORMS.index(self._norm) + 1) % len(_NORMS)]
-        self._say(f"the matrix shows {words.NORM_WORDS[self._norm]}", MUTED)
-
-    def action_sort(self) -> None:
-        self.query_one(ConfusionRanking).sort()
-
-    def action_which(self) -> None:
-        if not self._judged:
-            self._say(self._problem or "there are no best weights yet", MUTED)
-            return
-        self._of_best = not self._of_best
-        self._take()
-        self._fill_cell()
-        self._show()
-
-    def action_export(self) -> None:
-        if not self._matrix.classes:
-            return
-        cells = [(*cell, images) for cell, images in sorted(self._matrix.cells.items())]
-        epoch = self._judged_epoch if self._of_best else self._newest_epoch()
-        self._say(f"exporting{self._glyphs.ellipsis}", KEY)
-        self._export(cells, list(self._labels), epoch)
-
-    @work(thread=True)
-    def _export(self, cells: Cells, classes: list[str], epoch: int) -> None:
-        from tui.widgets.confusion_export import export_matrix
-
-        app = self.app
-        try:
-            table, picture = export_matrix(self._run, cells, classes, epoch)
-            text, style = f"written: {table} and {picture.name}", GOOD
-        except (UserError, HelperError, OSError) as error:
-            text, style = f"export: {error}", BAD
-        app.call_from_thread(self._say, self._glyphs.clean(text), style)
-
     def action_back(self) -> None:
         self.dismiss(None)
-
-    def action_leave(self) -> None:
-        self.app.exit(1 if self._view.status == "failed" else 0)
-
-    def action_help(self) -> None:
-        from tui.screens.confusion_help import CONFUSION_KEYS, CONFUSION_NOTE, KeyHelp
-
-        self.app.push_screen(KeyHelp(CONFUSION_KEYS, CONFUSION_NOTE, self._glyphs))
-
-    def action_commands(self) -> None:
-        from tui.screens.commands import CommandsScreen
-
-        offered = self._keys(self._matrix.classes > 0)
-        self.app.push_screen(CommandsScreen(offered, False, self._glyphs), self._command_chosen)

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from typing import ClassVar
 
-from rich.style import Style
 from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -14,8 +13,11 @@ from engine.commands import Exclude, Restore, whoami
 from engine.errors import UserError
 from engine.rundir import RunDir
 from tui import link
+from tui.late import Late
+from tui.screens.looking import FAR, PAGES, Looking
+from tui.settings import Memory
 from tui.widgets.gallery_image import GalleryImage
-from tui.widgets.gallery_items import ORDERS, class_items, excluded_items
+from tui.widgets.gallery_items import ORDERS, Order, class_items, excluded_items
 from tui.widgets.gallery_list import GalleryList
 from tui.widgets.gallery_words import heading, nothing, showing
 from tui.widgets.keys import Key, Keys
@@ -33,7 +35,7 @@ _KEYS = [
 ]
 
 
-class GalleryScreen(Screen[None]):
+class GalleryScreen(Looking, Screen[None]):
     """Its live view hands it the run's state with ``show_run``, as often as it shows it itself."""
 
     CSS_PATH = "../styles/gallery.tcss"
@@ -43,10 +45,7 @@ class GalleryScreen(Screen[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up,p,k", "move(-1)", "Previous"),
         Binding("down,n,j", "move(1)", "Next"),
-        Binding("pageup", "page(-1)", show=False),
-        Binding("pagedown,space", "page(1)", show=False),
-        Binding("home,g", "move(-1000000)", show=False),
-        Binding("end,G", "move(1000000)", show=False),
+        *PAGES,
         Binding("c,right_square_bracket", "class(1)", "Next class"),
         Binding("C,left_square_bracket", "class(-1)", "Previous class"),
         Binding("s", "sort", "Sort"),
@@ -56,14 +55,17 @@ class GalleryScreen(Screen[None]):
         Binding("escape,o,q,ctrl+c,ctrl+q", "back", "Back"),
     ]
 
-    def __init__(self, run: RunDir, view: View, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, run: RunDir, view: View, clock: Callable[[], float], memory: Memory | None = None
+    ) -> None:
         super().__init__()
+        self._memory = memory or Memory()
         self._run = run
         self._view = view
         self._glyphs = view.glyphs
         self._clock = clock
         self._requests = Requests(view.glyphs)
-        self._order = ORDERS[0]
+        self._order: Order = self._memory.layout.gallery
         self._class = ""
         """The class whose images are all shown; empty: what is left out is."""
         self._listed: object = None
@@ -91,8 +93,7 @@ class GalleryScreen(Screen[None]):
         self._requests.hear(view.state, view.now)
         if gone:
             self._requests.engine_gone(view.now)
-        if self.is_attached:
-            self._list()
+        self._list()
 
     def _list(self, at: str = "") -> None:
         """List the images anew if they can differ."""
@@ -136,15 +137,14 @@ class GalleryScreen(Screen[None]):
 
     # what the keys do
 
-    def _say(self, text: str, style: Style) -> None:
-        self._requests.say(text, style, self._clock())
-        self._show()
-
     def action_move(self, rows: int) -> None:
         self.query_one(GalleryList).move(rows)
 
     def action_page(self, pages: int) -> None:
         self.query_one(GalleryList).page(pages)
+
+    def action_end(self, way: int) -> None:
+        self.action_move(way * FAR)
 
     def action_class(self, step: int) -> None:
         shown = self.query_one(GalleryList)
@@ -168,6 +168,7 @@ class GalleryScreen(Screen[None]):
             self._say("all images of a class are listed by error; a goes back to the outliers", MUTED)
             return
         self._order = ORDERS[(ORDERS.index(self._order) + 1) % len(ORDERS)]
+        self._memory.keep(gallery=self._order)
         self._list()
 
     def action_all(self) -> None:
@@ -179,7 +180,7 @@ class GalleryScreen(Screen[None]):
         elif name in judged:
             self._class = name
         else:
-            what = f"class {self._glyphs.clean(name)}" if name else "no class"
+            what = f"class {name}" if name else "no class"
             self._say(f"{what} is {'not ' if name else ''}judged: its images are not known here", WARN)
             return
         self._list(at=item.path if item is not None else "")
@@ -200,12 +201,12 @@ class GalleryScreen(Screen[None]):
     def _restore_offline(self, command: Restore) -> None:
         from engine.outliers.restoring import restore_offline
 
-        app = self.app
+        late = Late(self)
         try:
             text, style = restore_offline(self._run, command), GOOD
         except (UserError, OSError) as error:
             text, style = str(error), BAD
-        app.call_from_thread(self._say, self._glyphs.clean(f"restore: {text}"), style)
+        late(self._say, f"restore: {text}", style)
 
     def action_exclude(self) -> None:
         item = self.query_one(GalleryList).current
@@ -221,13 +222,10 @@ class GalleryScreen(Screen[None]):
     def _send(self, command: Exclude | Restore, label: str) -> None:
         identity, problem = link.ask(self._run, command)
         if problem:
-            self._say(f"{label}: {self._glyphs.clean(problem)}", BAD)
+            self._say(f"{label}: {problem}", BAD)
             return
         self._requests.sent(identity, label, self._clock())
         self._show()
 
     def action_back(self) -> None:
         self.dismiss(None)
-
-    async def on_keys_pressed(self, message: Keys.Pressed) -> None:
-        await self.run_action(message.action)

@@ -11,13 +11,16 @@ from textual.message import Message
 from textual.screen import Screen
 
 from engine.events import PredictionWritten
+from engine.notice import Ending
 from engine.state import Status
 from tui import link
+from tui.late import Late
 from tui.link import Source
-from tui.notify import Ending, ending
+from tui.notify import ending
 from tui.screens.keys import LIVE_BINDINGS, keys_for
 from tui.screens.live_opens import LiveOpens
 from tui.screens.live_start import EngineStart
+from tui.settings import Memory
 from tui.widgets import plot
 from tui.widgets.accuracy import Accuracy
 from tui.widgets.confusion import Confusion
@@ -41,7 +44,6 @@ from tui.widgets.view import View
 from tui.widgets.wording import count
 
 _FIRST_READ = 0.15
-_AFTER_PAINT = 0.1
 
 
 class LiveScreen(LiveOpens, Screen[None]):
@@ -62,19 +64,12 @@ class LiveScreen(LiveOpens, Screen[None]):
             super().__init__()
             self.end = end
 
-    class LogTurned(Message):
-        """The log was shown, or put away."""
-
-        def __init__(self, shown: bool) -> None:
-            super().__init__()
-            self.shown = shown
-
     def __init__(
-        self, follower: Source, glyphs: Glyphs, clock: Callable[[], float], *, log: bool = False
+        self, follower: Source, glyphs: Glyphs, clock: Callable[[], float], memory: Memory | None = None
     ) -> None:
         super().__init__()
         self.follower = follower
-        self._log_first = log
+        self._memory = memory or Memory()
         self._glyphs = glyphs
         self._clock = clock
         self._alive = False
@@ -121,12 +116,12 @@ class LiveScreen(LiveOpens, Screen[None]):
         self.query_one(Log).display = False
         # A journal of ordinary length is read by now: then the first paint is the whole picture.
         self.follower.ready.wait(_FIRST_READ)
-        app = self.app  # known here: a thread finds no way to it from a screen that was taken off
-        self.follower.on_news = lambda: app.call_later(self._collect)
+        late = Late(self)
+        self.follower.on_news = lambda: late(self._collect)
         self.set_interval(1.0, self._tick)
-        self.set_timer(_AFTER_PAINT, self._fetch_plotext)
+        self.call_after_refresh(self._fetch_plotext)
         self._collect()
-        if self._log_first:
+        if self._memory.layout.log:
             self.action_log()
 
     def on_unmount(self) -> None:
@@ -137,21 +132,20 @@ class LiveScreen(LiveOpens, Screen[None]):
         return status_of(self._model.state, alive=self._alive, resuming=self._start.under_way)
 
     def _fetch_plotext(self) -> None:
-        app = self.app
+        late = Late(self)
 
         def fetch() -> None:
             plot.plotext()
-            app.call_later(self._plot_is_here)
+            late(self._plot_is_here)
 
         threading.Thread(target=fetch, name="plotext", daemon=True).start()
 
     def _plot_is_here(self) -> None:
-        if self.is_attached:
-            self.query_one(Accuracy).enable_plot()
+        self.query_one(Accuracy).enable_plot()
 
     def _collect(self) -> None:
         """Take what the follower has read, and show it."""
-        if not self.follower.ready.is_set() or not self.is_attached:
+        if not self.follower.ready.is_set():
             return
         events, alive = self.follower.take()
         was_alive, self._alive = self._alive, alive
@@ -188,9 +182,11 @@ class LiveScreen(LiveOpens, Screen[None]):
 
     def _show(self) -> None:
         view = self._view()
-        if self._above is not None and self._above.is_mounted:
-            self._above.show_run(view)
+        if self._above is not None:
+            self._above.call_later(self._above.show_run, view)  # its own turn: it may be on its way out
         due = self._beat.due(view)
+        if due:
+            self.query_one(Header).score(view)
         for panel in self._panels + (self._epoch_panels if due else []):
             panel.show_run(view)
         self.query_one(Progress).show_run(view)
@@ -217,7 +213,10 @@ class LiveScreen(LiveOpens, Screen[None]):
     def on_log_engine_log_wanted(self) -> None:
         lines = link.engine_log_tail(self.follower.run, ENGINE_LOG_LINES)
         safe = [LogLine("", "engine", self._glyphs.clean(line)) for line in lines]
-        self.app.call_from_thread(self.query_one(Log).tell_engine_log, safe)
+        Late(self)(self._tell_engine_log, safe)
+
+    def _tell_engine_log(self, lines: list[LogLine]) -> None:
+        self.query_one(Log).tell_engine_log(lines)
 
     def action_log(self) -> None:
         log = self.query_one(Log)
@@ -228,7 +227,7 @@ class LiveScreen(LiveOpens, Screen[None]):
             log.focus()
         else:
             self.set_focus(None)
-        self.post_message(self.LogTurned(log.display))
+        self._memory.keep(log=log.display)
         self._show()
 
     def _fill_log(self) -> None:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from tui.screens.gallery import GalleryScreen
     from tui.screens.predict_dialogue import Choice
     from tui.screens.zoom import ZoomScreen
+    from tui.settings import Memory
     from tui.widgets.prediction_job import PredictionJob
 
     Above = GalleryScreen | ConfusionScreen | ZoomScreen
@@ -28,6 +29,7 @@ class LiveOpens(Choosing, LiveSteers):
     _above: "Above | None"
     """The screen over this one that is to know how the run stands."""
     _prediction_job: "PredictionJob | None"
+    _memory: "Memory"
 
     def _view(self) -> View:
         raise NotImplementedError
@@ -66,18 +68,18 @@ class LiveOpens(Choosing, LiveSteers):
     def action_outliers(self) -> None:
         from tui.screens.gallery import GalleryScreen
 
-        self._open(GalleryScreen(self.follower.run, self._view(), self._clock))
+        self._open(GalleryScreen(self.follower.run, self._view(), self._clock, self._memory))
 
     def action_matrix(self) -> None:
         from tui.screens.confusion import ConfusionScreen
 
-        self._open(ConfusionScreen(self.follower.run, self._view(), self._clock))
+        self._open(ConfusionScreen(self.follower.run, self._view(), self._clock, self._memory))
 
     def action_zoom(self, number: int) -> None:
         """Show a panel, counted from 1, over the whole screen."""
         from tui.screens.zoom import ZoomScreen
 
-        self._open(ZoomScreen(number, self.follower.run.name, self._view()))
+        self._open(ZoomScreen(number, self.follower.run.name, self._view(), self._memory))
 
     def _open(self, screen: "Above") -> None:
         self._above = screen
@@ -106,7 +108,7 @@ class LiveOpens(Choosing, LiveSteers):
         else:
             from tui.screens.replay import ReplayScreen
 
-            self.app.push_screen(ReplayScreen(self.follower.run, 1.0, self._glyphs))
+            self.app.push_screen(ReplayScreen(self.follower.run, 1.0, self._glyphs, self._memory))
 
     def action_quit_menu(self) -> None:
         from tui.screens.quit import QuitScreen

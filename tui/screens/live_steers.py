@@ -10,6 +10,7 @@ from textual.dom import DOMNode
 from engine.commands import AnyCommand, Checkpoint, Pause, Resume, Set, Stop, command_name
 from engine.state import Status
 from tui import link
+from tui.late import Late
 from tui.screens.live_start import EngineStart, why_not_resumed
 from tui.widgets.look import BAD, GOOD, KEY, MUTED, WARN, Glyphs
 from tui.widgets.requests import Requests
@@ -78,11 +79,11 @@ class LiveSteers(DOMNode):
         """In a thread, for what judges settings takes a moment to import."""
         from tui.screens.steer import load_steering
 
-        opened = load_steering(self.follower.run, self._glyphs)
+        opened = load_steering(self.follower.run, self._model.state.lr, self._glyphs)
         if isinstance(opened, str):
-            self.app.call_from_thread(self._say, opened, BAD)
+            Late(self)(self._say, opened, BAD)
         else:
-            self.app.call_from_thread(self.app.push_screen, opened, self._steered)
+            Late(self)(self.app.push_screen, opened, self._steered)
 
     def _steered(self, command: AnyCommand | None) -> None:
         if command is not None:
@@ -100,7 +101,7 @@ class LiveSteers(DOMNode):
 
     @work(thread=True)
     def _start_engine(self) -> None:
-        self.app.call_from_thread(self._engine_started, link.start(self.follower.run))
+        Late(self)(self._engine_started, link.start(self.follower.run))
 
     def _engine_started(self, problem: str) -> None:
         if problem:

@@ -11,7 +11,8 @@ from textual.screen import Screen
 from textual.widgets import Input
 
 from tui.screens.box import TextBlock
-from tui.screens.choosing import Choosing
+from tui.screens.preparing import Preparing
+from tui.widgets.entry import Entry
 from tui.widgets.form_cursor import CursorList
 from tui.widgets.keys import Key, Keys
 from tui.widgets.lines import Lines
@@ -26,7 +27,7 @@ from tui.widgets.wording import count
 _SORTS = ("candidates first", "name", "parameters", "top-1")
 
 
-class ModelsScreen(Choosing, Screen[str]):
+class ModelsScreen(Preparing, Screen[str]):
     """Gives back the name of the model that was taken, or nothing."""
 
     CSS_PATH = "../styles/models.tcss"
@@ -41,6 +42,12 @@ class ModelsScreen(Choosing, Screen[str]):
         Binding("question_mark,f1", "help", "Help"),
         Binding("ctrl+p", "commands", "Commands"),
     ]
+
+    TOPIC = "models"
+    PALETTE = (
+        Key("Enter", "take the model", "take"), Key("/", "search", "search"),
+        Key("s", "sort by the next column", "sort"), Key("?", "help", "help"), Key("esc", "back", "back"),
+    )  # fmt: skip
 
     class Rows(Message):
         def __init__(self, rows: list[ModelRow]) -> None:
@@ -73,7 +80,7 @@ class ModelsScreen(Choosing, Screen[str]):
 
     def compose(self) -> ComposeResult:
         yield TextBlock([styled("models", KEY)], id="title")
-        yield Input(compact=True, placeholder=HINT, id="query")
+        yield Entry(compact=True, placeholder=HINT, id="query")
         with Container(id="body"):
             yield ModelList(self._glyphs)
             yield Lines(id="about", classes="panel")
@@ -207,22 +214,6 @@ class ModelsScreen(Choosing, Screen[str]):
             line.value = ""
         else:
             self.dismiss("")
-
-    def action_help(self) -> None:
-        from tui.screens.new_run_help import MODELS, KeysHelpScreen
-
-        self.app.push_screen(KeysHelpScreen("help: models", MODELS, self._glyphs))
-
-    def action_commands(self) -> None:
-        from tui.screens.new_run_commands import FormCommandsScreen
-
-        keys = [Key("Enter", "take the model", "take"), Key("/", "search", "search")]
-        keys += [
-            Key("s", "sort by the next column", "sort"),
-            Key("?", "help", "help"),
-            Key("esc", "back", "back"),
-        ]
-        self.app.push_screen(FormCommandsScreen(keys, self._glyphs), self._command_chosen)
 
 
 def _sorted(rows: list[ModelRow], by: str) -> list[ModelRow]:

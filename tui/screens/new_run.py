@@ -1,7 +1,7 @@
 """A new run: its data, recipe and model, every key of the recipe as a form, and the command line that does the same."""
 
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from rich.style import Style
 from textual import work
@@ -15,16 +15,17 @@ from engine.errors import UserError
 from engine.recipe import Recipe
 from engine.rundir import RunDir
 from tui.cli.devices import nvidia_gpus
+from tui.late import Late
 from tui.screens import new_run_checks as checks
 from tui.screens.box import TextBlock
-from tui.screens.choosing import Choosing
 from tui.screens.new_run_edits import NewRunEdits
+from tui.screens.new_run_estimate import NewRunEstimate
 from tui.screens.new_run_keys import COMMANDS, NEW_RUN_BINDINGS, footer_keys
+from tui.screens.preparing import Preparing
 from tui.widgets.form_cursor import CursorList
-from tui.widgets.form_helper import RecipeHelper
 from tui.widgets.form_list import DATA, MODEL, FormList
 from tui.widgets.form_state import Asked, FormState, shell_line
-from tui.widgets.form_words import command_rows, estimate_rows, meaning
+from tui.widgets.form_words import command_rows, meaning
 from tui.widgets.keys import Keys
 from tui.widgets.lines import Lines
 from tui.widgets.look import BAD, GOOD, KEY, MUTED, WARN, Glyphs, styled
@@ -35,13 +36,15 @@ _REST = 0.2
 _SAID = 6.0
 
 
-class NewRunScreen(Choosing, NewRunEdits, Screen[RunDir | None]):
+class NewRunScreen(Preparing, NewRunEdits, NewRunEstimate, Screen[RunDir | None]):
     """Gives back the run that was started, or nothing."""
 
     CSS_PATH = "../styles/new_run.tcss"
     AUTO_FOCUS = "FormList"
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (110, "-wide"), (160, "-broad")]  # noqa: RUF012
     BINDINGS: ClassVar[list[BindingType]] = NEW_RUN_BINDINGS
+    TOPIC = "new run"
+    PALETTE = COMMANDS
 
     def __init__(self, runs: Path, base: RunDir | None, glyphs: Glyphs, model: str = "") -> None:
         """``runs``: where the run will be; ``base``: a run to begin from; ``model``: taken in place of the recipe's."""
@@ -62,8 +65,8 @@ class NewRunScreen(Choosing, NewRunEdits, Screen[RunDir | None]):
             self._state, self._said = FormState(_default_recipe(), None), (str(error), BAD)
         if model:
             self._state.put(MODEL, model)
-        self._estimate: dict[str, Any] = {}
-        self._estimating: RecipeHelper | None = None
+        self._estimate = {}
+        self._estimating = None
         self._resting: Timer | None = None
         self._starting = False
         self.set_class(glyphs.ascii, "-ascii")
@@ -122,10 +125,10 @@ class NewRunScreen(Choosing, NewRunEdits, Screen[RunDir | None]):
 
     @work(thread=True, exclusive=True, group="check")
     def _check(self, version: int, asked: Asked) -> None:
-        self.app.call_from_thread(self._checked, version, checks.check(asked))
+        Late(self)(self._checked, version, checks.check(asked))
 
     def _checked(self, version: int, found: checks.Checked) -> None:
-        if self.is_attached and version == self._version:
+        if version == self._version:
             self._prepared, self._problem = found.recipe, found.problem
             self.query_one(FormList).know(DATA, found.data.words())
             self._show()
@@ -147,9 +150,13 @@ class NewRunScreen(Choosing, NewRunEdits, Screen[RunDir | None]):
         self.query_one(Keys).offer(keys)
 
     def _word(self) -> tuple[str, Style]:
-        clean, state = self._glyphs.clean, self._state
         if self._said[0]:
-            return clean(self._said[0]), self._said[1]
+            return self._glyphs.clean(self._said[0]), self._said[1]
+        return self._standing()
+
+    def _standing(self) -> tuple[str, Style]:
+        """Say what is in the way of a start, or that nothing is."""
+        clean, state = self._glyphs.clean, self._state
         if state.wrong:
             key, problem = next(iter(state.wrong.items()))
             more = f" (and {len(state.wrong) - 1:,} more)" if len(state.wrong) > 1 else ""
@@ -161,16 +168,6 @@ class NewRunScreen(Choosing, NewRunEdits, Screen[RunDir | None]):
         if self._prepared is None:
             return f"looking at the data folder{self._glyphs.ellipsis}", MUTED
         return "ready: r starts it, e estimates the time, v views a batch", GOOD
-
-    def _show_estimate(self) -> None:
-        pane = self.query_one("#estimate", Lines)
-        width, height = pane.content_size
-        if not width or not height:
-            return
-        rows = estimate_rows(self._estimate, self._state.recipe.train.epochs, width, height, self._glyphs)
-        if self._estimating is not None and len(rows) < height:
-            rows.append(styled(f"measuring{self._glyphs.ellipsis} e cancels", MUTED))
-        pane.show(rows or [styled("e runs a few real steps to see", MUTED)])
 
     def _say(self, text: str, style: Style) -> None:
         """Say something for a moment, in place of how the form stands."""
@@ -187,43 +184,7 @@ class NewRunScreen(Choosing, NewRunEdits, Screen[RunDir | None]):
     def on_cursor_list_moved(self, _message: CursorList.Moved) -> None:
         self._show()
 
-    # estimate, preview, command, start
-
-    def _drop_estimate(self) -> None:
-        """Forget what was measured of another form."""
-        if self._estimating is not None:
-            self._estimating.close()
-        self._estimating, self._estimate = None, {}
-        self.remove_class("-estimated")
-
-    def action_estimate(self) -> None:
-        if self._estimating is not None:
-            self._drop_estimate()
-            self._say("the estimate was cancelled", MUTED)
-        elif (recipe := self._whole()) is not None:
-            self._drop_estimate()
-            self.add_class("-estimated")
-            app = self.app
-            self._estimating = helper = RecipeHelper(
-                "engine.estimate_main", recipe, [],
-                lambda fact: app.call_later(self._measured, helper, fact),
-                lambda problem: app.call_later(self._estimated, helper, problem),
-            )  # fmt: skip
-        self.call_after_refresh(self._show)
-
-    def _measured(self, helper: RecipeHelper, fact: dict[str, Any]) -> None:
-        if helper is self._estimating:
-            self._estimate.update(fact)
-            self._show()
-
-    def _estimated(self, helper: RecipeHelper, problem: str) -> None:
-        if helper is not self._estimating:
-            return
-        helper.close()
-        self._estimating = None
-        if problem:
-            self._say(problem, BAD)
-        self._show()
+    # preview, command, start, ablation
 
     def action_preview(self) -> None:
         from tui.screens.new_run_preview import PreviewScreen
@@ -253,7 +214,7 @@ class NewRunScreen(Choosing, NewRunEdits, Screen[RunDir | None]):
 
     @work(thread=True, group="start")
     def _start_engine(self, asked: Asked) -> None:
-        self.app.call_from_thread(self._started, *checks.start(asked, self._runs))
+        Late(self)(self._started, *checks.start(asked, self._runs))
 
     def _started(self, run: RunDir | None, problem: str) -> None:
         self._starting = False
@@ -274,13 +235,21 @@ class NewRunScreen(Choosing, NewRunEdits, Screen[RunDir | None]):
         self._unsay()
         return None
 
+    def action_ablate(self) -> None:
+        from tui.screens.new_run_ablate import AblateScreen
+
+        recipe = self._prepared if self._prepared is not None else self._standing()[0]
+        epoch_s = self._estimate.get("epoch_s")
+        screen = AblateScreen(self._state.asked(), recipe, epoch_s, self._runs, self._glyphs)
+        self.app.push_screen(screen, self._ablation_begun)
+
+    def _ablation_begun(self, words: str | None) -> None:
+        if words:
+            self.app.notify(self._glyphs.clean(words), timeout=10, markup=False)
+            self.dismiss(None)
+
     def action_back(self) -> None:
         self.dismiss(None)
-
-    def action_commands(self) -> None:
-        from tui.screens.new_run_commands import FormCommandsScreen
-
-        self.app.push_screen(FormCommandsScreen(COMMANDS, self._glyphs), self._command_chosen)
 
 
 def _default_recipe() -> str:

@@ -55,7 +55,7 @@ def start(asked: Asked, runs: Path) -> tuple[RunDir | None, str]:
     """Create the run and start its engine; return it, or None and why not."""
     try:
         recipe = prepare_recipe(*asked)
-        run = RunDir.create(runs, asked.name, recipe.model.name, recipe.to_toml())
+        run = RunDir.create(runs, asked.name, recipe.model.name, recipe.to_toml(), recipe.train.share)
         start_engine(run)
     except UserError as error:
         return None, str(error)

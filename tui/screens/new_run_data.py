@@ -11,8 +11,9 @@ from textual.containers import Horizontal, Vertical
 from textual.screen import Screen
 
 from engine.errors import UserError
+from tui.late import Late
 from tui.screens.box import TextBlock
-from tui.screens.choosing import Choosing
+from tui.screens.preparing import Preparing
 from tui.thumbnails import Thumbnail, Thumbnails
 from tui.widgets.folder_tree import FolderTree
 from tui.widgets.form_cursor import CursorList
@@ -28,7 +29,7 @@ from tui.widgets.wrapping import wrap
 _PICTURES = 3
 
 
-class DataScreen(Choosing, Screen[Path | None]):
+class DataScreen(Preparing, Screen[Path | None]):
     """Gives back the folder that was taken, or nothing."""
 
     CSS_PATH = "../styles/new_run.tcss"
@@ -41,6 +42,13 @@ class DataScreen(Choosing, Screen[Path | None]):
         Binding("question_mark,f1", "help", "Help"),
         Binding("ctrl+p", "commands", "Commands"),
     ]
+
+    TOPIC = "data folder"
+    PALETTE = (
+        Key("Enter", "take the folder", "take"), Key("right", "open the folder", "expand"),
+        Key("b", "the folder above", "above"), Key("/", "type a path", "path"),
+        Key("?", "help", "help"), Key("esc", "back", "back"),
+    )  # fmt: skip
 
     def __init__(self, at: Path | None, glyphs: Glyphs) -> None:
         """``at``: the folder that has the cursor at first; without one the tree begins where the program runs."""
@@ -64,9 +72,9 @@ class DataScreen(Choosing, Screen[Path | None]):
         yield Keys()
 
     def on_mount(self) -> None:
-        app = self.app  # known here: a thread finds no way to it from a screen that was taken off
-        self._glances = Glances(lambda: app.call_later(self._counted))
-        self._thumbnails = Thumbnails(lambda: app.call_later(self._show_pictures))
+        late = Late(self)
+        self._glances = Glances(lambda: late(self._counted))
+        self._thumbnails = Thumbnails(lambda: late(self._show_pictures))
         self.query_one(FolderTree).border_title = "folders"
         self.query_one("#classes").border_title = "classes"
         keys = [Key("Enter", "take the folder", "take"), Key("right", "open it", "expand")]
@@ -93,8 +101,6 @@ class DataScreen(Choosing, Screen[Path | None]):
         self._show()
 
     def _counted(self) -> None:
-        if not self.is_attached:
-            return
         tree = self.query_one(FolderTree)
         for path in tree.unknown():
             known = self._glances.get(path)
@@ -172,22 +178,6 @@ class DataScreen(Choosing, Screen[Path | None]):
 
     def action_back(self) -> None:
         self.dismiss(None)
-
-    def action_help(self) -> None:
-        from tui.screens.new_run_help import DATA, KeysHelpScreen
-
-        self.app.push_screen(KeysHelpScreen("help: data folder", DATA, self._glyphs))
-
-    def action_commands(self) -> None:
-        from tui.screens.new_run_commands import FormCommandsScreen
-
-        keys = [Key("Enter", "take the folder", "take"), Key("right", "open the folder", "expand")]
-        keys += [
-            Key("b", "the folder above", "above"),
-            Key("/", "type a path", "path"),
-            Key("esc", "back", "back"),
-        ]
-        self.app.push_screen(FormCommandsScreen(keys, self._glyphs), self._command_chosen)
 
 
 def _check_folder(typed: str) -> None:

@@ -186,8 +186,3 @@ class NewRunEdits(DOMNode):
                 self._start()
 
         self.app.push_screen(EntryScreen("delete images?", what, "", judge, self._glyphs), confirmed)
-
-    def action_help(self) -> None:
-        from tui.screens.new_run_help import NEW_RUN, KeysHelpScreen
-
-        self.app.push_screen(KeysHelpScreen("help: new run", NEW_RUN, self._glyphs))

@@ -34,6 +34,8 @@ NEW_RUN = [
     ("e", "estimate memory and time from a few real steps; again: cancel"),
     ("y", "copy the command line that starts the same run"),
     ("r", "start the run and watch it"),
+    ("X", "ablate: outlier exclusion, augmentation, mixup, each on and off;"),
+    ("", "there too: how it stands, stop it, go on with it"),
     ("esc", "back; what was entered is gone"),
 ]
 DATA = [
@@ -44,6 +46,7 @@ DATA = [
     ("esc", "back"),
 ]
 PREVIEW = [("n, p", "the next epoch, the one before: other draws"), ("esc", "back")]
+TABLES = {"models": MODELS, "new run": NEW_RUN, "data folder": DATA}
 
 
 class KeysHelpScreen(Box[None]):

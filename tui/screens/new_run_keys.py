@@ -16,6 +16,7 @@ NEW_RUN_BINDINGS: list[BindingType] = [
     Binding("e", "estimate", "Estimate"),
     Binding("y", "copy", "Copy the command"),
     Binding("r", "start", "Start"),
+    Binding("X", "ablate", "Ablate"),
     Binding("escape,q,ctrl+c,ctrl+q", "back", "Back"),
     Binding("question_mark,f1", "help", "Help"),
     Binding("ctrl+p", "commands", "Commands"),
@@ -24,6 +25,7 @@ COMMANDS = [
     Key("r", "start the run", "start"), Key("Enter", "change what is under the cursor", "change"),
     Key("M", "models", "models"), Key("v", "view a batch as the model would", "preview"),
     Key("e", "estimate memory and time, or cancel that", "estimate"),
+    Key("X", "ablate: the report's experiments, on and off", "ablate"),
     Key("y", "copy the command line", "copy"), Key("u", "undo: the preset's value", "undo"),
     Key("f", "only what differs, or everything", "only_changed"),
     Key("]", "next section", "section(1)"), Key("[", "section before", "section(-1)"),
@@ -36,6 +38,6 @@ def footer_keys(*, data: bool, estimating: bool, only: bool) -> list[Key]:
     keys = [Key("Enter", "change", "change")]
     keys += [Key("r", "start", "start")] if data else []
     keys += [Key("e", "cancel" if estimating else "estimate", "estimate"), Key("v", "view", "preview")]
-    keys += [Key("y", "copy", "copy"), Key("u", "undo", "undo")]
+    keys += [Key("X", "ablate", "ablate"), Key("u", "undo", "undo"), Key("y", "copy", "copy")]
     keys.append(Key("f", "all" if only else "changed", "only_changed"))
     return [*keys, Key("^p", "commands", "commands"), Key("?", "help", "help"), Key("esc", "back", "back")]

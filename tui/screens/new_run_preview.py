@@ -10,6 +10,7 @@ from textual.containers import Container
 from textual.screen import Screen
 
 from engine.recipe import Recipe
+from tui.late import Late
 from tui.screens.box import TextBlock
 from tui.thumbnails import Thumbnail, Thumbnails
 from tui.widgets.form_helper import RecipeHelper
@@ -59,8 +60,8 @@ class PreviewScreen(Screen[None]):
         yield Keys()
 
     def on_mount(self) -> None:
-        app = self.app  # known here: a thread finds no way to it from a screen that was taken off
-        self._thumbnails = Thumbnails(lambda: app.call_later(self._show_pictures))
+        late = Late(self)
+        self._thumbnails = Thumbnails(lambda: late(self._show_pictures))
         keys = [Key("n", "next epoch", "epoch(1)"), Key("p", "epoch before", "epoch(-1)")]
         self.query_one(Keys).offer([*keys, Key("?", "help", "help"), Key("esc", "back", "back")])
         blind = picture_words(no_color=self.app.no_color, ascii=self._glyphs.ascii)
@@ -83,20 +84,20 @@ class PreviewScreen(Screen[None]):
         self.query_one("#title", TextBlock).say([title.append(f"   {said}{mixed}", MUTED)])
         self._shown = []
         self._show_pictures()
-        app, epoch = self.app, self._epoch
+        late, epoch = Late(self), self._epoch
         self._helper = RecipeHelper(
             "engine.preview_main", self._recipe, ["{folder}", str(self._count), str(epoch)],
-            lambda fact: app.call_later(self._made, epoch, fact),
-            lambda problem: app.call_later(self._ended, problem),
+            lambda fact: late(self._made, epoch, fact),
+            lambda problem: late(self._ended, problem),
         )  # fmt: skip
 
     def _made(self, epoch: int, fact: dict[str, Any]) -> None:
-        if epoch == self._epoch and self.is_attached:
+        if epoch == self._epoch:
             self._shown.append(fact)
             self._show_pictures()
 
     def _ended(self, problem: str) -> None:
-        if problem and self.is_attached:
+        if problem:
             self._say(self._glyphs.clean(problem), BAD)
 
     def _say(self, text: str, style: Style) -> None:

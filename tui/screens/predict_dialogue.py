@@ -13,6 +13,7 @@ from engine.errors import UserError
 from engine.events import DatasetScanned
 from engine.journal import JournalReader
 from engine.rundir import RunDir, list_runs
+from tui.late import Late
 from tui.screens.box import Box, TextBlock
 from tui.widgets.look import BAD, KEY, MUTED, PLAIN, Glyphs, styled
 from tui.widgets.prediction_form import PredictionForm
@@ -93,7 +94,7 @@ class PredictDialogue(Box[Choice | None]):
         found = [
             one for one in list_runs(self._run.path.parent) if one != self._run and self._knows_same(one)
         ]
-        self.app.call_from_thread(self._offer, folder, found)
+        Late(self)(self._offer, folder, found)
 
     def _knows_same(self, run: RunDir) -> bool:
         if not (run.checkpoints / "best").is_dir():
@@ -105,8 +106,7 @@ class PredictDialogue(Box[Choice | None]):
         return any(isinstance(event, DatasetScanned) and event.classes == self._labels for event in events)
 
     def _offer(self, folder: str, peers: list[RunDir]) -> None:
-        if self.is_attached:
-            self.query_one(PredictionForm).offer(folder, peers)
+        self.query_one(PredictionForm).offer(folder, peers)
 
     def on_prediction_form_changed(self) -> None:
         self.query_one("#above", TextBlock).say([*self._plan(), Text()])

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import ClassVar
 
-from rich.style import Style
 from rich.text import Text
 from textual import work
 from textual.app import ComposeResult
@@ -16,8 +15,11 @@ from textual.widgets import Input
 from engine.errors import UserError
 from engine.predicted import read_shares
 from engine.rundir import RunDir
-from tui.screens.choosing import Choosing
+from tui.late import Late
+from tui.screens.looking import PAGES, WAYS
+from tui.screens.predictions_acts import PredictionsActs
 from tui.widgets import prediction_words as words
+from tui.widgets.entry import Entry
 from tui.widgets.keys import Key, Keys
 from tui.widgets.lines import Lines
 from tui.widgets.look import BAD, GOOD, KEY, MUTED, Glyphs, styled
@@ -30,7 +32,7 @@ from tui.widgets.requests import Requests
 from tui.widgets.wording import count
 
 
-class PredictionsScreen(Choosing, Screen[bool]):
+class PredictionsScreen(PredictionsActs, Screen[bool]):
     """Shows the run's own prediction, or that of a job, as soon as it is there.
 
     Gives back whether another prediction is wanted.
@@ -43,18 +45,13 @@ class PredictionsScreen(Choosing, Screen[bool]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up,k,p", "move(-1)", show=False),
         Binding("down,j,n", "move(1)", show=False),
-        Binding("pageup", "page(-1)", show=False),
-        Binding("pagedown,space", "page(1)", show=False),
-        Binding("home,g", "move(-1000000000)", show=False),
-        Binding("end,G", "move(1000000000)", show=False),
+        *PAGES,
         Binding("s", "sort", "Sort"),
         Binding("slash", "filter", "Filter"),
         Binding("x", "predict", "Predict"),
         Binding("c", "cancel", "Cancel the prediction"),
         Binding("escape,v,b", "back", "Back"),
-        Binding("q,ctrl+c,ctrl+q", "leave", "Leave"),
-        Binding("question_mark,f1", "help", "Help"),
-        Binding("ctrl+p", "commands", "Commands"),
+        *WAYS,
     ]
 
     def __init__(
@@ -77,7 +74,7 @@ class PredictionsScreen(Choosing, Screen[bool]):
 
     def compose(self) -> ComposeResult:
         yield Lines(id="heading")
-        yield Input(compact=True, select_on_focus=False, placeholder="bird class:cat p<60", id="filter")
+        yield Entry(compact=True, select_on_focus=False, placeholder="bird class:cat p<60", id="filter")
         with Horizontal(id="table"):
             yield Rows(self._glyphs, id="images")
             with Vertical(id="side"):
@@ -91,8 +88,8 @@ class PredictionsScreen(Choosing, Screen[bool]):
         if self._job is None or self._job.ended:
             self._read()
         if self._job is not None:
-            app = self.app  # known here: a thread finds no way to it from a screen that was taken off
-            self._job.on_news = lambda: app.call_later(self._heard)
+            late = Late(self)
+            self._job.on_news = lambda: late(self._heard)
         self._show()
 
     def on_resize(self) -> None:
@@ -105,7 +102,7 @@ class PredictionsScreen(Choosing, Screen[bool]):
     def _heard(self) -> None:
         """Hear from the job."""
         job = self._job
-        if not self.is_attached or job is None:
+        if job is None:
             return
         if job.ended and job.problem:
             self._problem = self._glyphs.clean(f"prediction: {job.problem}")
@@ -119,18 +116,16 @@ class PredictionsScreen(Choosing, Screen[bool]):
     def _read(self) -> None:
         from engine.recipe import load_recipe
 
-        app, job = self.app, self._job
+        late, job = Late(self), self._job
         try:
             folder = job.wish.folder if job is not None else None
             own = load_recipe(self._run.recipe).data.test if folder is None else ""
             loaded, problem = load(self._file, folder or (Path(own) if own else None)), ""
         except UserError as error:
             loaded, problem = None, str(error) if self._file.exists() else "no prediction yet"
-        app.call_from_thread(self._take, loaded, problem)
+        late(self._take, loaded, problem)
 
     def _take(self, loaded: Loaded | None, problem: str) -> None:
-        if not self.is_attached:
-            return
         self._loaded, self._problem = loaded, self._glyphs.clean(problem)
         if loaded is not None and loaded.note and self._order.endswith("certain"):
             self._order = "name"
@@ -231,53 +226,14 @@ class PredictionsScreen(Choosing, Screen[bool]):
         keys += [Key("^p", "commands", "commands"), Key("esc", "back", "back")]
         return [*keys, Key("?", "help", "help"), Key("q", "leave", "leave")]
 
-    # what the keys do
-
-    def _say(self, text: str, style: Style) -> None:
-        self._requests.say(self._glyphs.clean(text), style, self._clock())
-        self._show()
-
     def on_rows_moved(self) -> None:
         self._show_image()
-
-    def action_move(self, rows: int) -> None:
-        self.query_one("#images", Rows).move(rows)
-
-    def action_page(self, pages: int) -> None:
-        self.query_one("#images", Rows).page(pages)
-
-    def action_sort(self) -> None:
-        known = self._loaded is not None and not self._loaded.note
-        orders = ORDERS if known else tuple(one for one in ORDERS if not one.endswith("certain"))
-        self._order = (
-            orders[(orders.index(self._order) + 1) % len(orders)] if self._order in orders else orders[0]
-        )
-        self._arrange()
-
-    def action_filter(self) -> None:
-        if self._loaded is not None:
-            self.add_class("-filter")
-            self.query_one(Input).focus()
-
-    def on_input_changed(self, event: Input.Changed) -> None:
-        self._filter = event.value
-        self._arrange()
-
-    def on_input_submitted(self) -> None:
-        self.set_focus(None)
 
     def action_predict(self) -> None:
         if self._job is not None and not self._job.ended:
             self._say("a prediction is under way; c cancels it", MUTED)
         else:
             self.dismiss(True)
-
-    def action_cancel(self) -> None:
-        if self._job is None or self._job.ended:
-            self._say("no prediction is under way", MUTED)
-        else:
-            self._job.cancel()
-            self._say(f"cancelling{self._glyphs.ellipsis}", KEY)
 
     def action_back(self) -> None:
         if self.has_class("-filter"):
@@ -286,18 +242,3 @@ class PredictionsScreen(Choosing, Screen[bool]):
             self.set_focus(None)
         else:
             self.dismiss(False)
-
-    def action_leave(self) -> None:
-        self.app.exit(0)
-
-    def action_help(self) -> None:
-        from tui.screens.confusion_help import PREDICTION_KEYS, PREDICTION_NOTE, KeyHelp
-
-        self.app.push_screen(KeyHelp(PREDICTION_KEYS, PREDICTION_NOTE, self._glyphs))
-
-    def action_commands(self) -> None:
-        from tui.screens.commands import CommandsScreen
-
-        going = self._job is not None and not self._job.ended
-        offered = self._keys(there=self._loaded is not None, going=going)
-        self.app.push_screen(CommandsScreen(offered, False, self._glyphs), self._command_chosen)

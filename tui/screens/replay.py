@@ -12,6 +12,7 @@ from engine.rundir import RunDir
 from tui.play_clock import PlayClock
 from tui.replay import Replay
 from tui.screens.live import LiveScreen
+from tui.settings import Memory
 from tui.widgets.keys import Key
 from tui.widgets.log import Log
 from tui.widgets.look import WARN, Glyphs
@@ -43,9 +44,9 @@ class ReplayScreen(LiveScreen):
         Binding("minus,less_than_sign", "speed(-1)", "Slower"),
     ]
 
-    def __init__(self, run: RunDir, speed: float, glyphs: Glyphs) -> None:
+    def __init__(self, run: RunDir, speed: float, glyphs: Glyphs, memory: Memory | None = None) -> None:
         self._play = PlayClock(speed)
-        super().__init__(Replay(run, self._play), glyphs, self._play.now)
+        super().__init__(Replay(run, self._play), glyphs, self._play.now, memory)
 
     def compose(self) -> ComposeResult:
         yield ReplayBar(self._play, self._glyphs)

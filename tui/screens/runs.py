@@ -22,6 +22,7 @@ from tui.run_rows import RunRow
 from tui.screens.box import TextBlock
 from tui.screens.choosing import Choosing
 from tui.screens.runs_acts import RunsActs
+from tui.settings import Memory, RunOrder
 from tui.widgets.keys import Key, Keys
 from tui.widgets.look import BAD, FAINT, GOOD, KEY, MUTED, STRONG, Glyphs, styled
 from tui.widgets.notice import Notice
@@ -63,15 +64,24 @@ class RunsScreen(Choosing, RunsActs, Screen[None]):
             super().__init__()
             self.runs = runs
 
-    def __init__(self, runs: Path, at: RunDir | None, glyphs: Glyphs, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        runs: Path,
+        at: RunDir | None,
+        glyphs: Glyphs,
+        clock: Callable[[], float],
+        memory: Memory | None = None,
+    ) -> None:
         super().__init__()
+        self._memory = memory or Memory()
         self._runs = runs
         self._at = at
         self._glyphs = glyphs
         self._clock = clock
         self._every: list[RunRow] | None = None
         """None until the folder has been looked at."""
-        self._sort = ("started", True)
+        last = self._memory.layout.runs
+        self._sort = (last.field, last.descending) if last.field in FIELDS else ("started", True)
         self._filter = parse_filter("")
         self._trashed = []
         self._said_until = 0.0
@@ -207,8 +217,7 @@ class RunsScreen(Choosing, RunsActs, Screen[None]):
         self._sort_by(fields[(at + 1) % len(fields)])
 
     def action_reverse(self) -> None:
-        self._sort = (self._sort[0], not self._sort[1])
-        self._show()
+        self._order(self._sort[0], not self._sort[1])
 
     def on_run_list_sorted(self, message: RunList.Sorted) -> None:
         if message.field == self._sort[0]:
@@ -217,8 +226,12 @@ class RunsScreen(Choosing, RunsActs, Screen[None]):
             self._sort_by(message.field)
 
     def _sort_by(self, field: str) -> None:
+        self._order(field, field in _DESCENDING)
+
+    def _order(self, field: str, descending: bool) -> None:
         assert field in FIELDS
-        self._sort = (field, field in _DESCENDING)
+        self._sort = (field, descending)
+        self._memory.keep(runs=RunOrder(field, descending))
         self._show()
 
     # what the other keys do
@@ -249,8 +262,8 @@ class RunsScreen(Choosing, RunsActs, Screen[None]):
             bar.close()
         elif table.marked:
             table.unmark()
-        else:
-            self.action_leave()
+        else:  # who goes back once too often doesn't mean to leave
+            self._say("this is the first screen; q leaves", MUTED)
 
     def action_leave(self) -> None:
         self.app.exit(0)

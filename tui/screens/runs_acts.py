@@ -11,6 +11,7 @@ from textual.dom import DOMNode
 
 from engine.labels import check_note, check_tags
 from engine.rundir import check_name
+from tui.late import Late
 from tui.run_rows import RunRow
 from tui.widgets.look import MUTED, WARN, Glyphs
 from tui.widgets.run_list import RunList
@@ -49,7 +50,7 @@ class RunsActs(DOMNode):
     @work(thread=True)
     def _do(self, act: Callable[[], T], told: Callable[[T], None]) -> None:
         outcome = act()
-        self.app.call_from_thread(self._told, told, outcome)
+        Late(self)(self._told, told, outcome)
 
     def _told(self, told: Callable[[T], None], outcome: T) -> None:
         self._listing.look_now()

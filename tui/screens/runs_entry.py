@@ -10,6 +10,7 @@ from textual.widgets import Input
 
 from engine.errors import UserError
 from tui.screens.box import Box, TextBlock
+from tui.widgets.entry import Entry
 from tui.widgets.look import BAD, KEY, MUTED, Glyphs, styled
 from tui.widgets.wrapping import wrap
 
@@ -41,7 +42,7 @@ class EntryScreen(Box[str | None]):
     def content(self) -> ComposeResult:
         rows = [piece for line in self._what for piece in wrap(line, _WIDTH)]
         yield TextBlock([*(styled(row, MUTED) for row in rows), Text()], id="above")
-        yield Input(self._typed, compact=True, select_on_focus=False, id="entry")
+        yield Entry(self._typed, compact=True, select_on_focus=False, id="entry")
         yield TextBlock(self._below(""), id="below")
 
     def _below(self, problem: str) -> list[Text]:

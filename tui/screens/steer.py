@@ -30,10 +30,14 @@ _MEANINGS = {
 _WIDTH = 66
 
 
-def load_steering(run: RunDir, glyphs: Glyphs) -> "SteerScreen | str":
-    """Return the screen on a run's recipe as it is now, or why there is none."""
+def load_steering(run: RunDir, lr: float | None, glyphs: Glyphs) -> "SteerScreen | str":
+    """Return the screen on a run's recipe as it is now, or why there is none.
+
+    ``lr``: the learning rate in force, where the one that the recipe begins with has been decayed.
+    """
     try:
-        return SteerScreen(load_recipe(run.recipe), glyphs)
+        recipe = load_recipe(run.recipe)
+        return SteerScreen(recipe if lr is None else change(recipe, "optim.lr", f"{lr:.6g}"), glyphs)
     except UserError as error:
         return glyphs.clean(str(error))
 

@@ -10,6 +10,7 @@ from textual.widget import Widget
 
 from tui.screens.choosing import Choosing
 from tui.screens.zoom_help import help_for
+from tui.settings import Memory
 from tui.widgets.confusion import Confusion
 from tui.widgets.header import Header
 from tui.widgets.keys import Key, Keys
@@ -21,13 +22,13 @@ from tui.widgets.zoom_rows import ZoomRows, early_stop_rows, outlier_rows
 
 PANELS = ("accuracy", "learning-rate", "early-stop", "confusion", "outliers", "system")
 """The ids of the live view's panels, in the order of their keys: 1 is the first."""
-_MAKERS: dict[str, Callable[[], Widget]] = {
-    "accuracy": lambda: PlotView("both"),
-    "learning-rate": lambda: PlotView("learning rate"),
-    "early-stop": early_stop_rows,
-    "confusion": lambda: Confusion(id="confusion"),
-    "outliers": outlier_rows,
-    "system": lambda: System(id="system"),
+_MAKERS: dict[str, Callable[[Memory], Widget]] = {
+    "accuracy": lambda memory: PlotView("both", memory),
+    "learning-rate": lambda memory: PlotView("learning rate", memory),
+    "early-stop": lambda _: early_stop_rows(),
+    "confusion": lambda _: Confusion(id="confusion"),
+    "outliers": lambda _: outlier_rows(),
+    "system": lambda _: System(id="system"),
 }
 
 
@@ -51,8 +52,17 @@ class ZoomScreen(Choosing, Screen[str]):
         Binding("ctrl+p", "commands", "Commands"),
     ]
 
-    def __init__(self, number: int, name_of_run: str, view: View, *, per_class: bool = False) -> None:
+    def __init__(
+        self,
+        number: int,
+        name_of_run: str,
+        view: View,
+        memory: Memory | None = None,
+        *,
+        per_class: bool = False,
+    ) -> None:
         super().__init__()
+        self._memory = memory or Memory()
         self._number = number
         self._panel = PANELS[number - 1]
         self._name_of_run = name_of_run
@@ -62,7 +72,7 @@ class ZoomScreen(Choosing, Screen[str]):
 
     def compose(self) -> ComposeResult:
         yield Header(self._name_of_run)
-        self._shown = [_MAKERS[self._panel]()]
+        self._shown = [_MAKERS[self._panel](self._memory)]
         if self._panel == "confusion":
             self._shown.append(PerClass(self._view.glyphs))
         for one in self._shown:
@@ -76,9 +86,9 @@ class ZoomScreen(Choosing, Screen[str]):
     def show_run(self, view: View) -> None:
         """Show the run as it is now."""
         self._view = view
-        if not self.is_attached:
-            return
-        self.query_one(Header).show_run(view)
+        header = self.query_one(Header)
+        header.score(view)
+        header.show_run(view)
         for one in self._shown:
             assert isinstance(one, PlotView | ZoomRows | Confusion | PerClass | System)
             one.show_run(view)

@@ -15,7 +15,8 @@ _CURVES = (
 )
 _CURVES_NOTE = (
     "Smoothing is an exponential mean with its bias corrected, as in TensorBoard. Under the curves: d a decay of "
-    "the learning rate, s a changed setting, r a resume, b a roll back, c an epoch cut short."
+    "the learning rate, s a changed setting, r a resume, b a roll back, c an epoch cut short, e and u images left out "
+    "and restored by hand, & several of these. At the cursor: what it was, and who asked for it."
 )
 _CONFUSION = (
     ("a", "the accuracy of each class, worst first; back to the matrix"),

@@ -6,6 +6,8 @@ from engine.state import RunState
 from tui.widgets import plot
 from tui.widgets.look import BEST, FAINT, MUTED, PLAIN, TRAIN, VAL, Glyphs, styled
 from tui.widgets.panel import Panel
+from tui.widgets.plot_marks import steered, steering_facts
+from tui.widgets.plot_words import as_many, kinds
 from tui.widgets.view import View
 from tui.widgets.wording import percent, score
 
@@ -20,7 +22,8 @@ class Accuracy(Panel):
         state = view.state
         last = state.epochs[-1] if state.epochs else None
         first = state.step if last is None else None
-        return self.plot_ready, len(state.epochs), last, first, state.started, state.epoch is None
+        known = (last, first, state.started, state.epoch is None, steering_facts(state))
+        return self.plot_ready, len(state.epochs), known
 
     def enable_plot(self) -> None:
         """plotext has been imported."""
@@ -33,7 +36,10 @@ class Accuracy(Panel):
             return _waiting(state, glyphs)
         figures = _figures(state, width, glyphs)
         left = height - len(figures)
-        if not self.plot_ready or left < 4 or width < 24:
+        drawn = self.plot_ready and left >= 4 and width >= 24
+        asked = steered(state.steered, glyphs) if drawn else []
+        self._say_kinds(as_many(kinds(asked), width - 2))
+        if not drawn:
             return figures + _table(state, left, glyphs)
         epochs = state.epochs
         best = next((epoch for epoch in epochs if epoch.epoch == state.early_stop.best_epoch), None)
@@ -42,10 +48,16 @@ class Accuracy(Panel):
             [epoch.val_acc for epoch in epochs],
             [epoch.train_acc for epoch in epochs],
             (best.epoch, best.val_acc) if best else None,
+            asked,
             width,
             left,
             glyphs,
         )
+
+    def _say_kinds(self, kinds: Text) -> None:
+        """Have the panel's edge say what the letters at the foot of the plot mean."""
+        if kinds.plain != (self.border_subtitle or ""):
+            self.border_subtitle = kinds.plain
 
 
 def _figures(state: RunState, width: int, glyphs: Glyphs) -> list[Text]:

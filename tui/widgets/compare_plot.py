@@ -7,11 +7,13 @@ from rich.style import Style
 from rich.text import Text
 from textual.events import Resize
 
-from engine.compare import Comparison
+from engine.compare import Comparison, Entrant
 from tui.widgets.compare_series import CURVES, STYLES, Curve, colour, mark
 from tui.widgets.lines import Lines
 from tui.widgets.look import FAINT, MUTED, PLAIN, Glyphs, styled
 from tui.widgets.plot import plotext
+from tui.widgets.plot_marks import Mark, by_cell, steered
+from tui.widgets.plot_words import kinds
 
 # plotext's own names for colours; what comes out of it is recoloured by them.
 _AXIS, _FIRST = 8, 1
@@ -49,18 +51,34 @@ class ComparePlot(Lines):
             return
         self._drawn = wanted
         self.border_title = self._curve.title
-        curves = [
-            [(epoch.epoch, self._curve.value(epoch)) for epoch in one.epochs]
-            for one in self._comparison.entrants
-        ]
+        entrants = self._comparison.entrants
+        curves = [[(epoch.epoch, self._curve.value(epoch)) for epoch in one.epochs] for one in entrants]
+        asked = [self._asked(one) if one.epochs else [] for one in entrants]
+        self.border_subtitle = Text("  ").join(kinds([mark for marks in asked for mark in marks]))
         if not any(curves):
             self.show([styled("no epoch has ended yet: the curves begin after the first validation", MUTED)])
             return
-        self.show(draw(curves, self._curve.unit, self._front, width, height, self._glyphs))
+        self.show(draw(curves, asked, self._curve.unit, self._front, width, height, self._glyphs))
+
+    def _asked(self, one: Entrant) -> list[Mark]:
+        """Return how the run was steered; what begins with an epoch that has not ended stands at the last."""
+        last = one.epochs[-1].epoch
+        return [mark._replace(epoch=min(mark.epoch, last)) for mark in steered(one.steered, self._glyphs)]
 
 
-def draw(curves: list[Points], unit: str, front: int, width: int, height: int, glyphs: Glyphs) -> list[Text]:
-    """Draw at least one curve with points in it into ``height`` rows of ``width`` cells; ``front`` comes last."""
+def draw(
+    curves: list[Points],
+    asked: list[list[Mark]],
+    unit: str,
+    front: int,
+    width: int,
+    height: int,
+    glyphs: Glyphs,
+) -> list[Text]:
+    """Draw at least one curve with points in it into ``height`` rows of ``width`` cells; ``front`` comes last.
+
+    At the foot stands how each run was steered, ``asked``, in its curve's colour.
+    """
     library = plotext()
     figure = library.figure
     figure.clear()
@@ -94,6 +112,8 @@ def draw(curves: list[Points], unit: str, front: int, width: int, height: int, g
         figure.draw(
             figure.signal([x for x, _ in marked], [y for _, y in marked], marker=library.marker(shape, paint))
         )
+        for epoch, (letter, _) in by_cell(asked[at], [one.epoch for one in asked[at]]).items():
+            figure.draw(figure.signal([epoch], [bottom], marker=library.marker(letter, paint)))
     return _rows(figure.build().string(), glyphs)
 
 

@@ -1,4 +1,4 @@
-"""A list with a cursor, of which only the rows on screen are made: the base of the form's and the models' lists."""
+"""A list with a cursor, of which only the rows on screen are made: the base of the lists of runs, models, a form."""
 
 from abc import abstractmethod
 from typing import ClassVar
@@ -11,19 +11,20 @@ from textual.message import Message
 from tui.widgets.lines import Lines
 from tui.widgets.look import Glyphs
 
+MOVES: list[BindingType] = [
+    Binding("up,k", "move(-1)", show=False),
+    Binding("down,j", "move(1)", show=False),
+    Binding("pageup", "page(-1)", show=False),
+    Binding("pagedown", "page(1)", show=False),
+    Binding("home,g", "move(-1000000)", show=False),
+    Binding("end,G", "move(1000000)", show=False),
+]
+
 
 class CursorList(Lines, can_focus=True):
     """Subclasses hold the items: ``count`` of them, each drawn by ``draw_row``; ``head`` is a row above them."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up,k", "move(-1)", show=False),
-        Binding("down,j", "move(1)", show=False),
-        Binding("pageup", "page(-1)", show=False),
-        Binding("pagedown", "page(1)", show=False),
-        Binding("home", "move(-1000000)", show=False),
-        Binding("end,G", "move(1000000)", show=False),
-        Binding("enter", "choose", show=False),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = [*MOVES, Binding("enter", "choose", show=False)]
 
     class Moved(Message):
         """The cursor is on another item, or its item has changed."""

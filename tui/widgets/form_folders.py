@@ -7,6 +7,7 @@ from pathlib import Path
 
 from engine.errors import UserError
 from engine.layout import find_folders, list_classes, list_images
+from engine.rundir import list_runs
 from tui.widgets.wording import count
 
 _SAMPLES = 12
@@ -42,6 +43,8 @@ class Glance:
 
 def glance(folder: Path) -> Glance:
     """Look at a folder, as ``vrdl-tui train`` would. Reads the names in it and in the folders of its classes."""
+    if list_runs(folder):
+        return Glance({}, problem="runs, no images to train on")  # their pictures would count as some
     try:
         found = find_folders(folder)
         listed = list_classes(found.train)

@@ -1,12 +1,12 @@
 """What a new run is to be, as far as it has been entered: pure, no disk but recipes."""
 
-import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 from engine.errors import UserError
 from engine.recipe import change, load_recipe
+from engine.text import shell_word
 from tui.cli.options import DEFAULT_RUNS
 from tui.widgets.form_fields import form_fields, text_of
 
@@ -119,4 +119,4 @@ class FormState:
 
 def shell_line(words: list[str]) -> str:
     """Return a command as a shell takes it."""
-    return shlex.join(words)
+    return " ".join(map(shell_word, words))

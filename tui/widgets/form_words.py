@@ -1,11 +1,11 @@
 """What a row of the form means, the command line, and the estimate, in words."""
 
-import shlex
 from typing import Any
 
 from rich.cells import cell_len
 from rich.text import Text
 
+from engine.text import shell_word
 from tui.widgets.form_fields import FOLDERS, form_fields, text_of
 from tui.widgets.form_list import DATA, MODEL, NAME, RECIPE
 from tui.widgets.form_state import FormState
@@ -62,9 +62,9 @@ def _pieces(words: list[str]) -> list[str]:
     pieces: list[str] = []
     for word in words:
         if pieces and pieces[-1].startswith("--") and " " not in pieces[-1]:
-            pieces[-1] += f" {shlex.quote(word)}"
+            pieces[-1] += f" {shell_word(word)}"
         else:
-            pieces.append(shlex.quote(word))
+            pieces.append(shell_word(word))
     return pieces
 
 

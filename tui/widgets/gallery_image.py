@@ -7,6 +7,7 @@ from textual.containers import Horizontal, Vertical
 from textual.timer import Timer
 
 from engine.state import RunState
+from tui.late import Late
 from tui.thumbnails import Thumbnail, Thumbnails
 from tui.widgets.gallery_facts import facts
 from tui.widgets.gallery_graphics import cell_size, terminal_graphics
@@ -44,8 +45,8 @@ class GalleryImage(Vertical):
         yield Lines(id="histogram")
 
     def on_mount(self) -> None:
-        app = self.app  # known here: a thread finds no way to it from a widget that was taken off
-        self._thumbnails = Thumbnails(lambda: app.call_later(self._show_pictures))
+        late = Late(self)
+        self._thumbnails = Thumbnails(lambda: late(self._show_pictures))
         self.query_one("#picture").border_title = "this image"
 
     def on_unmount(self) -> None:
@@ -98,7 +99,7 @@ class GalleryImage(Vertical):
 
     def _show_pictures(self) -> None:
         item, thumbnails = self._item, self._thumbnails
-        if item is None or thumbnails is None or self._moving is not None or not self.is_attached:
+        if item is None or thumbnails is None or self._moving is not None:
             return
         blind = picture_words(no_color=self.app.no_color, ascii=self._glyphs.ascii)
         started = self._state.started

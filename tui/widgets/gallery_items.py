@@ -8,7 +8,7 @@ from typing import Literal
 from rich.cells import cell_len
 
 from engine.outlier_events import OutlierExcluded, OutlierRestored
-from engine.state import OutlierStage
+from engine.outlier_state import OutlierStage
 from tui.widgets.look import Glyphs
 
 Order = Literal["newest", "error", "class"]
@@ -123,5 +123,5 @@ def over_threshold(item: Item, times: str) -> str:
     if item.threshold <= 0:
         return f"error {item.error:.4f}" if item.error > 0 else ""
     rounded = f"{item.ratio:.2f}"
-    # 1.00 wouldn't say whether it is over the threshold.
-    return (f"{item.ratio:.6f}" if rounded == "1.00" and item.ratio != 1 else rounded) + times
+    side = "" if rounded != "1.00" or item.ratio == 1 else ">" if item.ratio > 1 else "<"
+    return f"{side}{rounded}{times}"

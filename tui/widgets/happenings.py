@@ -2,29 +2,34 @@
 
 from typing import Literal, NamedTuple
 
+from engine.commands import asker
 from engine.events import (
     AnyEvent,
     BadImage,
     CheckpointSaved,
-    CommandAccepted,
-    CommandRejected,
     ConfusionMatrix,
     DatasetScanned,
-    EpochCut,
+    DiskFreed,
+    DiskFull,
     EpochEnded,
     EpochStarted,
     LrDecayed,
-    Paused,
     PredictionWritten,
-    Resumed,
-    RolledBack,
     RunEnded,
     RunStarted,
-    SettingChanged,
     StageStarted,
     Warning,
 )
 from engine.outlier_events import OutlierExcluded, OutlierRestored, OutliersDone, ThresholdSet
+from engine.steering_events import (
+    CommandAccepted,
+    CommandRejected,
+    EpochCut,
+    Paused,
+    Resumed,
+    RolledBack,
+    SettingChanged,
+)
 from tui.widgets.wording import count, duration, learning_rate, score, size
 
 Kind = Literal["train", "run", "command", "good", "warn", "bad"]
@@ -90,6 +95,10 @@ class Teller:
                 )
                 why = f" ({event.reason})" if event.reason else ""
                 return "good", f"checkpoint {event.which} saved: {at}, {took}{why}"
+            case DiskFull():
+                return "warn", event.words
+            case DiskFreed():
+                return "good", f"room on the disk again after {duration(event.waited)}"
             case Paused():
                 return "warn", f"paused at epoch {event.epoch} step {event.step}"
             case Resumed():
@@ -115,15 +124,17 @@ class Teller:
         match event:
             case CommandAccepted():
                 detail = f": {event.detail}" if event.detail else ""
-                return "command", f"{event.name} by {event.by} accepted{detail}"
+                return "command", f"{event.name} by {asker(event.by, event.pid)} accepted{detail}"
             case CommandRejected():
-                return "bad", f"{event.name} by {event.by} refused: {event.reason}"
+                return "bad", f"{event.name} by {asker(event.by, event.pid)} refused: {event.reason}"
             case SettingChanged():
                 at = f"epoch {event.epoch} step {event.step}"
                 return "command", f"{event.key} changed from {event.old} to {event.new} at {at}"
             case RolledBack():
                 at = f"epoch {event.epoch} step {event.step}"
-                return "command", f"back to the weights of epoch {event.best_epoch} at {at}"
+                weights = f"weights of epoch {event.best_epoch}" if event.best_epoch else "last saved weights"
+                why = f": {event.reason}" if event.reason else ""
+                return "warn" if why else "command", f"back to the {weights} at {at}{why}"
             case EpochCut():
                 return "command", f"epoch {event.epoch} ends after step {event.step} of {event.steps}"
             case PredictionWritten():

@@ -42,15 +42,18 @@ class Header(Panel):
         super().__init__(id="header")
         self.remove_class("panel")
         self._name_of_run = name
+        self._scores = Text()
+
+    def score(self, view: View) -> None:
+        """Take the scores from ``view``, together with the panels that draw them: no two say different ones."""
+        self._scores = _scores(view.state, view.glyphs)
 
     def facts(self, view: View) -> object:
-        state = view.state
-        scores = (len(state.epochs), state.early_stop.best, state.started)
-        return view.status, badge_word(view), scores
+        return view.status, badge_word(view), self._scores.plain, view.state.started
 
     def rows(self, view: View, width: int, height: int) -> list[Text]:
         state, glyphs = view.state, view.glyphs
-        right = _scores(state, glyphs) if width >= 100 else Text()
+        right = self._scores if width >= 100 else Text()
         # As wide for all: the name beside it needn't be written anew when validation begins and ends.
         row = styled(f" {badge_word(view):^10} ", _BADGES[view.status]).append("  ")
         room = width - row.cell_len - right.cell_len - 1

@@ -1,13 +1,16 @@
-"""Panel: the learning rate in force, its steps, and where and why it decayed."""
+"""Panel: the learning rate in force, its steps, where and why it decayed, and who set it."""
 
 from rich.cells import cell_len
 from rich.text import Text
 
+from engine.commands import asker
 from engine.events import LrDecayed, RunStarted
 from engine.state import RunState
+from engine.steering_events import SettingChanged
 from tui.widgets.look import FAINT, MUTED, PLAIN, RATE, Glyphs, styled
 from tui.widgets.panel import Panel
-from tui.widgets.staircase import staircase
+from tui.widgets.plot_marks import by_cell, steered, steering_facts
+from tui.widgets.staircase import column_of, staircase
 from tui.widgets.view import View
 from tui.widgets.wording import count, learning_rate
 
@@ -19,7 +22,14 @@ class LearningRate(Panel):
 
     def facts(self, view: View) -> object:
         state = view.state
-        return state.lr, len(state.decays), len(state.epochs), state.epoch, state.started
+        return (
+            state.lr,
+            len(state.decays),
+            len(state.epochs),
+            state.epoch,
+            state.started,
+            steering_facts(state),
+        )
 
     def rows(self, view: View, width: int, height: int) -> list[Text]:
         state, glyphs = view.state, view.glyphs
@@ -29,9 +39,9 @@ class LearningRate(Panel):
         rest = height - 1
         if rest >= 5:
             chart = max(3, min(rest - 3, rest * 3 // 5))
-            rows += [styled(line, RATE) for line in staircase(_history(state), width, chart, glyphs)]
+            rows += _stairs(state, width, chart, glyphs)
             rest -= chart
-        return rows + _decays(state, state.started, width, rest, glyphs)
+        return rows + _changes(state, state.started, width, rest, glyphs)
 
 
 def _now(state: RunState, width: int, glyphs: Glyphs) -> Text:
@@ -53,29 +63,54 @@ def _history(state: RunState) -> list[float]:
     return values
 
 
-def _decays(state: RunState, started: RunStarted, width: int, height: int, glyphs: Glyphs) -> list[Text]:
-    """The newest decay with its reason, then older ones, newest first, as many as there is room for."""
-    if not state.decays:
-        rule = glyphs.cut(_rule(started, width, glyphs), width)
-        return [styled("no decay yet", MUTED), styled(rule, FAINT)][:height]
-    rows = []
-    for decay in reversed(state.decays):
-        rows.append(_decay(decay, width, glyphs))
-        if len(rows) < height:
-            rows.append(
-                styled(glyphs.cut(glyphs.clean(f"{'  ' if width > 40 else ''}{decay.reason}"), width), MUTED)
-            )
-    if len(rows) > height:
-        rows = rows[:height]
+def _stairs(state: RunState, width: int, height: int, glyphs: Glyphs) -> list[Text]:
+    """The staircase, and in free cells of its epochs the letters of what was asked for."""
+    history, asked = _history(state), steered(state.steered, glyphs)
+    lines = staircase(history, width, height, glyphs)
+    first = state.epochs[0].epoch if state.epochs else asked[0].epoch if asked else 1
+    columns = [column_of(mark.epoch - first, len(history), width) for mark in asked]
+    letters = by_cell(asked, columns)
+    free = {
+        column: [
+            (row, at) for at in (column, column + 1) for row in (-1, 0) if lines[row][at : at + 1] == " "
+        ]
+        for column in letters
+    }
+    rows = [styled(line, RATE) for line in lines]
+    for column, (letter, style) in letters.items():
+        for row, at in free[column][:1]:
+            rows[row] = rows[row][:at].append(letter, style).append_text(rows[row][at + 1 :])
     return rows
 
 
-def _decay(decay: LrDecayed, width: int, glyphs: Glyphs) -> Text:
-    old, new = learning_rate(decay.old), learning_rate(decay.new)
-    row = styled(f"epoch {decay.epoch:<3} ", MUTED).append(f"{old} {glyphs.arrow} {new}", PLAIN)
+def _changes(state: RunState, started: RunStarted, width: int, height: int, glyphs: Glyphs) -> list[Text]:
+    """The newest change with its reason, then older ones, newest first, as many as there is room for."""
+    sets = [change for change in state.settings if change.key == "optim.lr"]
+    if not state.decays and not sets:
+        rule = glyphs.cut(_rule(started, width, glyphs), width)
+        return [styled("no decay yet", MUTED), styled(rule, FAINT)][:height]
+    rows: list[Text] = []
+    changes: list[LrDecayed | SettingChanged] = sorted([*state.decays, *sets], key=lambda change: change.seq)
+    for change in reversed(changes):
+        if len(rows) >= height:
+            break
+        rows.append(_change(change, width, glyphs))
+        why = glyphs.clean(change.reason if isinstance(change, LrDecayed) else _setter(change))
+        rows.append(styled(glyphs.cut(f"{'  ' if width > 40 else ''}{why}", width), MUTED))
+    return rows[:height]
+
+
+def _setter(change: SettingChanged) -> str:
+    return f"set by {asker(change.by, change.pid)}" if change.by else "set while the run went on"
+
+
+def _change(change: LrDecayed | SettingChanged, width: int, glyphs: Glyphs) -> Text:
+    before, after = float(change.old), float(change.new)
+    old, new = learning_rate(before), learning_rate(after)
+    row = styled(f"epoch {change.epoch:<3} ", MUTED).append(f"{old} {glyphs.arrow} {new}", PLAIN)
     if row.cell_len > width:
-        row = styled(f"epoch {decay.epoch} ", MUTED).append(
-            f"{decay.old:.2e} {glyphs.arrow} {decay.new:.2e}", PLAIN
+        row = styled(f"epoch {change.epoch} ", MUTED).append(
+            f"{before:.2e} {glyphs.arrow} {after:.2e}", PLAIN
         )
     return row
 

@@ -7,14 +7,14 @@ from rich.segment import Segment
 from rich.text import Text
 from textual.geometry import Region
 from textual.strip import Strip
-from textual.widget import Widget
 
 from tui.themes import in_theme
+from tui.widgets.plain_titles import PlainTitles
 
 _BLANK = Strip([])
 
 
-class Lines(Widget):
+class Lines(PlainTitles):
     """Rows of styled text, top down. What does not fit is not drawn: callers shape rows to ``size``."""
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:

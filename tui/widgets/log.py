@@ -101,6 +101,13 @@ class Log(Scrolling):
     def lay(self, width: int) -> int:
         return self._lines.lay(width)
 
+    def relay(self) -> None:
+        """Lay the rows out anew, and draw; what was found before there were any comes on screen."""
+        first = not self._count
+        super().relay()
+        if first and self._found_at >= 0:
+            self.show_row(self._lines.row_of(self._found_at))
+
     def drawn(self, start: int, end: int) -> list[Text]:
         rows = self._lines.draw(start, end)
         for row in rows:

@@ -103,9 +103,10 @@ class Glyphs:
         if cell_len(text) <= width:
             return text
         kept = width - len(self.ellipsis)
-        while text and cell_len(text) > kept:
-            text = text[1:]
-        return self.ellipsis[: max(0, width)] + text
+        start, used = len(text), 0
+        while start and (used := used + cell_len(text[start - 1])) <= kept:
+            start -= 1
+        return self.ellipsis[: max(0, width)] + text[start:]
 
 
 UNICODE = Glyphs(

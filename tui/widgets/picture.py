@@ -11,19 +11,19 @@ from textual.events import Resize
 from textual.geometry import Region
 from textual.message import Message
 from textual.strip import Strip
-from textual.widget import Widget
 
 from tui.themes import in_theme
 from tui.thumbnails import Thumbnail, Wanted
 from tui.widgets import gallery_kitty as kitty
 from tui.widgets.gallery_graphics import Graphics
 from tui.widgets.look import MUTED
+from tui.widgets.plain_titles import PlainTitles
 from tui.widgets.wrapping import wrap
 
 _UPPER = "▀"
 
 
-class Picture(Widget):
+class Picture(PlainTitles):
     """A thumbnail in the middle, or a sentence."""
 
     class Resized(Message):

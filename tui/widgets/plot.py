@@ -1,21 +1,29 @@
 """The accuracy curves, drawn by plotext, as text rows in this program's colours."""
 
+import sys
+from collections.abc import Sequence
 from functools import cache
+from types import ModuleType
 from typing import Any
 
 from rich.style import Style
 from rich.text import Text
 
-from tui.widgets.look import BEST, FAINT, MUTED, PLAIN, TRAIN, VAL, Glyphs, styled
+from tui.widgets.look import BEST, FAINT, KEY, MUTED, PLAIN, TRAIN, VAL, Glyphs, styled
+from tui.widgets.plot_marks import Mark, by_cell
 
-_AXIS, _VAL, _TRAIN, _BEST = 8, 2, 4, 3
-_STYLES = {_AXIS: FAINT, _VAL: VAL, _TRAIN: TRAIN, _BEST: BEST}
+_AXIS, _VAL, _TRAIN, _BEST, _STEERED = 8, 2, 4, 3, 6
+_STYLES = {_AXIS: FAINT, _VAL: VAL, _TRAIN: TRAIN, _BEST: BEST, _STEERED: KEY}
 _PLAIN_AXES = str.maketrans("┤┬└─│┼├┴┌┐┘", "++`-|++++++")
 
 
 @cache
 def plotext() -> Any:
-    """Import plotext (0.2 s) once; the live view does so in a thread after its first paint."""
+    """Import plotext (0.1 s) once; the live view does so in a thread after its first paint."""
+    # What it documents its own methods with takes as long again to import, and nothing here reads it.
+    undocumented = ModuleType("plotext._doc.doc")
+    vars(undocumented)["docs"] = None
+    sys.modules.setdefault(undocumented.__name__, undocumented)
     import plotext
 
     # The panel says how large a plot is; the terminal that plotext would ask may be another size, or none.
@@ -25,9 +33,9 @@ def plotext() -> Any:
 
 def curves(
     epochs: list[int], val: list[float], train: list[float], best: tuple[int, float] | None,
-    width: int, height: int, glyphs: Glyphs,
+    steered: Sequence[Mark], width: int, height: int, glyphs: Glyphs,
 ) -> list[Text]:  # fmt: skip
-    """Draw validation accuracy as a line, training accuracy as dots, and mark the best epoch."""
+    """Draw validation accuracy as a line, training accuracy as dots, the best epoch, and ``steered`` at the foot."""
     library = plotext()
     figure = library.figure
     figure.clear()
@@ -39,7 +47,7 @@ def curves(
     low, high, ticks = _scale(min(val + train), max(val + train), height - 2)
     if height < 8:  # the row of the axis itself is worth more to the curves
         figure.axes(False, axis="x", side="lower")
-    last = _axis_end(epochs[-1])
+    last = _axis_end(max([epochs[-1], *(mark.epoch for mark in steered)]))
     labels = [f"{tick:g} %" for tick in ticks]
     widest = max(map(len, labels))
     figure.ruler("y").lim(low, high)
@@ -53,6 +61,8 @@ def curves(
     figure.draw(line.lines())
     if best is not None:
         figure.draw(figure.signal([best[0]], [best[1]], marker=library.marker(glyphs.best, _BEST)))
+    for epoch, (letter, _) in by_cell(steered, [mark.epoch for mark in steered]).items():
+        figure.draw(figure.signal([epoch], [low], marker=library.marker(letter, _STEERED)))
     return _rows(figure.build().string(), glyphs)
 
 

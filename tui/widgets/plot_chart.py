@@ -11,7 +11,7 @@ from rich.text import Text
 from engine.events import EpochEnded
 from tui.widgets.look import BEST, FAINT, MUTED, PLAIN, STRONG, Glyphs, styled
 from tui.widgets.plot_canvas import Canvas
-from tui.widgets.plot_marks import Mark
+from tui.widgets.plot_marks import Mark, by_cell
 from tui.widgets.plot_scale import Scale, epoch_ticks, linear, logarithmic
 from tui.widgets.plot_series import Quantity, Series, series_of, values_of
 from tui.widgets.plot_smooth import smooth
@@ -196,12 +196,10 @@ def _with_axis(canvas: Canvas, scale: Scale, labels: list[str], left: int, glyph
 
 
 def _mark_row(view: _Place, marks: Sequence[Mark], left: int) -> Text:
-    letters: dict[int, Mark] = {}
-    for mark in marks:
-        letters[view.cell(mark.epoch)] = mark
+    letters = by_cell(marks, [view.cell(mark.epoch) for mark in marks])
     row = Text(" " * left)
     for cell in sorted(cell for cell in letters if 0 <= cell < view.canvas.width):
-        row.append(" " * (left + cell - row.cell_len)).append(letters[cell].letter, letters[cell].style)
+        row.append(" " * (left + cell - row.cell_len)).append(*letters[cell])
     return row
 
 

@@ -10,14 +10,15 @@ from textual.binding import Binding, BindingType
 from textual.events import Click, MouseDown, MouseMove, MouseScrollDown, MouseScrollUp, MouseUp
 
 from engine.events import EpochEnded
+from tui.settings import Curves, Memory
 from tui.widgets.keys import Key
 from tui.widgets.look import MUTED, styled
 from tui.widgets.panel import Panel
 from tui.widgets.plot_chart import Chart, Wanted, chart
-from tui.widgets.plot_marks import marks
+from tui.widgets.plot_marks import marks, steered, steering_facts
 from tui.widgets.plot_series import SHOWN, Shown, quantities
 from tui.widgets.plot_span import Span, panned, widest, within, zoomed
-from tui.widgets.plot_words import befell, legend, reading
+from tui.widgets.plot_words import befell, befell_height, legend, reading
 from tui.widgets.view import View
 
 _SMOOTHINGS = (0.0, 0.6, 0.9)
@@ -28,6 +29,8 @@ _BESIDE = 110
 _HIGH_ENOUGH = 24
 """Rows from which on two charts have room above each other."""
 _LOWEST = 7
+_LOW, _MOST_TOLD = 16, 2
+"""Rows from which on there is room for two rows of words on what befell the run in an epoch."""
 
 PLOT_KEYS = (
     Key("f", "recent", "focused.recent"),
@@ -69,9 +72,11 @@ class PlotView(Panel, can_focus=True):
     ]
     title = "curves"
 
-    def __init__(self, shown: Shown) -> None:
+    def __init__(self, shown: Shown, memory: Memory) -> None:
         super().__init__(id="plot")
-        self.options = Options(shown=shown)
+        self._memory = memory
+        last = memory.layout.curves
+        self.options = Options(shown=shown, recent=last.recent, log=last.log, smoothing=last.smoothing)
         self._charts: list[tuple[int, Chart]] = []
         """The charts on screen, each with the column where it begins."""
         self._dragged: tuple[int, Span] | None = None
@@ -81,8 +86,8 @@ class PlotView(Panel, can_focus=True):
     def facts(self, view: View) -> object:
         state = view.state
         last = state.epochs[-1] if state.epochs else None
-        befallen = (len(state.decays), len(state.settings), len(state.rollbacks), len(state.cuts))
-        return self.options, len(state.epochs), last, befallen, len(state.resumes)
+        befallen = (len(state.decays), len(state.resumes), steering_facts(state))
+        return self.options, len(state.epochs), last, befallen
 
     def rows(self, view: View, width: int, height: int) -> list[Text]:
         state, glyphs, options = view.state, view.glyphs, self.options
@@ -98,8 +103,11 @@ class PlotView(Panel, can_focus=True):
         wanted = Wanted(
             state.epochs, span, found, here.epoch, state.early_stop.best_epoch, options.log, options.smoothing
         )
-        charts = self._draw(view, wanted, width, height - len(figures) - 2)
-        return [head, *charts, befell(found, here.epoch, width, glyphs), *figures]
+        told = befell_height(found, width, _MOST_TOLD if height >= _LOW else 1)
+        newest = here is state.epochs[-1]
+        words = befell(found, here.epoch, width, told, glyphs, newest=newest)
+        charts = self._draw(view, wanted, width, height - len(figures) - 1 - told)
+        return [head, *charts, *words, *figures]
 
     def _draw(self, view: View, wanted: Wanted, width: int, height: int) -> list[Text]:
         shown, glyphs = quantities(self.options.shown), view.glyphs
@@ -123,7 +131,11 @@ class PlotView(Panel, can_focus=True):
     # where it is
 
     def _whole(self, epochs: list[EpochEnded]) -> Span:
-        return widest(epochs[0].epoch, epochs[-1].epoch, recent=self.options.recent)
+        """All epochs, and the one under way where something was asked for in it: its mark is to be seen."""
+        last = epochs[-1].epoch
+        if self._view is not None and (asked := steered(self._view.state.steered, self._view.glyphs)):
+            last = max(last, asked[-1].epoch)
+        return widest(epochs[0].epoch, last, recent=self.options.recent)
 
     def _here(self, epochs: list[EpochEnded]) -> EpochEnded:
         """The epoch under the cursor, or the newest."""
@@ -147,7 +159,8 @@ class PlotView(Panel, can_focus=True):
         return span[0] + min(1.0, max(0.0, share)) * (span[1] - span[0])
 
     def _change(self, **changes: object) -> None:
-        self.options = replace(self.options, **changes)  # type: ignore[arg-type]
+        options = self.options = replace(self.options, **changes)  # type: ignore[arg-type]
+        self._memory.keep(curves=Curves(options.recent, options.log, options.smoothing))
         self._redraw()
 
     # what the keys do
@@ -162,8 +175,7 @@ class PlotView(Panel, can_focus=True):
         self._change(log=not self.options.log)
 
     def action_smooth(self) -> None:
-        at = _SMOOTHINGS.index(self.options.smoothing)
-        self._change(smoothing=_SMOOTHINGS[(at + 1) % len(_SMOOTHINGS)])
+        self._change(smoothing=next((one for one in _SMOOTHINGS if one > self.options.smoothing), 0.0))
 
     def action_reset(self) -> None:
         self._change(span=None, recent=False, cursor=None)

@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 
+from rich.cells import cell_len
 from rich.style import Style
 from rich.text import Text
 
 from engine.events import EpochEnded
 from engine.state import RunState
-from tui.widgets.look import BEST, FAINT, MUTED, PLAIN, RATE, STRONG, TRAIN, VAL, Glyphs, styled
-from tui.widgets.plot_marks import Mark
+from tui.widgets.look import BEST, FAINT, KEY, MUTED, PLAIN, RATE, STRONG, TRAIN, VAL, Glyphs, styled
+from tui.widgets.plot_marks import SEVERAL, Mark
 from tui.widgets.plot_series import Shown, quantities, series_of, sign
 from tui.widgets.plot_span import RECENT, Span
 from tui.widgets.wording import duration, learning_rate, percent, rate, score
@@ -34,9 +35,16 @@ def legend(
         parts.append(styled("log axis", PLAIN))
     if smoothing:
         parts.append(styled(f"smoothing {smoothing:g}", PLAIN).append(", raw faint", MUTED))
-    for letter, (word, style) in {mark.letter: (mark.word, mark.style) for mark in marks}.items():
-        parts.append(styled(f"{letter} ", style).append(word, MUTED))
-    return _as_many(parts, width)
+    return as_many([*parts, *kinds(marks)], width)
+
+
+def kinds(marks: Sequence[Mark]) -> list[Text]:
+    """Say what each letter among ``marks`` means, and the sign of several where an epoch has them."""
+    words = {mark.letter: (mark.word, mark.style) for mark in marks}
+    letters = {(mark.epoch, mark.letter) for mark in marks if mark.style != BEST}
+    if len(letters) > len({epoch for epoch, _ in letters}):
+        words[SEVERAL] = "several", KEY
+    return [styled(f"{letter} ", style).append(word, MUTED) for letter, (word, style) in words.items()]
 
 
 def reading(epoch: EpochEnded, state: RunState, width: int, height: int, glyphs: Glyphs) -> list[Text]:
@@ -65,25 +73,49 @@ def reading(epoch: EpochEnded, state: RunState, width: int, height: int, glyphs:
     return rows[:height]
 
 
-def befell(marks: Sequence[Mark], epoch: int, width: int, glyphs: Glyphs) -> Text:
-    """Say in one row what befell the run in ``epoch``: an empty row for nothing."""
-    here = [mark for mark in marks if mark.epoch == epoch]
-    row = Text()
-    for mark in here:
-        room = width - row.cell_len - len(_GAP) * bool(row.cell_len)
+def befell_height(marks: Sequence[Mark], width: int, most: int) -> int:
+    """Return how many rows ``befell`` takes at most, whatever the epoch: 1 to ``most``."""
+    by_epoch: dict[int, list[Mark]] = {}
+    for mark in marks:
+        by_epoch.setdefault(mark.epoch, []).append(mark)
+    return min(most, max((len(_told(own, width)) for own in by_epoch.values()), default=1))
+
+
+def befell(
+    marks: Sequence[Mark], epoch: int, width: int, height: int, glyphs: Glyphs, *, newest: bool
+) -> list[Text]:
+    """Say in ``height`` rows what befell the run in ``epoch``; empty rows for nothing.
+
+    ``newest``: it is the last one that has ended; what befell the one under way is said with it.
+    """
+    here = [mark for mark in marks if mark.epoch == epoch or (newest and mark.epoch > epoch)]
+    here = [
+        mark if mark.epoch == epoch else mark._replace(text=f"in epoch {mark.epoch}: {mark.text}")
+        for mark in here
+    ]
+    rows = _told(here, width)
+    if len(rows) > height:
+        rows = rows[:height]
+        rows[-1].append(f" {glyphs.ellipsis}", FAINT)
+    return [*rows, *(Text() for _ in range(height - len(rows)))]
+
+
+def _told(marks: Sequence[Mark], width: int) -> list[Text]:
+    """Each mark's words after the other's, two cells left free at the end of each row, never cut in a word."""
+    rows = [Text()]
+    for mark in marks:
         text = f"{mark.letter} {mark.text}"
-        pieces = wrap(text, room - len(glyphs.ellipsis)) if room > 12 else []
-        if not pieces:
-            break
-        # Cut between words, where it has to be.
-        row.append(_GAP if row.cell_len else "").append(pieces[0], mark.style)
-        if len(pieces) > 1:
-            row.append(glyphs.ellipsis, FAINT)
-            break
-    return row
+        if rows[-1].cell_len and rows[-1].cell_len + len(_GAP) + cell_len(text) > width - len(_GAP):
+            rows.append(Text())
+        rows[-1].append(_GAP if rows[-1].cell_len else "")
+        first, *more = wrap(text, width - len(_GAP) - rows[-1].cell_len)
+        rows[-1].append(first, mark.style)
+        rows += [styled(piece, mark.style) for piece in more]
+    return rows
 
 
-def _as_many(parts: Sequence[Text], width: int) -> Text:
+def as_many(parts: Sequence[Text], width: int) -> Text:
+    """Return the first of ``parts`` in a row, each whole, as many as ``width`` cells hold."""
     row = Text()
     for part in parts:
         gap = _GAP if row.cell_len else ""

@@ -7,6 +7,7 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.timer import Timer
 
+from tui.late import Late
 from tui.thumbnails import Thumbnail, Thumbnails
 from tui.widgets.gallery_graphics import cell_size, terminal_graphics
 from tui.widgets.gallery_words import picture_words
@@ -34,8 +35,8 @@ class OnePicture(Vertical):
         yield Picture(terminal_graphics(os.environ, cell_size()), id="picture")
 
     def on_mount(self) -> None:
-        app = self.app  # known here: a thread finds no way to it from a widget that was taken off
-        self._thumbnails = Thumbnails(lambda: app.call_later(self._draw))
+        late = Late(self)
+        self._thumbnails = Thumbnails(lambda: late(self._draw))
 
     def on_unmount(self) -> None:
         if self._thumbnails is not None:
@@ -64,7 +65,7 @@ class OnePicture(Vertical):
         self._draw()
 
     def _draw(self) -> None:
-        if self._thumbnails is None or self._moving is not None or not self.is_attached:
+        if self._thumbnails is None or self._moving is not None:
             return
         picture = self.query_one(Picture)
         if not self._path:

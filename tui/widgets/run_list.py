@@ -1,39 +1,40 @@
 """The table of runs: a cursor, marks, columns that fit the width, the rest by scrolling."""
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from rich.cells import cell_len
 from rich.text import Text
-from textual.binding import Binding, BindingType
-from textual.events import Click, MouseScrollDown, MouseScrollUp, Resize
+from textual.binding import BindingType
+from textual.events import Click
 from textual.message import Message
+from textual.notifications import SeverityLevel
 
 from engine.rundir import RunDir
+from tui.ablation_watch import AblationWatch
 from tui.run_rows import RunRow
-from tui.widgets.lines import Lines
+from tui.widgets.ablation_words import standing_words, under_way
+from tui.widgets.form_cursor import MOVES, CursorList
 from tui.widgets.look import BEST, KEY, MUTED, STRONG, Glyphs, styled
 from tui.widgets.runs_columns import Column, choose_columns, column_at, emphasis, fit_name
+
+if TYPE_CHECKING:
+    from tui.ablations import Standing
 
 _GUTTER = 3
 
 
-class RunList(Lines, can_focus=True):
-    """One run a row, in the order in which it is told them; only the rows on screen are made."""
+class RunList(CursorList, can_focus=True, inherit_bindings=False):
+    """One run a row, in the order in which it is told them; below them the ablation that is under way."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up,k", "move(-1)", show=False),
-        Binding("down,j", "move(1)", show=False),
-        Binding("pageup", "page(-1)", show=False),
-        Binding("pagedown", "page(1)", show=False),
-        Binding("home,g", "move(-1000000)", show=False),
-        Binding("end,G", "move(1000000)", show=False),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = MOVES
 
-    class Moved(Message):
+    class Moved(CursorList.Moved):
         """The cursor is on another run, or its run has changed, or what is marked."""
 
-        def can_replace(self, message: Message) -> bool:
-            return isinstance(message, RunList.Moved)
+    class Ablations(Message):
+        def __init__(self, standings: "list[Standing]") -> None:
+            super().__init__()
+            self.standings = standings
 
     class Opened(Message):
         def __init__(self, run: RunDir) -> None:
@@ -48,20 +49,29 @@ class RunList(Lines, can_focus=True):
             self.field = field
 
     def __init__(self, at: RunDir | None, glyphs: Glyphs) -> None:
-        super().__init__(id="run-list", classes="panel")
-        self._glyphs = glyphs
+        super().__init__(glyphs, id="run-list")
         self._rows: list[RunRow] = []
         self._all = 0
         self._sort = ("started", True)
         self._at = at
         """The run under the cursor: it stays there while others come above it."""
-        self._number = 0
         self._marked: set[RunDir] = set()
-        self._top = 0
         self._columns: list[Column] = []
         self._longest = 0
         """Cells of the longest name of all runs, shown or not: the columns stay while a filter is typed."""
         self._tagged = False
+        self._ablations: list[Standing] = []
+        self._watch = AblationWatch(lambda standings: self.post_message(self.Ablations(standings)))
+
+    def on_mount(self) -> None:
+        self._watch.start()
+
+    def on_unmount(self) -> None:
+        self._watch.stop()
+
+    @property
+    def count(self) -> int:
+        return len(self._rows)
 
     @property
     def columns(self) -> list[Column]:
@@ -71,7 +81,7 @@ class RunList(Lines, can_focus=True):
     @property
     def current(self) -> RunRow | None:
         """The run under the cursor."""
-        return self._rows[self._number] if self._rows else None
+        return self._rows[self.at] if self._rows else None
 
     @property
     def marked(self) -> list[RunRow]:
@@ -87,14 +97,15 @@ class RunList(Lines, can_focus=True):
         """Show ``rows`` of ``every`` run; ``sort``: the field that they are ordered by, and whether it descends."""
         self._rows, self._all, self._sort = rows, len(every), sort
         self._marked &= {row.run for row in every}
-        self._longest = max((cell_len(self._glyphs.clean(row.name)) for row in every), default=0)
+        self._longest = max((cell_len(self.glyphs.clean(row.name)) for row in every), default=0)
         self._tagged = any(row.labels.tags for row in every)
         place = next((number for number, row in enumerate(rows) if row.run == self._at), None)
         # Where its run is gone the cursor is on the one that took its place.
-        self._number = place if place is not None else min(self._number, max(0, len(rows) - 1))
+        self.at = place if place is not None else min(self.at, max(0, len(rows) - 1))
         if rows:
-            self._at = rows[self._number].run
-        self._draw()
+            self._at = rows[self.at].run
+        self._watch.want(frozenset(row.run.path.parent for row in every))
+        self.redraw()
 
     def put_cursor(self, run: RunDir) -> None:
         """Have the cursor on ``run`` as soon as it is among the rows."""
@@ -110,20 +121,11 @@ class RunList(Lines, can_focus=True):
         """Mark all that are shown, or none where they all are."""
         shown = {row.run for row in self._rows}
         self._marked = self._marked - shown if shown <= self._marked else self._marked | shown
-        self._draw()
+        self.redraw()
 
     def unmark(self) -> None:
         self._marked.clear()
-        self._draw()
-
-    def on_resize(self, _event: Resize) -> None:
-        self._draw()
-
-    def on_mouse_scroll_up(self, _event: MouseScrollUp) -> None:
-        self.action_move(-3)
-
-    def on_mouse_scroll_down(self, _event: MouseScrollDown) -> None:
-        self.action_move(3)
+        self.redraw()
 
     def on_click(self, event: Click) -> None:
         content = event.get_content_offset(self)
@@ -133,58 +135,64 @@ class RunList(Lines, can_focus=True):
             if (column := column_at(self._columns, content.x - _GUTTER)) is not None:
                 self.post_message(self.Sorted(column.field))
         elif content.y <= len(self._rows) - self._top:
-            before, self._number = self._number, self._top + content.y - 1
-            self._at = self._rows[self._number].run
+            before, self.at = self.at, self._top + content.y - 1
+            self._at = self._rows[self.at].run
             if content.x < _GUTTER - 1 or event.ctrl:
                 self._marked ^= {self._at}
-            elif before == self._number:
+            elif before == self.at:
                 self.post_message(self.Opened(self._at))
-            self._draw()
+            self.redraw()
 
-    def action_move(self, rows: int) -> None:
+    def go_to(self, number: int) -> None:
+        super().go_to(number)
         if self._rows:
-            self._number = min(len(self._rows) - 1, max(0, self._number + rows))
-            self._at = self._rows[self._number].run
-            self._draw()
+            self._at = self._rows[self.at].run
 
-    def action_page(self, pages: int) -> None:
-        self.action_move(pages * max(1, self.size.height - 2))
+    def redraw(self) -> None:
+        if self.size.width:
+            width = self.size.width - _GUTTER
+            self._columns = choose_columns(width, self._longest, tagged=self._tagged)
+            super().redraw()
+            self._say_where()
 
-    def _draw(self) -> None:
-        width, height = self.size
-        if not width or height < 2:
-            return
-        at, seen = self._number, height - 1
-        self._top = max(min(self._top, at, len(self._rows) - seen), at - seen + 1, 0)
-        self._columns = choose_columns(width - _GUTTER, self._longest, tagged=self._tagged)
-        shown = self._rows[self._top : self._top + seen]
-        rows = [self._row(row, number == at) for number, row in enumerate(shown, self._top)]
-        self.show([self._head(), *rows])
+    def on_run_list_ablations(self, message: Ablations) -> None:
+        """Show how they stand, and say of each that has just ended how it ended."""
+        lived = {one.folder for one in self._ablations if one.alive}
+        for one in message.standings:
+            if one.folder in lived and not one.alive:
+                text, _ = standing_words(one, self.glyphs)
+                severity: SeverityLevel = "information" if one.done else "warning"
+                self.app.notify(text, severity=severity, timeout=10, markup=False)
+        self._ablations = message.standings
         self._say_where()
-        self.post_message(self.Moved())
 
     def _say_where(self) -> None:
-        here = f"{self._number + 1:,} of {len(self._rows):,}" if self._rows else f"0 of {self._all:,}"
+        here = f"{self.at + 1:,} of {len(self._rows):,}" if self._rows else f"0 of {self._all:,}"
         if self._rows and len(self._rows) < self._all:
             here += f" found in {self._all:,}"
         marked = len(self.marked)
-        subtitle = f"{marked:,} marked {self._glyphs.dot} {here}" if marked else here
+        subtitle = f"{marked:,} marked {self.glyphs.dot} {here}" if marked else here
+        if words := [under_way(one) for one in self._ablations if one.alive]:
+            more = f" and {len(words) - 1:,} more" if words[1:] else ""
+            room = self.size.width - len(subtitle) - len(more) - 7
+            said = self.glyphs.cut(self.glyphs.clean(words[0]), max(0, room)) + more
+            subtitle = f"{said} {self.glyphs.dot} {subtitle}"
         if subtitle != self.border_subtitle:
             self.border_subtitle = subtitle
 
-    def _head(self) -> Text:
+    def head(self, width: int) -> Text:
         head = Text(" " * _GUTTER)
         field, descending = self._sort
         for column in self._columns:
             sorts = column.field == field
-            arrow = ((" v", " ^") if self._glyphs.ascii else ("▼", "▲"))[not descending] if sorts else ""
+            arrow = ((" v", " ^") if self.glyphs.ascii else ("▼", "▲"))[not descending] if sorts else ""
             word = column.head + arrow
             word = word.rjust(column.width) if column.right else word.ljust(column.width)
             head.append(f"{word}  ", STRONG if sorts else MUTED)
         return head
 
-    def _row(self, row: RunRow, here: bool) -> Text:
-        glyphs = self._glyphs
+    def draw_row(self, number: int, here: bool, width: int) -> Text:
+        row, glyphs = self._rows[number], self.glyphs
         text = styled(glyphs.cursor if here else " ", KEY)
         text.append("* " if row.run in self._marked else "  ", BEST)
         for column in self._columns:

@@ -9,6 +9,7 @@ from textual.containers import Vertical
 from textual.message import Message
 from textual.widgets import Input
 
+from tui.widgets.entry import Entry
 from tui.widgets.lines import Lines
 from tui.widgets.look import KEY, MUTED, Glyphs, styled
 
@@ -35,7 +36,7 @@ class RunsFilter(Vertical):
         self.display = False
 
     def compose(self) -> ComposeResult:
-        yield Input(compact=True, select_on_focus=False, placeholder="resnet best>90 tag:final", id="typed")
+        yield Entry(compact=True, select_on_focus=False, placeholder="resnet best>90 tag:final", id="typed")
         yield Lines(id="word")
 
     def open(self) -> None:

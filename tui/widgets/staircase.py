@@ -6,6 +6,11 @@ from collections.abc import Sequence
 from tui.widgets.look import Glyphs
 
 
+def column_of(number: int, values: int, width: int) -> int:
+    """Return the first of ``width`` columns that shows the value of a number (from 0) among ``values``."""
+    return min(width - 1, -(-number * width // values))
+
+
 def staircase(values: Sequence[float], width: int, height: int, glyphs: Glyphs) -> list[str]:
     """Draw ``values`` (all positive or zero) from left to right over ``width`` columns."""
     if not values or width < 1 or height < 1:

@@ -29,6 +29,8 @@ def standing(view: View) -> tuple[str, Style]:
             return _starting(view), PLAIN
         case "running":
             return _running(view)
+        case "paused" if state.full is not None:
+            return _waiting(view), WARN
         case "paused":
             assert state.paused is not None
             at = f"epoch {state.paused.epoch}, step {state.paused.step}"
@@ -43,6 +45,13 @@ def standing(view: View) -> tuple[str, Style]:
         return f"the engine is gone without a last word {glyphs.dash} r resumes {_from_where(state)}", WARN
     reason = glyphs.clean(state.ended.reason) or f"{view.status} at epoch {state.ended.epoch}"
     return f"{reason} {glyphs.dash} r resumes {_from_where(state)}", WARN
+
+
+def _waiting(view: View) -> str:
+    full, dash = view.state.full, view.glyphs.dash
+    assert full is not None
+    since = duration(view.now - full.t)
+    return f"{view.glyphs.clean(full.words)}, for {since} {dash} the run goes on by itself then"
 
 
 def _starting(view: View) -> str:

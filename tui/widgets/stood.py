@@ -14,6 +14,8 @@ def stood(view: View) -> tuple[str, Style]:
     if not state.updated_at:
         return "this run's journal holds nothing to replay; b goes back", MUTED
     match view.status:
+        case "paused" if state.full is not None:
+            return f"{glyphs.clean(state.full.words)}, for {duration(view.now - state.full.t)}", WARN
         case "paused":
             assert state.paused is not None
             at = f"epoch {state.paused.epoch}, step {state.paused.step}"

@@ -181,7 +181,7 @@ def test_a_file_that_can_not_be_linked(tmp_path: Path) -> None:
     assert [taken.problem for taken in photos.quarantine().take(photos.outliers([ONE]))] == [""]
     assert photos.away.joinpath(*ONE).read_bytes() == CONTENT[ONE]
     file.write_bytes(b"new")
-    assert photos.quarantine().restore(*ONE) == "another file has its name there"
+    assert photos.quarantine().restore([ONE]) == ["another file has its name there"]
     file.unlink()
-    assert photos.quarantine().restore(*ONE) == ""
+    assert photos.quarantine().restore([ONE]) == [""]
     assert contents(photos.train).keys() == {f"{name}/{image}" for name, image in CONTENT}

@@ -42,8 +42,7 @@ def take(photos: Photos, action: Action = "quarantine") -> list[str]:
 
 
 def put_back(photos: Photos) -> list[str]:
-    quarantine = photos.quarantine()
-    return [quarantine.restore(*key) for key in CONTENT]
+    return photos.quarantine().restore(list(CONTENT))
 
 
 def written_down(manifest: Path) -> set[tuple[str, str]]:
@@ -129,8 +128,8 @@ def test_killed_at_random_times(memory: Path) -> None:
             quarantine = photos.quarantine()
             for start in range(0, len(outliers), 20):
                 quarantine.take(outliers[start : start + 20])
-            for key in MANY:
-                quarantine.restore(*key)
+            for start in range(0, len(outliers), 50):
+                quarantine.restore(list(MANY)[start : start + 50])
 
     for _ in range(40):
         process = child(there_and_back)
@@ -140,8 +139,7 @@ def test_killed_at_random_times(memory: Path) -> None:
         nothing_is_lost(photos, MANY)
     assert [taken.problem for taken in photos.quarantine().take(outliers)] == [""] * len(MANY)
     assert not contents(photos.train)
-    quarantine = photos.quarantine()
-    assert [quarantine.restore(*key) for key in MANY] == [""] * len(MANY)
+    assert photos.quarantine().restore(list(MANY)) == [""] * len(MANY)
     assert contents(photos.train) == {f"{name}/{file}": data for (name, file), data in MANY.items()}
 
 
@@ -183,7 +181,7 @@ def test_changed_while_it_had_both_names(tmp_path: Path, way: str) -> None:
     if way == "away":
         assert take(photos) == ["it changed meanwhile", "", "", ""]
     else:
-        assert photos.quarantine().restore(*ONE) == "it changed meanwhile"
+        assert photos.quarantine().restore([ONE]) == ["it changed meanwhile"]
     assert here.read_bytes() == b"edited"
     assert not there.exists()
 
@@ -196,4 +194,4 @@ def test_gone_from_both_places(tmp_path: Path, way: str) -> None:
     if way == "away":
         assert take(photos) == ["it is gone", "", "", ""]
     else:
-        assert photos.quarantine().restore(*ONE) == "it is gone"
+        assert photos.quarantine().restore([ONE]) == ["it is gone"]

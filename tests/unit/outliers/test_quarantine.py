@@ -37,8 +37,7 @@ def test_away_and_back(photos: Photos) -> None:
         assert one.event.sha256 == sha256(data)
         assert Path(one.event.moved_to) == photos.away.joinpath(*key)
         assert Path(one.event.moved_to).read_bytes() == data
-    for class_name, file in CONTENT:
-        assert photos.quarantine().restore(class_name, file) == ""
+    assert photos.quarantine().restore(list(CONTENT)) == [""] * 4
     assert contents(photos.train) == before
     for path, status in stamps.items():
         assert os.path.samestat(path.stat(), status)
@@ -48,7 +47,7 @@ def test_away_and_back(photos: Photos) -> None:
 
 def test_the_manifest_says_all(photos: Photos) -> None:
     photos.quarantine().take(photos.outliers([ONE]))
-    photos.quarantine().restore(*ONE)
+    photos.quarantine().restore([ONE])
     owner, planned, returned = Manifest(photos.away / MANIFEST).read()
     assert isinstance(owner, Owner)
     assert (owner.path, owner.train) == (str(photos.run.path), str(photos.train))
@@ -67,7 +66,7 @@ def test_asking_again_does_nothing_again(photos: Photos) -> None:
     assert quarantine.take(photos.outliers([ONE, TWO])) == first
     assert photos.quarantine().take(photos.outliers([TWO])) == first[1:]
     assert (photos.away / MANIFEST).read_bytes() == written
-    assert [quarantine.restore(*ONE) for _ in range(2)] + [photos.quarantine().restore(*ONE)] == [""] * 3
+    assert [quarantine.restore([ONE]) for _ in range(2)] + [photos.quarantine().restore([ONE])] == [[""]] * 3
     assert (photos.away / MANIFEST).read_bytes().count(b"restored") == 1
     assert quarantine.take(photos.outliers([ONE])) == first[:1]  # it may go away once more
     assert (photos.away / MANIFEST).read_bytes().count(b"planned") == 3
@@ -89,11 +88,11 @@ def test_deleted_after_it_was_written_down(photos: Photos) -> None:
     assert isinstance(line, Planned)
     assert line.content.sha256 == sha256(b"one")
     assert photos.quarantine("delete").take(photos.outliers([ONE])) == taken
-    assert photos.quarantine("delete").restore(*ONE) == "it was deleted and can't be restored"
+    assert photos.quarantine("delete").restore([ONE]) == ["it was deleted and can't be restored"]
     (photos.train / "cat" / "1.jpg").write_bytes(b"other")
-    assert photos.quarantine("delete").restore(*ONE) == "it was deleted and can't be restored"
+    assert photos.quarantine("delete").restore([ONE]) == ["it was deleted and can't be restored"]
     (photos.train / "cat" / "1.jpg").write_bytes(b"one")
-    assert photos.quarantine("delete").restore(*ONE) == ""
+    assert photos.quarantine("delete").restore([ONE]) == [""]
     assert not photos.away.parent.exists()
 
 
@@ -155,30 +154,55 @@ def test_why_a_file_does_not_come_back(photos: Photos) -> None:
     photos.quarantine().take(photos.outliers(CONTENT))
     here, there = photos.train.joinpath(*ONE), photos.away.joinpath(*ONE)
     here.write_bytes(b"new")
-    assert photos.quarantine().restore(*ONE) == "another file has its name there"
+    assert photos.quarantine().restore([ONE]) == ["another file has its name there"]
     assert (here.read_bytes(), there.read_bytes()) == (b"new", b"one")
     here.unlink()
     here.symlink_to("nowhere")
-    assert photos.quarantine().restore(*ONE) == "another file has its name there"
+    assert photos.quarantine().restore([ONE]) == ["another file has its name there"]
     here.unlink()
     stamp = there.stat()
     there.write_bytes(b"eno")
     os.utime(there, ns=(stamp.st_atime_ns, stamp.st_mtime_ns))
-    assert photos.quarantine().restore(*ONE) == "it changed meanwhile"
+    assert photos.quarantine().restore([ONE]) == ["it changed meanwhile"]
     assert not here.exists()
     there.unlink()
-    assert photos.quarantine().restore(*ONE) == "it is gone"
-    assert photos.quarantine().restore("cat", "unheard.jpg") == "no manifest names it"
+    assert photos.quarantine().restore([ONE]) == ["it is gone"]
+    assert photos.quarantine().restore([("cat", "unheard.jpg")]) == ["no manifest names it"]
     (photos.train / "cat").rmdir()
-    assert photos.quarantine().restore(*ONE).startswith("its class folder can't be opened")
+    assert photos.quarantine().restore([ONE])[0].startswith("its class folder can't be opened")
     assert not (photos.train / "cat").exists()
-    assert photos.quarantine().restore(*TWO) == ""  # its class folder is made again
+    assert photos.quarantine().restore([TWO]) == [""]  # its class folder is made again
     assert photos.train.joinpath(*TWO).read_bytes() == CONTENT[TWO]
     (photos.train / "dog").rmdir()
     (photos.train / "dog").symlink_to(photos.train.parent)
-    assert photos.quarantine().restore("dog", "1.jpg") == "its class folder is a link or no folder"
+    assert photos.quarantine().restore([("dog", "1.jpg")]) == ["its class folder is a link or no folder"]
     assert b"restored" in (photos.away / MANIFEST).read_bytes()
     assert (photos.away / MANIFEST).read_bytes().count(b"restored") == 1
+
+
+def test_each_of_many_has_its_own_answer(photos: Photos) -> None:
+    photos.quarantine().take(photos.outliers(CONTENT))
+    photos.away.joinpath(*ONE).write_bytes(b"edited")
+    photos.train.joinpath("dog", "1.jpg").write_bytes(b"new")
+    asked = [TWO, ("cat", "unheard.jpg"), ONE, ("dog", "3.jpg"), ("dog", "1.jpg"), TWO]
+    assert photos.quarantine().restore(asked) == [
+        "", "no manifest names it", "it changed meanwhile", "", "another file has its name there", "",
+    ]  # fmt: skip
+    assert contents(photos.away).keys() == {MANIFEST, "cat/1.jpg", "dog/1.jpg"}
+    assert photos.train.joinpath(*TWO).read_bytes() == CONTENT[TWO]
+    assert photos.train.joinpath("dog", "3.jpg").read_bytes() == CONTENT["dog", "3.jpg"]
+    assert (photos.away / MANIFEST).read_bytes().count(b"restored") == 2
+
+
+def test_many_are_put_back_with_few_syncs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    many = {(f"class{number % 3}", f"{number}.jpg"): b"%d" % number for number in range(600)}
+    photos = Photos.make(tmp_path, many)
+    photos.quarantine().take(photos.outliers(many))
+    synced, sync = [], os.fsync
+    monkeypatch.setattr(os, "fsync", lambda fd: synced.append(fd) or sync(fd))
+    assert photos.quarantine().restore(list(many)) == [""] * 600
+    assert len(synced) == 3 * 3
+    assert contents(photos.train).keys() == {f"{name}/{file}" for name, file in many}
 
 
 def test_a_name_that_is_taken_in_the_quarantine(photos: Photos) -> None:
@@ -198,11 +222,11 @@ def test_each_run_has_a_quarantine_of_its_own(photos: Photos, tmp_path: Path) ->
     moved = RunDir(photos.run.path.rename(tmp_path / "runs" / "renamed"))
     toml = Recipe().to_toml()
     second = Photos(photos.train, RunDir.create(tmp_path / "runs", "a", "resnet18", toml))
-    assert second.quarantine().restore(*ONE) == "no manifest names it"
+    assert second.quarantine().restore([ONE]) == ["no manifest names it"]
     second.quarantine().take(second.outliers([TWO]))
     assert contents(photos.away.with_name("a-2")).keys() == {MANIFEST, "cat/2.jpg"}
-    assert Quarantine(photos.train, moved, "quarantine").restore(*ONE) == ""
-    assert second.quarantine().restore(*TWO) == ""
+    assert Quarantine(photos.train, moved, "quarantine").restore([ONE]) == [""]
+    assert second.quarantine().restore([TWO]) == [""]
 
 
 def test_a_quarantine_half_made_is_made_anew(photos: Photos) -> None:
@@ -248,7 +272,7 @@ def test_hostile_names_go_away_and_back(tmp_path: Path, name: str) -> None:
     assert [path.name for path in (photos.away / "cat").iterdir()] == [name]
     shown = Path(one.event.moved_to).name
     assert shown.encode()
-    assert photos.quarantine().restore("cat", shown) == ""
+    assert photos.quarantine().restore([("cat", shown)]) == [""]
     assert [path.name for path in (photos.train / "cat").iterdir()] == [name]
 
 

@@ -12,7 +12,7 @@ from rich.text import Text
 from engine.files import replace_file
 from engine.table import shown, table
 from engine.text import printable
-from tui.cli.say import note
+from tui.cli.say import note, print_json
 
 
 class ClassFound(msgspec.Struct, rename={"class_name": "class"}):
@@ -102,7 +102,7 @@ class Found:
             ],
             "outliers": self.outliers(),
         }  # fmt: skip
-        print(msgspec.json.format(msgspec.json.encode(table), indent=2).decode())
+        print_json(table)
 
     def print_table(self) -> None:
         """Print the outliers to stdout, the summary and what went wrong to stderr."""

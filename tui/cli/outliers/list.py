@@ -25,19 +25,18 @@ def list_(
 
     All that was ever left out or restored is in the run's outliers.csv.
     """
+    from engine.journal import JournalReader
+    from engine.journal_index import past_state
     from engine.rundir import find_run
     from engine.text import printable
     from tui.cli.outliers.left_out import as_table, print_left_out
-    from tui.cli.say import note
-    from tui.cli.standing import read_state
+    from tui.cli.say import note, print_json
 
     found = find_run(runs, run)
-    stage = read_state(found).outliers
+    stage = past_state(JournalReader(found.journal)).outliers
     left_out = list(stage.excluded.values())
     if json:
-        import msgspec
-
-        print(msgspec.json.format(msgspec.json.encode(as_table(left_out)), indent=2).decode())
+        print_json(as_table(left_out))
         return 0
     if left_out:
         print_left_out(left_out)

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 
-from tui.cli.options import Device
+from tui.cli.options import Device, Offline
 
 _DEFAULT: Literal["embedding"] = "embedding"
 
@@ -42,6 +42,7 @@ def scan_(
         ),
     ] = None,
     device: Annotated[Device | None, Parameter(help="Where to compute: train.device.")] = None,
+    offline: Offline = False,
 ) -> int:
     """Judge the images of a folder, and change nothing.
 
@@ -50,12 +51,15 @@ def scan_(
     1 failed, 2 bad input.
     """
     from engine.errors import UserError
+    from engine.offline import forbid_network
     from tui.cli.outliers.found import Found
     from tui.cli.preflight import scan_recipe
     from tui.cli.say import note
     from tui.helper import HelperError, run_helper
     from tui.progress import ProgressBar
 
+    if offline:
+        forbid_network()
     asked = [*(settings or ()), f"outliers.method={method}", *([f"train.device={device}"] if device else [])]
     complete = scan_recipe(data, recipe, asked)
     _check_target(csv)

@@ -1,0 +1,215 @@
+"""Engines that are killed: at a time, or before or after the n-th system call that touches a path.
+
+Importing torch takes longer than a small run. So one process imports it and forks each engine, which then is a
+process of its own, with its own lock, threads and end. ``arm`` also works in ``python -m engine`` itself, by a
+``sitecustomize`` on its path.
+"""
+
+import builtins
+import io
+import json
+import os
+import re
+import select
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from tests.engine.forked import fork_engine
+
+ROOT = Path(__file__).parents[2]
+ENVIRONMENT = {
+    "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE", "HF_HUB_OFFLINE": "1",
+    "PYTHONPATH": str(ROOT),
+}  # fmt: skip
+
+_CALLS = (
+    "open", "write", "pwrite", "fsync", "fdatasync", "ftruncate", "rename", "replace", "link", "unlink", "mkdir",
+    "rmdir",
+)  # fmt: skip
+_WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT
+
+
+class Ask(msgspec.Struct, frozen=True):
+    """A command that a console would send once ``step`` steps of ``epoch`` are done."""
+
+    epoch: int
+    step: int
+    command: dict[str, object]
+    """As ``engine.commands`` has it, without its envelope."""
+
+
+class Job(msgspec.Struct, frozen=True, kw_only=True):
+    """One engine to run, and where it is to die: nowhere, if neither ``number`` nor ``seconds`` is given."""
+
+    run: str
+    calls: str = ""
+    """A regular expression; "NAME PATH" of a call is searched for it."""
+    since: str = ""
+    """Likewise: only what comes after such a call counts."""
+    number: int = 0
+    """Which of those calls, from 1."""
+    after: bool = False
+    seconds: float = 0.0
+    asks: list[Ask] = []
+    trace: str = ""
+    """A file for "NAME PATH" of each of those calls."""
+    within: str = "/"
+    """Calls elsewhere don't count."""
+    index_from: int = 0
+    """How many bytes of journal make an index worth while, looked at ten times a second; 0: as it is."""
+
+
+class Nursery:
+    """The process that has imported torch. Use as a context."""
+
+    def __init__(self, cache: Path) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "tests.engine.killing"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            env={**os.environ, **ENVIRONMENT, "XDG_CACHE_HOME": str(cache)},
+        )  # fmt: skip
+
+        assert self._process.stdout is not None
+        self._process.stdout.readline()
+
+    def __enter__(self) -> "Nursery":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.communicate()
+
+    def engine(self, job: Job) -> int:
+        """Run an engine to its end, or to its death; return its exit code, -9 for a kill."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(msgspec.json.encode(job) + b"\n")
+        self._process.stdin.flush()
+        return int(self._process.stdout.readline())
+
+
+def arm(job: Job) -> None:
+    """Have this process killed, and asked, as ``job`` says."""
+    wanted, since, lock = re.compile(job.calls), re.compile(job.since), threading.Lock()
+    count, counts = 0, not job.since
+    trace = os.open(job.trace, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600) if job.trace else -1
+    write = os.write
+
+    def wrapped(name: str, call: Callable[..., Any], where: Callable[..., str]) -> Callable[..., Any]:
+        def counted(*args: Any, **named: Any) -> Any:
+            nonlocal count, counts
+            path = where(*args, **named)
+            said = f"{name} {path}"
+            if not path.startswith(job.within):
+                return call(*args, **named)
+            with lock:
+                if not counts or not wanted.search(said):
+                    counts = counts or since.search(said) is not None
+                    return call(*args, **named)
+                count += 1
+                fatal = count == job.number
+            if trace >= 0:
+                write(trace, f"{said}\n".encode())
+            if fatal and not job.after:
+                os.kill(os.getpid(), signal.SIGKILL)
+            try:
+                return call(*args, **named)
+            finally:
+                if fatal:
+                    os.kill(os.getpid(), signal.SIGKILL)
+
+        return counted
+
+    for name in _CALLS:
+        original = getattr(os, name)
+        counted = wrapped(name, original, _opened if name == "open" else _touched)
+        for kind in (os.supports_dir_fd, os.supports_fd, os.supports_follow_symlinks):
+            if original in kind:  # by which shutil chooses its ways
+                kind.add(counted)
+        setattr(os, name, counted)
+    io.open = builtins.open = wrapped("open", io.open, _opened_file)
+    if job.asks or "engine.checkpoint" in sys.modules:
+        _arm_engine(job, wrapped)
+
+
+def _arm_engine(job: Job, wrapped: Callable[..., Any]) -> None:
+    from engine import checkpoint, journal_index, steering, system
+    from engine.journal import JournalReader
+    from engine.rundir import RunDir
+    from engine.steering_events import CommandAccepted
+
+    # Written by Rust, which no wrapper of ``os`` sees.
+    checkpoint.save_file = wrapped("save_file", checkpoint.save_file, lambda tensors, path, facts: str(path))
+    if job.index_from:
+        journal_index._WORTH, system._EVERY = job.index_from, 0.1
+    run, between_steps, asked = RunDir(Path(job.run)), steering.Steering.between_steps, set[str]()
+
+    def ask_and_go_on(self: steering.Steering) -> None:
+        position = self.position()
+        for number, ask in enumerate(job.asks):
+            if (ask.epoch, ask.step) != position or (name := f"ask{number}") in asked:
+                continue
+            asked.add(name)
+            events = JournalReader(run.journal).read()
+            if any(isinstance(event, CommandAccepted) and event.id.startswith(name) for event in events):
+                continue
+            if any(run.commands.glob(f"{number}-*.json")):  # in force, and about to be answered
+                continue
+            content = {**ask.command, "id": f"{name}-{os.getpid()}", "by": "ann@desk", "pid": 1, "t": 1.0}
+            place = run.commands / f"{number}-{os.getpid()}.json"
+            place.with_suffix(".tmp").write_bytes(json.dumps(content).encode())
+            place.with_suffix(".tmp").rename(place)
+        between_steps(self)
+
+    steering.Steering.between_steps = ask_and_go_on  # type: ignore[method-assign]
+
+
+def _below(path: Any, folder: int | None) -> str:
+    if isinstance(path, int):
+        return str(Path(f"/proc/self/fd/{path}").readlink())
+    named = os.fsdecode(path)
+    return named if folder is None else f"{Path(f'/proc/self/fd/{folder}').readlink()}/{named}"
+
+
+def _touched(path: Any, *rest: Any, **named: Any) -> str:
+    try:
+        return _below(path, named.get("dir_fd", named.get("src_dir_fd")))
+    except OSError:  # not open: the call itself will say so
+        return ""
+
+
+def _opened(path: Any, flags: int, *rest: Any, **named: Any) -> str:
+    return _touched(path, **named) if flags & _WRITES else ""
+
+
+def _opened_file(path: Any, mode: str = "r", *rest: Any, **named: Any) -> str:
+    return _touched(path) if set(mode) & set("wax+") else ""
+
+
+def _serve(jobs: Sequence[bytes] | Any) -> None:
+    for line in jobs:
+        job = msgspec.json.decode(line, type=Job)
+        child = fork_engine(job.run, partial(arm, job))
+        handle = os.pidfd_open(child)
+        if job.seconds and not select.select([handle], [], [], job.seconds)[0]:
+            signal.pidfd_send_signal(handle, signal.SIGKILL)
+        _, status = os.waitpid(child, 0)
+        os.close(handle)
+        print(os.waitstatus_to_exitcode(status), flush=True)
+
+
+if __name__ == "__main__":
+    import engine.__main__
+    import engine.figures
+    import engine.outliers.detect
+    import engine.outliers.stage
+    import engine.training  # noqa: F401
+
+    print("ready", flush=True)
+    _serve(sys.stdin.buffer)
