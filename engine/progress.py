@@ -37,6 +37,8 @@ class Progress(msgspec.Struct):
     best_val_acc: float = 0.0
     best_cells: Cells = msgspec.field(default_factory=list)
     log_length: _Count = 0
+    announced: bool = False
+    """Whether ``train.log`` has the epoch's first line."""
     cut: bool = False
     """Whether the rest of the epoch's steps are left out."""
     stopped: bool = False
@@ -50,9 +52,13 @@ class Progress(msgspec.Struct):
     def begin_next_epoch(self, log_length: int) -> None:
         self.epoch += 1
         self.step = 0
-        self.cut = False
+        self.announced = self.cut = False
         self.log_length = log_length
         self.loss_sum, self.correct, self.seen = 0.0, 0, 0
+
+    def announce(self, log_length: int) -> None:
+        self.announced = True
+        self.log_length = log_length
 
     def begin_epoch_again(self, log_length: int) -> None:
         self.epoch -= 1

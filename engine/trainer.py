@@ -113,15 +113,10 @@ class Trainer:
         return outcome
 
     def synced_progress(self) -> Progress:
-        """Return ``progress`` with the sums as the device holds them now. Raises NoNumberError.
-
-        Before an epoch's first step the log's length is that without the epoch's own first line, which a
-        resume will write again.
-        """
+        """Return ``progress`` with the sums as the device holds them now. Raises NoNumberError."""
         self._read_meter()
         if self.progress.step:
             self._check_weights()
-            self.progress.log_length = self._log.length
         return self.progress
 
     def set_lr(self, lr: float) -> None:
@@ -159,8 +154,9 @@ class Trainer:
         plan = self._feed.plan(progress.epoch)
         self.steps = len(plan)
         self._emit(EpochStarted(epoch=progress.epoch, epochs=epochs, lr=progress.policy.lr, steps=len(plan)))
-        if progress.step == 0:
+        if not progress.announced:
             self._log.lr(progress.epoch, epochs, progress.policy.lr)
+            progress.announce(self._log.length)
         self._meter = Meter(self.device, progress)
         self.set_lr(progress.policy.lr)
         started = time.monotonic()

@@ -12,6 +12,7 @@ import pytest
 from engine.events import CheckpointSaved, RunEnded
 from engine.journal import JournalReader
 from engine.journal_index import past_state
+from engine.progress import peek
 from engine.rundir import RunDir
 from tests.engine.hooked import ENVIRONMENT, Engines
 from tests.engine.test_resume import assert_same_end
@@ -112,6 +113,24 @@ def test_a_run_is_saved_in_time_and_goes_on_exactly(
     at = {"caching": (1, 1), "training": (2, 2), "validation": (2, 4), "predicting": (3, 0)}
     if stage in at:
         assert (saved[-1].reason, saved[-1].epoch, saved[-1].step) == ("terminated", *at[stage])
+    assert engines.run(run) == 0, run.engine_log.read_text()
+    assert_same_end(run, unbroken)
+
+
+def test_a_stop_before_an_epochs_first_step_takes_no_line_of_the_log_back(
+    engines: Engines, data: Path, runs: Path, unbroken: RunDir
+) -> None:
+    """``--headless`` has printed the epoch's first line by then."""
+    run = make_run(runs, data, *SETTINGS)
+    hook = "from engine.trainer import Trainer; Trainer._train_steps = nth(2, Trainer._train_steps)"
+    assert engines.run(run, f"SIGNAL = {signal.SIGTERM}\n{SEND}{hook}") == 130
+    interrupted(run)
+    progress = peek(run.checkpoints)
+    assert progress is not None
+    assert (progress.epoch, progress.step) == (2, 0)
+    before = run.train_log.read_bytes()
+    assert before.splitlines()[-1].startswith(b"Epoch 2/2 | LR: ")
+    assert progress.log_length == len(before)
     assert engines.run(run) == 0, run.engine_log.read_text()
     assert_same_end(run, unbroken)
 
