@@ -16,11 +16,10 @@ from engine.rundir import RunDir
 from engine.state import RunState
 from tui.lookout import Lookout
 from tui.spawn import start_engine
-from tui.widgets.happenings import Happening, Teller
+from tui.widgets.happenings import KEPT, Happening, Teller
 
 _POLL = 0.35
 _LIVENESS = 1.0
-_KEPT = 2000
 _BYTES_A_LINE = 820
 """Of engine.log, at most; a longer line of it costs the oldest ones their place."""
 
@@ -30,7 +29,7 @@ class Model:
 
     def __init__(self) -> None:
         self.state = RunState()
-        self.happenings: deque[Happening] = deque(maxlen=_KEPT)
+        self.happenings: deque[Happening] = deque(maxlen=KEPT)
         self._teller = Teller()
 
     def apply(self, events: list[AnyEvent]) -> list[Happening]:

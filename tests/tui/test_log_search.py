@@ -11,6 +11,7 @@ from engine.rundir import RunDir
 from engine.steering_events import CommandAccepted
 from tui.app import ConsoleApp
 from tui.screens.live import LiveScreen
+from tui.widgets.happenings import KEPT
 from tui.widgets.log import Log
 from tui.widgets.log_search import LogSearch
 
@@ -98,6 +99,33 @@ async def test_what_comes_while_filtered(make: Make, console: Console) -> None:
         engine.says(Warning(message="hot"), CommandAccepted(id="y", name="pause", by="bob@node1"))
         screen = await shows(pilot, "pause by bob@node1 accepted")
         assert "hot" not in screen
+
+
+async def test_the_oldest_lines_go_and_what_is_looked_at_stays(make: Make, console: Console) -> None:
+    run = make(made_runs.live(), alive=True)
+    engine = PlayedEngine(run)
+    async with console(run).run_test(size=SIZE) as pilot:
+        await shows(pilot, "TRAINING")
+        await pilot.press("l")
+        engine.says(*(Warning(message=f"of the first {number:04}") for number in range(KEPT)))
+        await shows(pilot, f"of the first {KEPT - 1:04}")
+        await pilot.press("slash", *"first 1990", "enter")
+        await shows(pilot, "1 of 1")
+        await pilot.press("up")
+        log = pilot.app.screen.query_one(Log)
+        place = log.border_subtitle
+        seen = [line for line in screen_text(pilot).splitlines() if "of the first" in line]
+        assert len(seen) > 3
+        more = KEPT // 2
+        engine.says(*(Warning(message=f"of the second {number:04}") for number in range(more)))
+        await until(pilot, lambda: log.border_subtitle != place)
+        assert [line for line in screen_text(pilot).splitlines() if "of the first" in line] == seen
+        assert "  1 of 1" in screen_text(pilot)
+        await pilot.press("end")
+        await shows(pilot, f"of the second {more - 1:04}")
+        assert int(str(log.border_subtitle).split()[-1].replace(",", "")) <= KEPT * 5 // 4
+        await pilot.press("home")
+        assert "of the first 0000" not in screen_text(pilot)
 
 
 async def test_engine_log(make: Make, console: Console) -> None:

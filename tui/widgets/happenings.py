@@ -34,6 +34,9 @@ from tui.widgets.wording import count, duration, learning_rate, score, size
 
 Kind = Literal["train", "run", "command", "good", "warn", "bad"]
 
+KEPT = 2000
+"""How many of the newest lines a console keeps of a run; its journal has all."""
+
 
 class Happening(NamedTuple):
     """``text`` is raw: names and messages in it have yet to be made safe to show."""

@@ -1,5 +1,6 @@
 """The log pane: what happened to the run, or its engine.log; searched, filtered, scrolled."""
 
+from collections import deque
 from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
@@ -8,7 +9,7 @@ from textual.binding import Binding, BindingType
 from textual.events import Key as KeyEvent
 from textual.message import Message
 
-from tui.widgets.happenings import Happening
+from tui.widgets.happenings import KEPT, Happening
 from tui.widgets.keys import Key
 from tui.widgets.log_lines import FILTERS, Filter, LogLine, LogLines, of_happening, passes
 from tui.widgets.log_search import LogSearch
@@ -42,7 +43,7 @@ class Log(Scrolling):
         super().__init__(id=id)
         self.border_title = "log"
         self._glyphs = glyphs
-        self._happenings: list[LogLine] = []
+        self._happenings: deque[LogLine] = deque(maxlen=KEPT)
         self._tail: list[LogLine] = []
         self._engine_log: list[LogLine] | None = None
         """The lines of engine.log while it is they that are shown."""
@@ -53,7 +54,8 @@ class Log(Scrolling):
 
     def tell(self, happenings: Iterable[Happening], engine_log: Sequence[str]) -> None:
         """Show these happenings, and the last lines of engine.log below them (none: the run didn't fail)."""
-        self._happenings = [of_happening(one, self._glyphs) for one in happenings]
+        self._happenings.clear()
+        self._happenings.extend(of_happening(one, self._glyphs) for one in happenings)
         head = [LogLine("", "head", "the end of engine.log:")] if engine_log else []
         self._tail = [*head, *(LogLine("", "bad", self._glyphs.clean(line)) for line in engine_log)]
         self._choose()
@@ -68,11 +70,19 @@ class Log(Scrolling):
         self._happenings.append(line)
         if self._engine_log is None and not self._tail and passes(line, self._filter):
             self._lines.add(line)
+            self._forget()
 
     def redraw(self) -> None:
         """Show what was added."""
         self._search.look(self._lines.texts())
         self.relay()
+
+    def _forget(self) -> None:
+        """Let the oldest lines go, many at a time; what is on screen stays, unless it is among them."""
+        more = len(self._lines.lines) - KEPT
+        if more > KEPT // 4:
+            self._top = max(0, self._top - self._lines.forget(more))
+            self._found_at = max(-1, self._found_at - more)
 
     def _choose(self) -> None:
         """Take the lines to show: of engine.log, or those of the kinds wanted."""

@@ -73,6 +73,14 @@ class LogLines:
     def add(self, line: LogLine) -> None:
         self.lines.append(line)
 
+    def forget(self, count: int) -> int:
+        """Leave the first ``count`` lines out from now on; return how many rows they took."""
+        rows = self.row_of(count)
+        del self.lines[:count]
+        self._rows = [row._replace(line=row.line - count) for row in self._rows[rows:]]
+        self._laid = max(0, self._laid - count)
+        return rows
+
     def lay(self, width: int) -> int:
         """Break what is not laid out yet into rows of ``width`` cells; return how many rows there are."""
         if width != self._width:
