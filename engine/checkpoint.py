@@ -24,7 +24,7 @@ from engine.errors import UserError
 from engine.files import fsync_folder, mode_in
 from engine.fitting import misfit, unreal
 from engine.optimizer_state import restore_optimizer
-from engine.progress import MODEL, TRAIN_STATE, Progress, decode, encode, newest, unusable
+from engine.progress import KNOWN_BEST, MODEL, TRAIN_STATE, Progress, decode, encode, newest, unusable
 from engine.tensor_file import read_metadata
 
 Tensors = dict[str, torch.Tensor]
@@ -95,8 +95,9 @@ def optimizer_tensors(optimizer: torch.optim.Optimizer) -> Tensors:
 def save(folder: Path, which: Which, snapshot: Snapshot) -> int:
     """Write ``folder/which`` whole, open to nobody to whom ``folder`` is closed, and return its size in bytes.
 
-    At every moment one complete checkpoint can be found, by ``find``. Raises OSError and SafetensorError, in which
-    case the one before is untouched.
+    At every moment one complete checkpoint can be found, by ``find``; the ``best`` that was there when ``last`` was
+    saved is kept until that is saved again, for ``settle_best``. Raises OSError and SafetensorError, in which case
+    the one before is untouched.
     """
     target, fresh, old = folder / which, folder / f".{which}.new", folder / f".{which}.old"
     settle(folder, which)
@@ -113,11 +114,14 @@ def save(folder: Path, which: Which, snapshot: Snapshot) -> int:
     except BaseException:
         shutil.rmtree(fresh, ignore_errors=True)
         raise
+    known = folder / KNOWN_BEST
     if target.exists():
-        target.rename(old)
+        target.rename(known if which == "best" and not known.exists() else old)
     fresh.rename(target)
     fsync_folder(folder)
     shutil.rmtree(old, ignore_errors=True)
+    if which == "last":
+        shutil.rmtree(known, ignore_errors=True)
     return size
 
 
@@ -143,6 +147,21 @@ def load_model_file(checkpoint: Path) -> tuple[Tensors, ModelFacts]:
         raise unusable(path, str(error).partition("\n")[0]) from None
 
 
+def load_weights(checkpoint: Path, model: nn.Module, classes: list[str]) -> tuple[Tensors, ModelFacts]:
+    """Read a checkpoint's weights and facts, for ``model`` and ``classes``.
+
+    Raises UserError when the checkpoint is damaged, doesn't fit, or was made for other classes.
+    """
+    tensors, facts = load_model_file(checkpoint)
+    if problem := misfit(model.state_dict(), tensors, exact=True):
+        raise unusable(checkpoint / MODEL, problem)
+    if facts.classes != classes:
+        raise UserError(
+            "the data's classes are no longer those of the checkpoint; put the folders back as they were"
+        )
+    return tensors, facts
+
+
 def load_last(
     checkpoint: Path, model: nn.Module, judged: nn.Module, optimizer: torch.optim.Optimizer,
     scaler: torch.amp.GradScaler, classes: list[str],
@@ -152,13 +171,7 @@ def load_last(
     ``judged`` is the running mean of ``model``, or ``model`` itself where none is kept. Raises UserError
     when the checkpoint is damaged, doesn't fit, or was made for other ``classes``.
     """
-    tensors, facts = load_model_file(checkpoint)
-    if problem := misfit(judged.state_dict(), tensors, exact=True):
-        raise unusable(checkpoint / MODEL, problem)
-    if facts.classes != classes:
-        raise UserError(
-            "the data's classes are no longer those of the checkpoint; put the folders back as they were"
-        )
+    tensors, _ = load_weights(checkpoint, judged, classes)
     path = checkpoint / TRAIN_STATE
     try:
         table = read_metadata(path)
@@ -198,10 +211,31 @@ def settle(folder: Path, which: Which) -> None:
     """Clean up after a save that a kill cut short: keep the complete one, drop the rest."""
     target, old = folder / which, folder / f".{which}.old"
     shutil.rmtree(folder / f".{which}.new", ignore_errors=True)
-    if old.exists() and newest(folder, which) == old:
+    found = newest(folder, which)
+    if found is not None and found != target:
         shutil.rmtree(target, ignore_errors=True)  # damaged: the run went on from the older one
-        old.rename(target)
+        found.rename(target)
     shutil.rmtree(old, ignore_errors=True)
+
+
+def settle_best(folder: Path, best_epoch: int) -> None:
+    """Have ``best`` be of ``best_epoch``, as the ``last`` that a run goes on from knows it, if it is there.
+
+    After a kill it may be of a later epoch, which is trained anew and may turn out otherwise.
+    """
+    target, known = folder / "best", folder / KNOWN_BEST
+    if 0 < best_epoch == _epoch_of(known) != _epoch_of(target):
+        shutil.rmtree(target, ignore_errors=True)
+        known.rename(target)
+        fsync_folder(folder)
+    shutil.rmtree(known, ignore_errors=True)
+
+
+def _epoch_of(best: Path) -> int:
+    try:
+        return int(json.loads(read_metadata(best / MODEL)["vrdl_tui"])["best_epoch"])
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return 0
 
 
 def _write(tensors: Tensors, path: Path, metadata: dict[str, str]) -> None:

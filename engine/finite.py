@@ -12,9 +12,9 @@ class NoNumberError(UserError):
     """A loss or a weight is NaN or infinite; ``step`` is the one at which, 0 for none in particular."""
 
     def __init__(self, what: str, epoch: int, step: int) -> None:
-        where = f"epoch {epoch}, step {step}" if step else f"epoch {epoch}"
+        self.seen = f"{what} (epoch {epoch}, step {step})" if step else f"{what} (epoch {epoch})"
         super().__init__(
-            f"{what} ({where}); lower optim.lr, try optim.amp=off, or set train.on_nan=rollback in recipe.toml and "
+            f"{self.seen}; lower optim.lr, try optim.amp=off, or set train.on_nan=rollback in recipe.toml and "
             "resume the run"
         )
         self.what = what

@@ -66,6 +66,9 @@ class Pace:
     """
 
     def __init__(self) -> None:
+        self.stood = 0.0
+        """Seconds that the run has stood still: pauses, predictions, a process that was suspended."""
+        self._moved = time.monotonic()
         self._waited = 0.0
         self._wait_time = 0.0
         self._epoch = [0.0, 0.0]
@@ -112,10 +115,21 @@ class Pace:
             self._wait_time = keep * self._wait_time + (1 - keep) * waited
             self._epoch[0] += waited
             self._epoch[1] += taken
-        self._mark, self._waited = now, 0.0
+        self._mark, self._waited, self._moved = now, 0.0, now
+
+    def move(self) -> None:
+        """Know that the run has not stood still up to now."""
+        self._moved = time.monotonic()
+
+    def go_on(self) -> None:
+        """Count the time since the run last moved as standing still."""
+        now = time.monotonic()
+        self.stood += now - self._moved
+        self._moved = now
+        self.restart()
 
     def restart(self) -> None:
-        """Begin a new stretch of steps: after a pause, a validation, a prediction."""
+        """Begin a new stretch of steps."""
         self._mark, self._waited = (time.monotonic() if self._step_time else None), 0.0
 
     def epoch_overhead(self, seconds: float) -> None:

@@ -154,7 +154,7 @@ class Session:
             predicted = self._before.predicted_at_end and self._run.prediction.exists()
             return training.run(self._stage, predicted=predicted)
         finally:
-            self._progress = training.close()
+            self._progress = training.close() or self._progress
             sampler.close()
 
     def _find_outliers(

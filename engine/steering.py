@@ -80,7 +80,7 @@ class Steering:
         return self._trainer.progress.epoch, self._trainer.progress.step
 
     def restart_clock(self) -> None:
-        self._trainer.pace.restart()
+        self._trainer.pace.go_on()
 
     def save(self, which: tuple[Which, ...], reason: str) -> None:
         """Copy the run's state and have it written while training goes on."""
@@ -150,14 +150,19 @@ class Steering:
         """Go on from the best weights so far, and save that. Raises UserError when there are none."""
         best_epoch = self._trainer.progress.policy.best_epoch
         if not self._is_in_force(command):
+            self._trainer.check_rollback()
             self._writer.flush()
             folder = checkpoint.find(self._run.checkpoints, "best")
             if folder is None or not best_epoch:
                 raise UserError("no best weights yet: the first epoch hasn't been validated")
-            tensors, facts = checkpoint.load_model_file(folder)
+            tensors, facts = checkpoint.load_weights(folder, self._trainer.judged, self._facts.classes)
             best_epoch = facts.best_epoch
-            self._trainer.take_weights(tensors)
-            self._save_for(command, "rolled back")
+            put_back = self._trainer.take_weights(tensors)
+            try:
+                self._save_for(command, "rolled back")
+            except UserError:
+                put_back()
+                raise
         epoch, step = self.position()
         event = RolledBack(epoch=epoch, step=step, best_epoch=best_epoch, by=command.by, pid=command.pid)
         return event, f"going on from the best weights, those of epoch {best_epoch}"
@@ -173,13 +178,16 @@ class Steering:
         if trainer.recipe.train.on_nan == "stop":
             raise problem
         if progress.nan_rollbacks >= _NAN_ROLLBACKS:
-            raise UserError(f"{problem}; going back to earlier weights {_NAN_ROLLBACKS} times didn't help")
+            raise UserError(
+                f"{problem.seen}; going back to earlier weights {_NAN_ROLLBACKS} times didn't help; lower optim.lr "
+                "or try optim.amp=off in recipe.toml and resume the run"
+            )
         self._writer.flush()
         best = checkpoint.find(checkpoints, "best") if progress.policy.best_epoch else None
         folder = best or checkpoint.find(checkpoints, "last")
         if folder is None:
             raise UserError(f"{problem}; no earlier weights are saved")
-        tensors, facts = checkpoint.load_model_file(folder)
+        tensors, facts = checkpoint.load_weights(folder, trainer.judged, self._facts.classes)
         progress.nan_rollbacks += 1
         step = problem.step or progress.step
         trainer.begin_epoch_again(tensors)

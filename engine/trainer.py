@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from engine.checkpoint import Tensors, Which
+from engine.checkpoint import Tensors, Which, host_copy
 from engine.closing import Closing
 from engine.compiled import CompiledForward
 from engine.data.feed import Batched, Feed
@@ -122,20 +122,35 @@ class Trainer:
     def set_lr(self, lr: float) -> None:
         set_lr(self.optimizer, lr)
 
-    def take_weights(self, tensors: Tensors) -> None:
-        """Put a checkpoint's weights in the place of the model's and of their mean.
+    def check_rollback(self) -> None:
+        """Raise UserError while the weights of the epoch under way are judged: their score isn't to be another's."""
+        if self._validation.under_way:
+            raise UserError("the epoch is being validated; roll back once that is done")
+
+    def take_weights(self, tensors: Tensors) -> Callable[[], None]:
+        """Put a checkpoint's weights in the place of the model's and of their mean; return what undoes it.
 
         The optimiser's moments are of other weights and begin anew; its counts too, for they weigh the moments.
         """
+        moments = [value for state in self.optimizer.state.values() for value in state.values()]
+        taken = [value for module in {self.model, self.judged} for value in module.state_dict().values()]
+        held = [(value, host_copy(value)) for value in (*taken, *moments)]
+
+        def put_back() -> None:
+            with torch.no_grad():
+                for value, before in held:
+                    value.copy_(before)
+
         for module in {self.model, self.judged}:
             module.load_state_dict(tensors)
-        for state in self.optimizer.state.values():
-            for value in state.values():
-                value.zero_()
+        for value in moments:
+            value.zero_()
+        return put_back
 
     def begin_epoch_again(self, tensors: Tensors) -> None:
         """Have the epoch under way trained from its first step on, with a checkpoint's weights and a lower rate."""
         self.take_weights(tensors)
+        self._update.drop()
         self.scaler.load_state_dict(self.precision.scaler().state_dict())
         self.progress.policy = self.progress.policy.lower(self.recipe.schedule.factor)
         self.progress.begin_epoch_again(self._log.length)
@@ -159,16 +174,25 @@ class Trainer:
             progress.announce(self._log.length)
         self._meter = Meter(self.device, progress)
         self.set_lr(progress.policy.lr)
-        started = time.monotonic()
+        self.pace.move()
+        started = self._moving_time()
         self._train_steps(plan)
         self._check_weights()
-        trained = time.monotonic()
+        trained = self._moving_time()
         result = self._validation.judge(
-            self.judged, self._helm.between_steps,
+            self.judged, self._between_steps,
             label_smoothing=self.recipe.optim.label_smoothing, epoch=progress.epoch,
         )  # fmt: skip
-        self._close_epoch(result, time.monotonic() - started)
-        self.pace.epoch_overhead(time.monotonic() - trained)
+        self._close_epoch(result, self._moving_time() - started)
+        self.pace.epoch_overhead(self._moving_time() - trained)
+
+    def _moving_time(self) -> float:
+        """Return seconds on a clock that stands still while the run does."""
+        return time.monotonic() - self.pace.stood
+
+    def _between_steps(self) -> None:
+        self.pace.move()
+        self._helm.between_steps()
 
     def _train_steps(self, plan: list[Indices]) -> None:
         progress, steps, accumulate = self.progress, len(plan), self.recipe.train.accumulate
@@ -176,7 +200,7 @@ class Trainer:
         self.pace.restart()
         for batch in self.pace.waiting(self._feed.train(plan[progress.step :], progress.epoch)):
             if progress.step % accumulate == 0:  # gradients are in no checkpoint
-                self._helm.between_steps()
+                self._between_steps()
                 if progress.cut:
                     break
             progress.step += 1

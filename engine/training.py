@@ -83,6 +83,7 @@ class Training:
             trainer.progress = checkpoint.load_last(
                 folder, trainer.model, trainer.judged, trainer.optimizer, trainer.scaler, data.classes
             )
+            checkpoint.settle_best(self._run.checkpoints, trainer.progress.policy.best_epoch)
         self._steering = Steering(
             self._run, self._trainer, self._feed, self._controls, facts, self._outliers, self._emit
         )
@@ -113,17 +114,20 @@ class Training:
         return outcome
 
     def restart_clock(self) -> None:
-        """Leave the time since the last step out of the pace."""
+        """Leave the time since the run last moved out of its pace."""
         if self._trainer is not None:
-            self._trainer.pace.restart()
+            self._trainer.pace.go_on()
 
     def close(self) -> Progress | None:
-        """Finish what is being written, let the threads go, and return where the run stands."""
+        """Finish what is being written, let the threads go, and return where the run stands.
+
+        None where ``prepare`` didn't come to its end.
+        """
         if self._steering is not None:
             self._steering.close()
         if self._feed is not None:
             self._feed.close()
-        return self._trainer.progress if self._trainer is not None else None
+        return self._trainer.progress if self._trainer is not None and self._steering is not None else None
 
 
 def _announce_weights(model: Model, announce: Announce) -> None:

@@ -28,6 +28,10 @@ class Update:
         self._scaler.scale(loss).backward()
         self._images += images
 
+    def drop(self) -> None:
+        """Forget what was added since the last step."""
+        self._images = 0
+
     def apply(self) -> None:
         """Make the step, if any loss was added since the last.
 

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from engine.commands import Pause, Resume
-from engine.events import EpochEnded, Step
+from engine.events import EpochEnded, EpochStarted, Step
 from engine.journal import JournalReader
 from engine.journal_index import past_state
 from engine.rundir import RunDir
@@ -37,6 +37,22 @@ def jump(self):
     epoch(self)
 
 Trainer._epoch = jump
+"""
+PAUSED_IN_VALIDATION = """
+import threading
+from pathlib import Path
+from engine.commands import Pause, Resume, send
+from engine.data.feed import Feed
+
+commands, val = Path(RUN, "commands"), Feed.val
+
+def paused(self):
+    Feed.val = val
+    send(commands, Pause())
+    threading.Timer(3.0, send, (commands, Resume())).start()
+    return val(self)
+
+Feed.val = paused
 """
 DURATIONS = ("seconds", "eta", "paused_for", "data_wait", "images_per_s")
 
@@ -94,6 +110,27 @@ def test_a_suspended_engine_goes_on_as_if_nothing_had_been(
     assert engines.wait() == 0, run.engine_log.read_text()
     assert_sound(run, 60)
     assert_same_end(run, unbroken)
+    assert stood_still(run) >= 0.9  # the second time it may have been through with its epochs
+
+
+def stood_still(run: RunDir) -> float:
+    """Return the seconds between the first step and the last epoch's end that no epoch counts as its own."""
+    events = JournalReader(run.journal).read()
+    ended = [event for event in events if isinstance(event, EpochEnded)]
+    begun = next(event for event in events if isinstance(event, EpochStarted))
+    return ended[-1].t - begun.t - sum(event.seconds for event in ended)
+
+
+def test_a_pause_while_the_weights_are_judged_is_no_part_of_an_epoch(
+    engines: Engines, pictures: Path, runs: Path
+) -> None:
+    run = make_run(runs, pictures, *SETTINGS)
+    assert engines.run(run, PAUSED_IN_VALIDATION) == 0, run.engine_log.read_text()
+    events = JournalReader(run.journal).read()
+    (resumed,) = (event for event in events if isinstance(event, Resumed))
+    assert resumed.paused_for > 2
+    assert stood_still(run) >= resumed.paused_for
+    assert all(event.eta < 2.5 for event in events if isinstance(event, Step) and event.eta is not None)
 
 
 def test_a_pause_is_as_long_as_it_was(engines: Engines, pictures: Path, runs: Path) -> None:
@@ -124,7 +161,7 @@ def test_a_suspension_is_no_part_of_the_pace() -> None:
         for number in range(4):
             if number == 2:
                 time.sleep(0.5)  # suspended here
-                pace.restart()  # as SIGCONT has it
+                pace.go_on()  # as SIGCONT has it
             time.sleep(0.01)
             yield number
 
@@ -135,3 +172,4 @@ def test_a_suspension_is_no_part_of_the_pace() -> None:
     assert eta < 0.2
     waited, taken = pace.epoch_wait()
     assert waited <= taken < 0.3
+    assert 0.5 <= pace.stood < 0.7

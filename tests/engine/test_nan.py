@@ -91,6 +91,13 @@ def test_the_step_is_named_and_the_checkpoints_are_sound(
     assert [event.epoch for event in told(run, EpochEnded)] == [1, 2, 3]
 
 
+def test_back_in_the_middle_of_a_group_of_batches(engines: Engines, pictures: Path, runs: Path) -> None:
+    run = make_run(runs, pictures, *ROLLBACK, "train.accumulate=4")
+    assert engines.run(run, hook((2, 2), above=0.002, pace=ALWAYS)) == 0, reason(run)
+    assert [(back.epoch, back.step) for back in told(run, RolledBack)] == [(2, 2)]
+    assert_all_numbers(run)
+
+
 def test_back_to_the_best_weights_with_a_lower_rate(engines: Engines, pictures: Path, runs: Path) -> None:
     ends = []
     for name, pace in (("seldom", SELDOM), ("always", ALWAYS)):
@@ -123,7 +130,8 @@ def test_three_times_and_no_more(engines: Engines, pictures: Path, runs: Path) -
     assert engines.run(run, hook((2, 3))) == 1
     assert len(told(run, RolledBack)) == 3
     assert "(epoch 2, step 3)" in reason(run)
-    assert reason(run).endswith("going back to earlier weights 3 times didn't help")
+    assert "going back to earlier weights 3 times didn't help; lower optim.lr" in reason(run)
+    assert "on_nan" not in reason(run)
     assert_all_numbers(run)
     # A resume doesn't count anew.
     assert engines.run(run, hook((2, 3))) == 1
