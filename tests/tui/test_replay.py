@@ -22,6 +22,7 @@ from tui.play_clock import PlayClock
 from tui.replay import Replay
 from tui.screens.live import LiveScreen
 from tui.screens.replay import ReplayScreen
+from tui.screens.zoom import ZoomScreen
 from tui.widgets.menu import Menu
 
 FIFTY = ["colon", "5", "0", "enter"]
@@ -136,6 +137,34 @@ async def test_nothing_of_it_reaches_the_run(make: Callable[..., RunDir], tmp_pa
         assert list(run.commands.iterdir()) == []
         await pilot.press("q")
     assert app.return_code == 0
+
+
+async def test_a_panel_over_the_whole_screen_offers_no_exploring(
+    over: RunDir, console: Callable[..., ConsoleApp], tmp_path: Path
+) -> None:
+    app = ConsoleApp(tmp_path / "runs", over, replay=1.0)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("space", "end")
+        await shows(pilot, "at the end", "of 406 wrong")
+        await pilot.press("4")
+        assert "explore" not in await shows(pilot, "a by class", "esc back")
+        await pilot.press("m")
+        assert isinstance(app.screen, ZoomScreen)
+        await pilot.press("question_mark")
+        assert "explore" not in await shows(pilot, "the accuracy of each class", "esc closes this")
+        await pilot.press("escape", "ctrl+p")
+        await shows(pilot, "accuracy of each class, or the matrix")
+        assert "matrix" not in {choice.value for choice in app.screen.query_one(Menu)._choices}
+        await pilot.press("escape", "1")
+        await shows(pilot, "f recent")
+        await pilot.press("escape")
+        await until(pilot, lambda: isinstance(app.screen, ReplayScreen))
+    async with console(over).run_test(size=(120, 40)) as pilot:
+        await plotted(pilot)
+        await pilot.press("4")
+        await shows(pilot, "m explore")
+        await pilot.press("question_mark")
+        await shows(pilot, "explore the matrix and its pictures")
 
 
 async def test_a_percentage_that_is_none_is_refused(over: RunDir, tmp_path: Path) -> None:

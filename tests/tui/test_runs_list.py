@@ -6,10 +6,12 @@ from pathlib import Path
 
 import made_runs
 import pytest
+from msgspec.structs import replace
 from textual.pilot import Pilot
 from watching import PlayedEngine, screen_text, shows, until
 
 from engine.commands import Stop
+from engine.events import EpochEnded, EpochStarted
 from engine.labels import Labels, labels_file, read_labels, write_labels
 from engine.overview import Overview
 from engine.overview_cache import OverviewCache
@@ -39,7 +41,7 @@ async def listed(pilot: Pilot[int]) -> None:
 
 def order(pilot: Pilot[int]) -> list[str]:
     """Return the names in the table, top down."""
-    rows = [line.strip("│ ").lstrip("▶* ").split() for line in screen_text(pilot).splitlines()]
+    rows = [line.strip("│| ").lstrip("▶>* ").split() for line in screen_text(pilot).splitlines()]
     return [row[1] for row in rows if row and row[0] in ("running", "finished", "interrupted")]
 
 
@@ -56,6 +58,25 @@ async def test_sorted_by_key_and_by_a_click_on_a_head(runs: Path, console: Conso
         await until(pilot, lambda: order(pilot) == ["alive", "cut", "done"])
         await pilot.press("s")
         await shows(pilot, "model▲")
+
+
+@pytest.mark.parametrize("ascii", [False, True])
+async def test_a_thousand_epochs_and_the_best_of_percents_and_losses(
+    make: Make, console: Console, ascii: bool
+) -> None:
+    scores = [("loss-9", "val_loss", 0.9), ("percent", "val_acc", 92.0), ("loss-1", "val_loss", 0.1)]
+    for name, monitor, best in scores:
+        *epochs, last = (one for one in made_runs.history(100, total=1000) if isinstance(one, EpochEnded))
+        events = [*made_runs.beginning(monitor=monitor, epochs=1000), *epochs, replace(last, best=best)]
+        make([*events, EpochStarted(epoch=100, epochs=1000, lr=1e-4, steps=9)], alive=False, name=name)
+    async with console(None, ascii=ascii).run_test(size=SIZE) as pilot:
+        screen = await shows(pilot, "interrupted", "92.00 %", "0.90000", "0.10000")
+        assert screen.count("  100/1000 ") == 3
+        table = pilot.app.screen.query_one("#run-list")
+        await pilot.click(table, offset=(screen.splitlines()[2].index("best"), 1))
+        await until(pilot, lambda: order(pilot) == ["percent", "loss-1", "loss-9"])
+        await pilot.press("i")
+        await until(pilot, lambda: order(pilot) == ["loss-9", "loss-1", "percent"])
 
 
 async def test_filtered_while_typing(runs: Path, console: Console) -> None:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from engine.errors import UserError
@@ -80,6 +81,20 @@ def test_sorted_by_each_column_the_unknown_last() -> None:
     assert sort_rows([UNREAD, other, ROW], "best", descending=True) == [ROW, other, UNREAD]
     assert sort_rows([UNREAD, other, ROW], "best", descending=False) == [other, ROW, UNREAD]
     assert sort_rows([ROW, other], "name", descending=False) == [other, ROW]
+
+
+def test_percents_and_losses_are_sorted_apart_the_best_of_each_first() -> None:
+    scores = [("val_loss", 0.9), ("val_acc", 92.0), ("val_loss", 0.1), ("val_acc", 0.5), ("val_loss", 0.0)]
+    rows = [
+        ROW._replace(name=str(best), facts=msgspec.structs.replace(FACTS, monitor=monitor, best=best))
+        for monitor, best in scores
+    ]
+    order = ["92.0", "0.5", "0.0", "0.1", "0.9"]
+    assert [row.name for row in sort_rows([UNREAD, *rows], "best", descending=True)] == [*order, "unread"]
+    assert [row.name for row in sort_rows([UNREAD, *rows], "best", descending=False)] == [
+        *reversed(order),
+        "unread",
+    ]
 
 
 def test_equal_ones_are_newest_first() -> None:

@@ -124,6 +124,12 @@ class ReplayScreen(LiveScreen):
     def _send(self, command: AnyCommand, label: str) -> None:
         self._say(f"{label}: {_NO_COMMANDS}", WARN)
 
+    def action_zoom(self, number: int) -> None:
+        from tui.screens.zoom import ZoomScreen
+
+        name, view = self.follower.run.name, self._view()
+        self._open(ZoomScreen(number, name, view, self._memory, barred=_BARRED))
+
     def action_help(self) -> None:
         from tui.screens.replay_help import ReplayHelpScreen
 

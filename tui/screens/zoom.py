@@ -1,6 +1,6 @@
 """One panel of the live view over the whole screen."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -35,7 +35,8 @@ _MAKERS: dict[str, Callable[[Memory], Widget]] = {
 class ZoomScreen(Choosing, Screen[str]):
     """Its live view hands it the run's state with ``show_run``; gives back an action of the live view, or "".
 
-    With ``per_class`` the confusion panel begins with the accuracy of each class.
+    With ``per_class`` the confusion panel begins with the accuracy of each class. ``barred``: actions that the live
+    view below doesn't take.
     """
 
     CSS_PATH = "../styles/zoom.tcss"
@@ -60,6 +61,7 @@ class ZoomScreen(Choosing, Screen[str]):
         memory: Memory | None = None,
         *,
         per_class: bool = False,
+        barred: Collection[str] = (),
     ) -> None:
         super().__init__()
         self._memory = memory or Memory()
@@ -68,6 +70,7 @@ class ZoomScreen(Choosing, Screen[str]):
         self._name_of_run = name_of_run
         self._view = view
         self._per_class = per_class
+        self._barred = barred
         self.set_class(view.glyphs.ascii, "-ascii")
 
     def compose(self) -> ComposeResult:
@@ -108,7 +111,8 @@ class ZoomScreen(Choosing, Screen[str]):
             keys += PLOT_KEYS
         elif self._panel == "confusion":
             keys.append(Key("a", "matrix" if self._per_class else "by class", "classes"))
-            keys.append(Key("m", "explore", "matrix"))
+            if "matrix" not in self._barred:
+                keys.append(Key("m", "explore", "matrix"))
         if self._panel in ("early-stop", "outliers") or self._per_class:
             keys.append(Key("arrows", "scroll", "focused.scroll_page(1)"))
         return [
@@ -117,6 +121,10 @@ class ZoomScreen(Choosing, Screen[str]):
             Key("?", "help", "help"),
             Key("^p", "commands", "commands"),
         ]
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Leave out what closing this screen would not lead to."""
+        return action not in self._barred and super().check_action(action, parameters)
 
     # what the keys do
 
@@ -139,7 +147,8 @@ class ZoomScreen(Choosing, Screen[str]):
         self.dismiss("quit_menu")
 
     def action_help(self) -> None:
-        self.app.push_screen(help_for(self._panel, self._view.glyphs))
+        explores = "matrix" not in self._barred
+        self.app.push_screen(help_for(self._panel, self._view.glyphs, explores=explores))
 
     def action_commands(self) -> None:
         from tui.screens.commands import CommandsScreen

@@ -18,11 +18,9 @@ _CURVES_NOTE = (
     "the learning rate, s a changed setting, r a resume, b a roll back, c an epoch cut short, e and u images left out "
     "and restored by hand, & several of these. At the cursor: what it was, and who asked for it."
 )
-_CONFUSION = (
-    ("a", "the accuracy of each class, worst first; back to the matrix"),
-    ("m", "explore the matrix and its pictures"),
-    ("arrows", "scroll the classes (PgUp, PgDn, Home, End)"),
-)
+_BY_CLASS = ("a", "the accuracy of each class, worst first; back to the matrix")
+_EXPLORE = ("m", "explore the matrix and its pictures")
+_CLASSES = ("arrows", "scroll the classes (PgUp, PgDn, Home, End)")
 _CONFUSION_NOTE = "The change is in percent points, from the best epoch to the newest one."
 _LISTS = (("arrows", "scroll (PgUp, PgDn, Home, End)"),)
 _LISTS_NOTE = "All that the panel of the live view shows a part of."
@@ -33,12 +31,13 @@ _SYSTEM_NOTE = (
 _REST = (("1 to 6", "another panel; its own number, esc or Enter: back"),)
 
 
-def help_for(panel: str, glyphs: Glyphs) -> KeyHelp:
-    """Return the help on a panel's full screen."""
+def help_for(panel: str, glyphs: Glyphs, *, explores: bool) -> KeyHelp:
+    """Return the help on a panel's full screen; ``explores``: whether the matrix leads to its pictures."""
     if panel in ("accuracy", "learning-rate"):
         return KeyHelp((*_CURVES, *_REST), _CURVES_NOTE, glyphs)
     if panel == "confusion":
-        return KeyHelp((*_CONFUSION, *_REST), _CONFUSION_NOTE, glyphs)
+        rows = (_BY_CLASS, _EXPLORE, _CLASSES) if explores else (_BY_CLASS, _CLASSES)
+        return KeyHelp((*rows, *_REST), _CONFUSION_NOTE, glyphs)
     if panel == "system":
         return KeyHelp(_REST, _SYSTEM_NOTE, glyphs)
     return KeyHelp((*_LISTS, *_REST), _LISTS_NOTE, glyphs)

@@ -29,7 +29,7 @@ class Confusion(Panel):
 
     def rows(self, view: View, width: int, height: int) -> list[Text]:
         matrix, glyphs = view.state.confusion, view.glyphs
-        if matrix is None:
+        if matrix is None or matrix.classes < 1:  # of no class: a journal may hold anything
             return [styled("none yet: comes with the first best epoch", MUTED)]
         names = class_names(view.state, matrix, glyphs)
         beside = worst_rows(matrix, names, max(16, min(44, width * 2 // 5 - 2)), height, glyphs)
@@ -85,11 +85,14 @@ def _numbers(
     matrix: ConfusionMatrix, names: list[str], width: int, height: int, glyphs: Glyphs
 ) -> list[Text]:
     """Every class its row with its counts written out; nothing when that doesn't fit."""
+    # Before the table is made: of thousands of classes it takes a second, and nobody would see it.
+    if matrix.classes + 1 > height:
+        return []
     blocks = merge(matrix.cells, matrix.classes, matrix.classes)
     digits = len(str(max(blocks.largest_diagonal, blocks.largest_off_diagonal)))
     label = min(16, max(map(cell_len, names)))
     longest_label = width - matrix.classes * max(3, digits + 1) - 1
-    if matrix.classes + 1 > height or longest_label < min(label, 3):
+    if longest_label < min(label, 3):
         return []
     label = min(label, longest_label)
     tall = 3 if matrix.classes * 3 + 1 <= height and width >= label + 1 + matrix.classes * 7 else 1

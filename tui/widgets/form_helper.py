@@ -36,7 +36,7 @@ class RecipeHelper:
         self._on_fact = on_fact
         self._on_end = on_end
         self._stopped = False
-        self._folder = tempfile.TemporaryDirectory(prefix="vrdl-tui-")
+        self._folder = tempfile.TemporaryDirectory(prefix="vrdl-tui-", ignore_cleanup_errors=True)
         threading.Thread(target=self._serve, name=module, daemon=True).start()
 
     @property
@@ -59,6 +59,10 @@ class RecipeHelper:
             return
         except (UserError, HelperError, OSError) as error:
             problem = str(error)
+        finally:
+            # The program wrote for a moment longer, into a folder that close() may not have got empty.
+            if self._stopped:
+                self._folder.cleanup()
         if not self._stopped:
             self._on_end(problem)
 

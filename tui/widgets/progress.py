@@ -169,16 +169,18 @@ def _speed(view: View) -> Text:
 def _stage_left(view: View) -> float | None:
     """Seconds until the outlier stage ends, should it go on at its pace so far."""
     state = view.state
-    whole, part = _classes(state), _of_class(state)
-    if (
-        state.outliers.current is None and not state.outliers.thresholds
-    ):  # a method that reads all images first
-        done, total = float(part.done), part.total
-    else:
-        done, total = _whole_done(state, whole, part), whole.total
-    if not done or not total or state.stage is None:
+    if state.stage is None:
         return None
-    return (view.now - state.stage.t) * max(0.0, total - done) / done
+    whole, part = _classes(state), _of_class(state)
+    # What earlier attempts judged took none of this one's time.
+    earlier = sum(judged.seq < state.stage.seq for judged in state.outliers.thresholds.values())
+    if state.outliers.current is None and len(state.outliers.thresholds) == earlier:
+        passed, done, total = 0.0, float(part.done), part.total  # a method that reads all images first
+    else:
+        passed, done, total = float(earlier), _whole_done(state, whole, part), whole.total
+    if done <= passed or not total:
+        return None
+    return (view.now - state.stage.t) * max(0.0, total - done) / (done - passed)
 
 
 def _left(view: View) -> Text:

@@ -16,7 +16,7 @@ _STATUS: dict[str, Style] = {
     "interrupted": WARN, "failed": BAD,
 }  # fmt: skip
 _GAP = 2
-_LEAST_NAME, _MOST_NAME = 12, 44
+_LEAST_NAME, _MOST_NAME = 12, 42
 
 
 class Column(NamedTuple):
@@ -61,7 +61,7 @@ def status_style(row: RunRow) -> Style:
 _COLUMNS = [
     Column("state", "state", 11, lambda row, _: row.facts.status if row.facts else "reading", status_style),
     Column("name", "name", 0, lambda row, glyphs: glyphs.clean(row.name), lambda _: PLAIN),
-    Column("epoch", "epoch", 7, lambda row, _: epochs(row), lambda _: PLAIN, right=True),
+    Column("epoch", "epoch", 9, lambda row, _: epochs(row), lambda _: PLAIN, right=True),
     Column("best", "best", 9, lambda row, _: best(row), lambda _: BEST, right=True),
     Column("started", "started", 11, lambda row, _: started(row)[5:], lambda _: MUTED, rank=1),
     Column(
