@@ -1,8 +1,8 @@
 """The training engine: a process of its own that owns a run directory.
 
-The light half (errors, files, text, recipe, layout, catalogue, rundir, events, journal, commands, state,
-policy, progress) imports no torch, no numpy and no image library, so that the console can use it and still
-paint at once. Everything else is the heavy half, imported by ``python -m engine`` alone.
+The light half imports no torch, no numpy and no image library, so that the console can use it and still paint at
+once; its modules are those that the import contracts in pyproject.toml list. Everything else is the heavy half: the
+console leaves it to processes of their own, ``python -m engine`` and the helpers that ``tui.helper`` runs.
 """
 
 from typing import TYPE_CHECKING

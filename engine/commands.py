@@ -3,6 +3,7 @@
 Only who trains and root may command a run: what a file says is not looked at before its owner and its mode are.
 """
 
+import contextlib
 import errno
 import getpass
 import os
@@ -13,14 +14,19 @@ import time
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
+from typing import Annotated, TypeAlias
 
 import msgspec
 
+from engine.errors import UserError
 from engine.files import replace_file
 from engine.text import printable
 
-_LARGEST = 64 * 1024
+_LARGEST = 8 << 20
+"""Bytes of a command: more paths than a command line takes."""
+# What is answered goes into the journal, and who asked once for each image: not without a bound.
+_Word = Annotated[str, msgspec.Meta(max_length=1000)]
+_NamedPath = Annotated[str, msgspec.Meta(max_length=20_000)]
 
 
 class Command(msgspec.Struct, frozen=True, kw_only=True, tag_field="name", tag=str.lower):
@@ -29,8 +35,8 @@ class Command(msgspec.Struct, frozen=True, kw_only=True, tag_field="name", tag=s
     ``by`` is user@host, ``pid`` the process there that sent it at the time ``t``; "" and 0: not known.
     """
 
-    id: str = ""
-    by: str = ""
+    id: _Word = ""
+    by: _Word = ""
     pid: int = 0
     t: float = 0.0
 
@@ -56,8 +62,8 @@ class Stop(Command, frozen=True):
 class Set(Command, frozen=True):
     """Change a setting while the run goes on; ``value`` is text, judged by the recipe's own types."""
 
-    key: str
-    value: str
+    key: _Word
+    value: _Word
 
 
 class Rollback(Command, frozen=True):
@@ -71,7 +77,7 @@ class Skip(Command, frozen=True):
 class Exclude(Command, frozen=True):
     """Leave training images out from the next epoch on. ``paths`` are as in the journal, or CLASS/FILE."""
 
-    paths: list[str]
+    paths: list[_NamedPath]
 
 
 class Restore(Command, frozen=True):
@@ -81,8 +87,8 @@ class Restore(Command, frozen=True):
     empty too.
     """
 
-    paths: list[str] = []
-    class_name: str = ""
+    paths: list[_NamedPath] = []
+    class_name: _Word = ""
 
 
 AnyCommand: TypeAlias = (
@@ -108,15 +114,36 @@ def command_name(command: Command) -> str:
 def send(spool: Path, command: AnyCommand) -> str:
     """Put ``command`` into the spool folder and return the id that its answer will carry.
 
-    Raises OSError when the folder can't be written.
+    Raises UserError for one that a run would not take, OSError when the folder can't be written.
     """
     identity = uuid.uuid4().hex[:12]
     stamped = msgspec.structs.replace(command, id=identity, by=whoami(), pid=os.getpid(), t=time.time())
     # Names sort in the order of sending, so that the engine takes the commands in that order.
     path = spool / f"{time.time_ns():020d}-{identity}.json"
+    content = _encoded(stamped)
     # Root's own, too, has to be readable to the engine; who else may look is the folder's affair.
-    replace_file(path, msgspec.json.encode(stamped), mode=0o644)
+    replace_file(path, content, mode=0o644)
     return identity
+
+
+def _encoded(command: AnyCommand) -> bytes:
+    # An engine can't answer what it can't read: who sent it would wait in vain.
+    name = command_name(command)
+    try:
+        content = msgspec.json.encode(command)
+        if len(content) <= _LARGEST:
+            _decoder.decode(content)
+            return content
+    except UnicodeEncodeError:
+        raise UserError(
+            f"{name}: a name in it is not UTF-8 text; give it as outliers list shows it"
+        ) from None
+    except msgspec.ValidationError as error:
+        raise UserError(f"{name} can't be sent: {printable(str(error), 200)}") from None
+    raise UserError(
+        f"{name}: {len(content):,} bytes are more than the {_LARGEST:,} that a run takes at once; "
+        "name fewer images at a time"
+    )
 
 
 def whoami() -> str:
@@ -137,7 +164,7 @@ class Spool:
     """The engine's end of the folder."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self.folder = folder
         self._stuck: set[str] = set()
         """Names that were done with, and couldn't be removed."""
 
@@ -149,7 +176,7 @@ class Spool:
         Costs one folder listing (about 10 µs when it is empty), so it can be asked before every step.
         """
         try:
-            with os.scandir(self._folder) as entries:
+            with os.scandir(self.folder) as entries:
                 names = sorted(
                     entry.name for entry in entries if entry.name.endswith(".json") and entry.name[0] != "."
                 )
@@ -160,25 +187,42 @@ class Spool:
 
     def _read_all(self, names: list[str]) -> list[tuple[Path, AnyCommand | Refused]]:
         try:
-            folder = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            folder = self._open()
         except OSError as error:
             why = _cannot_open(error)
-            return [(self._folder / name, _refused(name, "its folder", why)) for name in names]
+            return [(self.folder / name, _refused(name, "its folder", why)) for name in names]
         try:
             doubt = _doubt(os.fstat(folder))
             return [
-                (self._folder / name, _refused(name, "its folder", doubt) if doubt else _read(name, folder))
+                (self.folder / name, _refused(name, "its folder", doubt) if doubt else _read(name, folder))
                 for name in names
             ]
         finally:
             os.close(folder)
 
     def done(self, path: Path) -> None:
-        """Take an answered command off the spool; one that can't be removed is not looked at again."""
+        """Take an answered command off the spool; one that can't be removed is not looked at again.
+
+        Of a folder that isn't trusted none is: through a link it would be a file of another folder.
+        """
         try:
-            path.unlink(missing_ok=True)
+            folder = self._open()
         except OSError:
             self._stuck.add(path.name)
+            return
+        try:
+            if _doubt(os.fstat(folder)):
+                self._stuck.add(path.name)
+                return
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(path.name, dir_fd=folder)
+        except OSError:
+            self._stuck.add(path.name)
+        finally:
+            os.close(folder)
+
+    def _open(self) -> int:
+        return os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
 
 
 def _read(name: str, folder: int) -> AnyCommand | Refused:
@@ -192,7 +236,10 @@ def _read(name: str, folder: int) -> AnyCommand | Refused:
             return _refused(name, "it", "is no regular file")
         if doubt := _doubt(status):
             return _refused(name, "it", doubt)
-        command = _decoder.decode(os.read(fd, _LARGEST))
+        if status.st_size > _LARGEST:
+            return _refused(name, "it", f"has more than {_LARGEST:,} bytes")
+        with os.fdopen(fd, "rb", closefd=False) as file:
+            command = _decoder.decode(file.read(_LARGEST))
     except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return _refused(name, "it", "is no command")
     finally:

@@ -1,12 +1,15 @@
 """Commands to a running engine: taken between two steps, each answered in the journal."""
 
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from engine.answers import accepted, rejected
 from engine.commands import (
     AnyCommand,
     Checkpoint,
+    Command,
     Exclude,
     Pause,
     Predict,
@@ -18,14 +21,15 @@ from engine.commands import (
     Skip,
     Spool,
     Stop,
-    command_name,
 )
 from engine.disk_full import Room
 from engine.errors import UserError
 from engine.event import Event
 from engine.events import DiskFull, Outcome, Warning
+from engine.progress import peek
+from engine.rundir import RunDir
 from engine.steered import Steered
-from engine.steering_events import CommandAccepted, CommandRejected, Paused, Resumed
+from engine.steering_events import Paused, Resumed
 
 _LOOK_EVERY = 0.05
 
@@ -48,16 +52,33 @@ class Emit(Protocol):
     def __call__(self, *events: Event) -> object: ...
 
 
+@dataclass(slots=True)
+class _InHand:
+    """The command that is being obeyed."""
+
+    path: Path
+    answer: tuple[Event, ...] = ()
+    """That it was done, with what else is to be told of it, once that is so."""
+    told: bool = False
+    """Whether it has its answer in the journal, be it a refusal."""
+
+    def is_unfinished(self, command: AnyCommand | Refused) -> bool:
+        """Say whether the next attempt is to find the command in the spool, if this one ends here."""
+        return not self.told or (bool(self.answer) and isinstance(command, Set))
+
+
 class Controls:
     """The engine's side of the spool; one for a run."""
 
     def __init__(self, spool: Spool, emit: Emit, room: Room) -> None:
         self.room = room
-        self.in_force: set[str] = set()
-        """Ids of commands that a killed engine obeyed, but didn't answer."""
+        self.in_force: set[str] | None = None
+        """Ids of commands that an engine before obeyed, but didn't answer; None: nobody has looked for them yet."""
         self._spool = spool
         self._emit = emit
-        self._in_hand: Path | None = None
+        self._in_hand: _InHand | None = None
+        self._left: set[Path] = set()
+        """Commands that were obeyed, and not to their end: the next attempt finishes and answers them."""
         self._paused_at: float | None = None
         self.stop_after_epoch = ""
         """Who asked to stop once the epoch is over; empty: nobody."""
@@ -69,11 +90,22 @@ class Controls:
         for path, command in self._spool.pending():
             if isinstance(command, Refused):
                 self._emit(Warning(message=command.why))
-            elif command.id in self.in_force:
+            elif path in self._left or self._may_be_in_force(command) or self._is_saved(command):
                 continue
             else:
                 self._reject(command, reason)
             self._spool.done(path)
+
+    def _may_be_in_force(self, command: AnyCommand) -> bool:
+        return self.in_force is None or command.id in self.in_force
+
+    def _is_saved(self, command: AnyCommand) -> bool:
+        """Say whether the last checkpoint was saved for ``command``, or can't tell."""
+        try:
+            progress = peek(RunDir(self._spool.folder.parent).checkpoints)
+        except UserError:
+            return True
+        return progress is not None and bool(command.id) and progress.command == command.id
 
     def between_steps(self, run: Steered) -> None:
         """Do what was asked since the last call; while the run is paused, wait here.
@@ -95,17 +127,26 @@ class Controls:
 
         Raises StopRun on a request to stop, and if the process was asked to terminate; the run is not saved then.
         """
+        if self.room.leaving:  # what is still in the spool is answered at the end
+            return
         pending = self._spool.pending()
         stop = next((one for _, one in pending if isinstance(one, Stop) and not one.after_epoch), None)
         leaves = self.terminate or stop is not None
         for path, command in pending:
-            if path == self._in_hand and not leaves:  # it is what waits, and answered later
+            hand = self._in_hand if self._in_hand is not None and self._in_hand.path == path else None
+            if hand is not None and (hand.told or not leaves):  # it is what waits, and answered later
+                continue
+            answer = self._answer_while_full(command, full, hand)
+            if not answer:
                 continue
             try:
-                self.room.tell(self._answer_while_full(command, full))
+                self.room.tell(*answer)
             except OSError:
                 break
-            self._spool.done(path)
+            if hand is not None:
+                hand.told = True
+            else:
+                self._spool.done(path)
         why = f"{full.words}; no checkpoint was saved, a resume goes on from the one before"
         if leaves:
             self.room.leaving = True
@@ -114,15 +155,22 @@ class Controls:
         if leaves:
             raise StopRun("interrupted", f"the process was asked to terminate; {why}")
 
-    def _answer_while_full(self, command: AnyCommand | Refused, full: DiskFull) -> Event:
+    def _answer_while_full(
+        self, command: AnyCommand | Refused, full: DiskFull, hand: _InHand | None
+    ) -> tuple[Event, ...]:
+        """Return what to tell of a command; nothing where it isn't known yet what became of it."""
         match command:
             case Refused():
-                return Warning(message=command.why)
+                return (Warning(message=command.why),)
             case Stop(after_epoch=True):
-                return self._stop_after_epoch(command)
+                return (self._stop_after_epoch(command),)
             case Stop():
-                return _accepted(command, f"stopping without a checkpoint; {full.words}")
-        return _rejected(command, f"{full.words}; the run goes on by itself")
+                return (accepted(command, f"stopping without a checkpoint; {full.words}"),)
+        if hand is not None:  # without an answer its save may be done all the same: the end will show
+            return hand.answer
+        if self._may_be_in_force(command):
+            return ()
+        return (rejected(command, f"{full.words}; the run goes on by itself"),)
 
     def heed_signal(self, run: Steered) -> None:
         """Raise StopRun, once the run has been saved, if the process was asked to terminate."""
@@ -133,16 +181,24 @@ class Controls:
     def _take(self, run: Steered) -> None:
         self.heed_signal(run)
         for path, command in self._spool.pending():
-            self._in_hand = path
+            hand = self._in_hand = _InHand(path)
+            stays = False
             try:
                 if isinstance(command, Refused):
                     self._emit(Warning(message=command.why))
                 else:
                     self._answer(command, run)
-                    self.in_force.discard(command.id)
+            except (StopRun, OSError) as end:
+                stays = hand.is_unfinished(command)
+                if stays and hand.answer:
+                    self._left.add(path)
+                elif self.in_force and isinstance(command, Command) and isinstance(end, OSError):
+                    self.in_force.discard(command.id)  # or each attempt would end by it
+                raise
             finally:
                 self._in_hand = None
-                self._spool.done(path)
+                if not stays:
+                    self._spool.done(path)
 
     def _answer(self, command: AnyCommand, run: Steered) -> None:
         try:
@@ -181,7 +237,7 @@ class Controls:
             case Restore():
                 self._accept(command, run.restore_now(command))
             case Stop(after_epoch=True):
-                self._emit(self._stop_after_epoch(command))
+                self._tell(self._stop_after_epoch(command))
                 self._end_pause(run)
             case Stop():
                 saved = run.save_now("stopped")
@@ -210,33 +266,19 @@ class Controls:
 
     def _accept(self, command: AnyCommand, detail: str, *told: Event) -> None:
         # In one write: an attempt after a kill in between would tell the event again.
-        self._emit(*told, _accepted(command, detail))
+        self._tell(*told, accepted(command, detail))
+
+    def _tell(self, *answer: Event) -> None:
+        """Tell that the command in hand was done."""
+        hand = self._in_hand
+        assert hand is not None
+        hand.answer = answer
+        self._emit(*answer)
+        hand.told = True
 
     def _reject(self, command: AnyCommand, reason: str) -> None:
-        self._emit(_rejected(command, reason))
+        self._emit(rejected(command, reason))
 
     def _stop_after_epoch(self, command: Stop) -> Event:
         self.stop_after_epoch = command.by or "a command"
-        return _accepted(command, "will stop once this epoch has been validated")
-
-
-def _accepted(command: AnyCommand, detail: str) -> CommandAccepted:
-    return CommandAccepted(
-        id=command.id,
-        name=command_name(command),
-        by=command.by,
-        detail=detail,
-        pid=command.pid,
-        sent=command.t,
-    )
-
-
-def _rejected(command: AnyCommand, reason: str) -> CommandRejected:
-    return CommandRejected(
-        id=command.id,
-        name=command_name(command),
-        by=command.by,
-        reason=reason,
-        pid=command.pid,
-        sent=command.t,
-    )
+        return accepted(command, "will stop once this epoch has been validated")

@@ -32,6 +32,7 @@ def predict_runs(
 ) -> int:  # fmt: skip
     """Average the runs' probabilities for ``paths``, write the prediction to ``out``, return its rows.
 
+    An image that one of the runs couldn't read has no row, as one that none could read: its mean would be of others.
     ``probabilities``: where they are written too; None: nowhere. Raises UserError when a run has no such
     checkpoint or the runs' classes differ.
     """
@@ -52,8 +53,7 @@ def predict_runs(
     totals: Predictions | None = None
     for run, (tensors, facts) in zip(runs, loaded, strict=True):
         found = _predict_one(load_recipe(run.recipe), tensors, facts, paths, flip=flip, tick=tick)
-        total = found.probabilities if totals is None else totals.probabilities + found.probabilities
-        totals = Predictions(found.paths, total)
+        totals = found if totals is None else _sum(totals, found)
         done += len(paths)
     if totals is None or not totals.paths:
         raise UserError("none of the test images can be read")
@@ -61,6 +61,16 @@ def predict_runs(
     if probabilities is not None:
         write_shares(probabilities, mean, classes)
     return write_prediction(out, mean.paths, mean.labels(classes))
+
+
+def _sum(one: Predictions, other: Predictions) -> Predictions:
+    """Return the sums for the images that both have."""
+    if one.paths == other.paths:  # else a file came, went or changed between the two
+        return Predictions(one.paths, one.probabilities + other.probabilities)
+    rows = {path: row for row, path in enumerate(one.paths)}
+    both = [(rows[path], row) for row, path in enumerate(other.paths) if path in rows]
+    mine, its = [row for row, _ in both], [row for _, row in both]
+    return Predictions([other.paths[row] for row in its], one.probabilities[mine] + other.probabilities[its])
 
 
 def _load(run: RunDir, which: Which) -> tuple[Tensors, ModelFacts]:

@@ -112,18 +112,20 @@ class _Stopwatch:
     def __init__(self, trainer: "Trainer") -> None:
         self._trainer = trainer
         self._began = self._last = time.monotonic()
+        self._done = 0
         self._steps: list[float] = []
 
     def between_steps(self) -> None:
         now, trainer = self._now(), self._trainer
         taken, self._last = now - self._last, now
         done, accumulate = trainer.progress.step, trainer.recipe.train.accumulate
+        made, self._done = done - self._done, done  # fewer than ``accumulate`` at the end of an epoch
         if not done:
             return
         late = now - self._began > _MOST_SECONDS
         # The first steps set up what the others use; where there are no others they have to do.
         if done > _WARM_UP * accumulate or late or done >= trainer.steps:
-            self._steps.append(taken / accumulate)
+            self._steps.append(taken / made)
             self._tell(None)
         if late or len(self._steps) >= _MOST_STEPS or done >= trainer.steps:
             raise _Enough

@@ -38,10 +38,15 @@ def make_private(folder: Path) -> None:
 def write_synced(path: Path, content: bytes, mode: int | None = None) -> None:
     """Write a file that nobody reads yet and sync its content; without a ``mode`` it is as its folder is.
 
-    Raises OSError, with the name of the file.
+    What has its name makes way: nothing is written through a link, no pipe is waited for. Raises OSError, with the
+    name of the file.
     """
     try:
-        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode_in(path.parent))
+        try:
+            fd = _make(path)
+        except FileExistsError:  # of a process that was killed
+            path.unlink()
+            fd = _make(path)
         with os.fdopen(fd, "wb") as file:
             if mode is not None:
                 os.fchmod(fd, mode)
@@ -50,6 +55,10 @@ def write_synced(path: Path, content: bytes, mode: int | None = None) -> None:
             os.fsync(file.fileno())
     except OSError as error:
         raise named(error, path) from None
+
+
+def _make(path: Path) -> int:
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode_in(path.parent))
 
 
 def append_whole(fd: int, content: bytes, *, sync: bool = True) -> None:

@@ -12,8 +12,9 @@ import msgspec
 
 from engine.event import Event
 from engine.events import AnyEvent, Step, SystemSample, decode_line, encode_line
-from engine.files import append_whole, fsync_folder, mode_in
+from engine.files import append_whole, fsync_folder
 from engine.outlier_events import AutoencoderEpoch, OutlierExcluded, OutlierProgress, OutlierRestored
+from engine.regular import open_own, open_regular
 
 E = TypeVar("E", bound=Event)
 
@@ -33,12 +34,13 @@ class JournalWriter:
     """The one writer of a journal: the living engine. Safe to use from several threads.
 
     Opening repairs a torn last line (cut off by a crash or a power cut) by truncating it, and goes on
-    with the sequence numbers. Each event is one ``write``; all but ``_UNSYNCED`` ones are synced to disk. What can't
-    be written, raises OSError, and neither event nor number are in the file.
+    with the sequence numbers; it raises UserError for what is no file of the run's own. Each event is one ``write``;
+    all but ``_UNSYNCED`` ones are synced to disk. What can't be written, raises OSError, and neither event nor number
+    are in the file.
     """
 
     def __init__(self, path: Path) -> None:
-        self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, mode_in(path.parent))
+        self._fd = open_own(path, os.O_RDWR | os.O_APPEND)
         self._lock = threading.Lock()
         self._torn = False
         """Whether the last write failed: there may be half a line."""
@@ -125,13 +127,13 @@ class JournalReader:
         ``offset`` is behind the lines that were yielded. Raises OSError, but not for a missing file.
         """
         try:
-            fd = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+            file = open_regular(self.path)
         except FileNotFoundError:
             return
-        try:
+        with file:
             taken, size = 0, _READ
             while taken < limit:
-                chunk = os.pread(fd, size, self.offset)
+                chunk = os.pread(file.fileno(), size, self.offset)
                 whole = chunk.rfind(b"\n") + 1
                 if not whole and len(chunk) < size:  # the writer isn't through with it, or was cut off
                     break
@@ -149,5 +151,3 @@ class JournalReader:
                     yield chunk[start : end - 1]
                     start = end
                 size = _READ
-        finally:
-            os.close(fd)

@@ -17,11 +17,14 @@ import msgspec
 from engine.events import AnyEvent, decode_line
 from engine.files import replace_file
 from engine.journal import JournalReader
+from engine.regular import open_regular, read_regular
 from engine.state import SAMPLES_KEPT, RunState
 
 _FORMAT = 1
 _WORTH = 8 << 20
 """Bytes of journal read beyond an index from which on writing one is worth it: about 40 ms of reading."""
+_LARGEST = 256 << 20
+"""Bytes; an index is read whole. One of 10,000 epochs has some 5 MB."""
 _TAIL = 4096
 _HIGHEST_HEADER = 4096
 
@@ -125,7 +128,7 @@ class Past:
         """Write the index anew if much was read that it did not hold; a folder that can't be written stays so."""
         size = self._reader.offset
         lines, self._kept = telling(b"\n".join(self._kept)), []
-        worth = size - self.indexed >= _WORTH and sum(map(len, lines)) <= size // 2
+        worth = size - self.indexed >= _WORTH and sum(map(len, lines)) <= min(size // 2, _LARGEST // 2)
         last = decode_line(lines[-1]) if worth and self._whole else None
         if last is None:
             return
@@ -170,7 +173,7 @@ class Renewal:
 def _load(journal: Path) -> tuple[list[bytes], int]:
     """Return the index's lines and how much of the journal they stand for; nothing when it doesn't fit."""
     try:
-        head, _, body = index_path(journal).read_bytes().partition(b"\n")
+        head, _, body = read_regular(index_path(journal), _LARGEST).partition(b"\n")
         header = _header.decode(head[:_HIGHEST_HEADER])
         if header.format != _FORMAT or header.size <= 0 or header.lines != _digest(body):
             return [], 0
@@ -185,11 +188,8 @@ def _load(journal: Path) -> tuple[list[bytes], int]:
 
 def _before(journal: Path, size: int) -> bytes:
     """Return the journal's last bytes before ``size``, fewer when it is shorter than that."""
-    fd = os.open(journal, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-    try:
-        return os.pread(fd, min(_TAIL, size), max(0, size - _TAIL))
-    finally:
-        os.close(fd)
+    with open_regular(journal) as file:
+        return os.pread(file.fileno(), min(_TAIL, size), max(0, size - _TAIL))
 
 
 def _digest(content: bytes) -> str:

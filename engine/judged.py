@@ -1,15 +1,18 @@
 """validation.csv: what a run's best weights said of each validation image. Two runs are compared image by image."""
 
 import csv
+import io
 from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
 from engine.errors import UserError
 from engine.files import replace_file
+from engine.regular import open_regular
 from engine.table import meant, shown, table
 from engine.text import printable
 
+_LARGEST = 1 << 30
 _HEADER = ("path", "label", "pred_label", "probability")
 
 
@@ -33,7 +36,7 @@ def write_judged(path: Path, judged: Iterable[Judged]) -> None:
 def read_judged(path: Path) -> list[Judged]:
     """Return the rows of the file. Raises UserError when it isn't there or is no such file."""
     try:
-        with path.open(encoding="utf-8", newline="") as file:
+        with io.TextIOWrapper(open_regular(path, _LARGEST), encoding="utf-8", newline="") as file:
             rows = csv.reader(file)
             if tuple(next(rows, ())) != _HEADER:
                 raise UserError(f"{printable(str(path))} is no list of judged validation images")

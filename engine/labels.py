@@ -9,11 +9,13 @@ import tomli_w
 
 from engine.errors import UserError
 from engine.files import replace_file
+from engine.regular import UnfitFileError, read_regular
 from engine.rundir import RunDir
 from engine.text import printable
 
 _TAG = re.compile(r"[\w.+@/-]{1,40}")
 _LONGEST_NOTE = 2000
+_LARGEST = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,7 @@ def read_labels(run: RunDir) -> Labels:
     """Return a run's labels, empty ones where there is no file. Raises UserError for a damaged file, OSError."""
     path = labels_file(run)
     try:
-        content = tomllib.loads(path.read_bytes().decode())
+        content = tomllib.loads(read_regular(path, _LARGEST).decode())
         tags, note = content.get("tags", []), content.get("note", "")
         if not isinstance(tags, list) or not isinstance(note, str):
             raise UserError("tags is a list of words, note is text")
@@ -62,6 +64,7 @@ def read_labels(run: RunDir) -> Labels:
         ValueError,
         RecursionError,
         UserError,
+        UnfitFileError,
     ) as error:  # of TOML: a number of too many digits, too deep nesting
         raise UserError(
             f"{printable(str(path))} can't be read: {printable(str(error), 120)}; mend or remove it"

@@ -1,4 +1,4 @@
-"""Where the images of a data folder are, looked at before a run begins: names only, no image is opened."""
+"""Paths that a person names, and where the images of a data folder are: names only, no image is opened."""
 
 import os
 from dataclasses import dataclass
@@ -11,6 +11,16 @@ IMAGE_SUFFIXES = frozenset(
     (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif")
 )
 _ENDINGS = tuple(IMAGE_SUFFIXES)
+
+
+def expand_home(path: str | Path) -> Path:
+    """Return a path as a shell would take it, with a home folder for ``~`` or ``~user``. Raises UserError."""
+    try:
+        return Path(path).expanduser()
+    except (RuntimeError, ValueError):  # no such user, or a name that none can have
+        name = Path(path).parts[0][1:]
+        why = f"there is no user {printable(name, 80)}" if name else "your home folder is not known"
+        raise UserError(f"{printable(str(path))}: {why}; give the whole path") from None
 
 
 @dataclass(frozen=True, slots=True)

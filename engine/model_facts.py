@@ -142,7 +142,7 @@ class Here:
 def weights_here() -> Here:
     """Look at the caches of timm's hub and of torch, as timm itself would. Reads folders, no file."""
     hub = set()
-    for folder in _entries(_hub_cache()):
+    for folder in _entries(hub_cache()):
         if folder.name.startswith("models--") and _holds_weights(folder / "snapshots"):
             hub.add(folder.name.removeprefix("models--").replace("--", "/"))
     files = {path.name for path in _entries(_torch_cache())}
@@ -162,18 +162,24 @@ def _entries(folder: Path) -> list[Path]:
         return []
 
 
-def _hub_cache() -> Path:
+def hub_cache() -> Path:
+    """Return the folder into which timm's weights are downloaded."""
     for name in ("HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE"):
         if folder := os.environ.get(name):
-            return Path(folder).expanduser()
+            return _expanded(folder)
     home = os.environ.get("HF_HOME")
-    return (Path(home).expanduser() if home else _caches() / "huggingface") / "hub"
+    return (_expanded(home) if home else _caches() / "huggingface") / "hub"
 
 
 def _torch_cache() -> Path:
     home = os.environ.get("TORCH_HOME")
-    return (Path(home).expanduser() if home else _caches() / "torch") / "hub" / "checkpoints"
+    return (_expanded(home) if home else _caches() / "torch") / "hub" / "checkpoints"
 
 
 def _caches() -> Path:
-    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser()
+    return _expanded(os.environ.get("XDG_CACHE_HOME") or "~/.cache")
+
+
+def _expanded(folder: str) -> Path:
+    """Return a variable's folder as those libraries read it: a home that isn't known stays as it is written."""
+    return Path(os.path.expanduser(folder))  # noqa: PTH111 - Path's own raises there

@@ -10,11 +10,14 @@ import msgspec
 from engine.events import AnyEvent, RunStarted, decode_line
 from engine.journal import JournalReader
 from engine.journal_index import Past
+from engine.regular import open_regular, read_regular
 from engine.rundir import RunDir
 from engine.state import RunState, Status
 
 _HEAD = 16 << 10
 _TAIL = 32 << 10
+_LARGEST_LOCK = 4096
+_LARGEST_RECIPE = 1 << 20
 # Ticks: the next one says the same, newer, and they are nine lines of ten.
 _TICKS = tuple(
     b'{"type":"%s"' % kind for kind in (b"step", b"system_sample", b"autoencoder_epoch", b"outlier_progress")
@@ -50,10 +53,11 @@ def glance(run: RunDir) -> tuple[RunState, int]:
     was decided in them. Raises OSError; a missing journal is an empty one.
     """
     try:
-        fd = os.open(run.journal, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        file = open_regular(run.journal)
     except FileNotFoundError:
         return RunState(), 0
-    try:
+    with file:
+        fd = file.fileno()
         size = os.fstat(fd).st_size
         length = _TAIL
         while True:
@@ -72,8 +76,6 @@ def glance(run: RunDir) -> tuple[RunState, int]:
             if state.epochs or not start:
                 return state, start + end
             length *= 8
-    finally:
-        os.close(fd)
 
 
 def overview_of(run: RunDir, state: RunState, status: Status) -> Overview:
@@ -124,7 +126,7 @@ def _first_start(head: bytes) -> Iterator[AnyEvent]:
 
 def _last_host(run: RunDir) -> str:
     try:
-        holder = json.loads((run.path / "lock").read_bytes()[:4096])
+        holder = json.loads(read_regular(run.lock_file, _LARGEST_LOCK, follow=False))
         return str(holder["host"])
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return ""
@@ -132,7 +134,7 @@ def _last_host(run: RunDir) -> str:
 
 def _planned(run: RunDir, status: Status) -> Overview:
     try:
-        recipe = tomllib.loads(run.recipe.read_bytes().decode())
+        recipe = tomllib.loads(read_regular(run.recipe, _LARGEST_RECIPE).decode())
         return msgspec.convert(
             {
                 "status": status,

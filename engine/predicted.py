@@ -7,9 +7,11 @@ from typing import BinaryIO, NamedTuple
 
 from engine.errors import UserError
 from engine.files import replace_file
+from engine.regular import open_regular
 from engine.table import meant, shown, table
 from engine.text import encodable, printable
 
+_LARGEST = 1 << 30
 _LABELS = ("image_name", "pred_label")
 _PROBABILITIES = (*_LABELS, "probability")
 
@@ -51,7 +53,7 @@ def write_probabilities(path: Path, rows: Iterable[tuple[str, Sequence[float]]],
 def read_prediction(path: Path) -> Prediction:
     """Read labels, or probabilities, of either file. Raises UserError when it isn't there or is no such file."""
     try:
-        with path.open("rb") as file:
+        with open_regular(path, _LARGEST) as file:
             lines = _Lines(file)
             table_rows = csv.reader(lines)
             head = next(table_rows, [])
@@ -82,7 +84,7 @@ def read_prediction(path: Path) -> Prediction:
 def read_shares(path: Path, place: int) -> list[float]:
     """Return the probabilities (classes,) of the row that begins at a byte. Raises UserError."""
     try:
-        with path.open("rb") as file:
+        with open_regular(path, _LARGEST) as file:
             file.seek(place)
             return [float(cell) for cell in next(csv.reader(_Lines(file)), [])[3:]]
     except (OSError, ValueError, csv.Error) as error:

@@ -10,6 +10,7 @@ import tomli_w
 from pydantic import BaseModel, ValidationError, model_validator
 
 from engine.errors import UserError
+from engine.layout import expand_home
 from engine.sections import Augment, Data, Mixup, Model, Optim, Outliers, Schedule, Section, Train
 from engine.text import nearest, printable
 
@@ -121,7 +122,7 @@ def value_of(recipe: Recipe, key: str) -> str:
 def _read_toml(source: str | Path) -> dict[str, Any]:
     path = presets_folder() / f"{source}.toml"
     if not (isinstance(source, str) and os.sep not in source and path.is_file()):
-        path = Path(source).expanduser()
+        path = expand_home(source)
     try:
         with path.open("rb") as file:
             content = file.read(_LARGEST_FILE + 1)

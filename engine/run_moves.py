@@ -20,8 +20,8 @@ def move_run(run: RunDir, target: Path) -> RunDir:
     name = printable(run.name)
     try:
         lock = run.lock(wait=_PATIENCE)
-    except UserError:
-        raise UserError(f"run {name} is running; stop it first") from None
+    except UserError as error:
+        raise UserError(f"run {name} is running; stop it first") if run.is_alive() else error from None
     try:
         if os.path.lexists(target):
             raise UserError(f"{printable(target.name)} exists already; choose another name")

@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 from engine.errors import UserError
-from engine.files import fsync_folder, mode_in, write_synced
+from engine.files import fsync_folder, write_synced
+from engine.layout import expand_home
+from engine.regular import check_own, open_own, open_regular
 from engine.runlock import Holder, RunLock, StaleLockError, refusal, try_flock
 from engine.text import printable
 
@@ -124,10 +126,14 @@ class RunDir:
     def lock(self, wait: float = 0.0, *, force: bool = False) -> RunLock:
         """Take the run for one engine. ``wait``: seconds to try.
 
-        Raises UserError if another has it, StaleLockError if one on another host seems to, unless ``force`` is given.
+        Raises UserError if another has it, StaleLockError if one on another host seems to, unless ``force`` is given;
+        UserError too for a run in which a file that an engine writes into is a link or no regular file.
         """
         deadline = time.monotonic() + wait
-        fd = os.open(self.lock_file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, mode_in(self.path))
+        # Here, before anything is made: an engine that has been started could only fail.
+        for path in (self.journal, self.train_log, self.engine_log):
+            check_own(path)
+        fd = open_own(self.lock_file, os.O_RDWR)
         while True:
             if try_flock(fd, fcntl.LOCK_EX):
                 refused = None if force else refusal(fd, printable(self.name))
@@ -145,16 +151,14 @@ class RunDir:
     def is_alive(self) -> bool:
         """Say whether an engine holds the run's lock, here or on another host."""
         try:
-            fd = os.open(self.lock_file, os.O_RDONLY | os.O_CLOEXEC)
+            file = open_regular(self.lock_file, follow=False)
         except OSError:
             return False
-        try:
-            if not try_flock(fd, fcntl.LOCK_SH):
+        with file:
+            if not try_flock(file.fileno(), fcntl.LOCK_SH):
                 return True
-            holder = Holder.read(fd)
+            holder = Holder.read(file.fileno())
             return holder is not None and holder.is_alive()
-        finally:
-            os.close(fd)
 
 
 def folder_mode(share: Share) -> int:
@@ -203,16 +207,17 @@ def is_run(path: Path) -> bool:
 
 
 def list_runs(runs: Path) -> list[RunDir]:
-    """Return the runs directly below ``runs``, newest first; an absent folder has none."""
+    """Return the runs directly below ``runs``, newest first; an absent folder has none. Raises OSError."""
     found: list[tuple[float, str]] = []
     try:
         with os.scandir(runs) as entries:
             for entry in entries:
-                if entry.name.startswith(".") or not entry.is_dir():
+                if entry.name.startswith("."):
                     continue
                 try:
-                    found.append((Path(entry.path, "recipe.toml").stat().st_mtime, entry.path))
-                except OSError:
+                    if entry.is_dir():
+                        found.append((Path(entry.path, "recipe.toml").stat().st_mtime, entry.path))
+                except OSError:  # no run, or a link that leads in a circle
                     continue
     except (FileNotFoundError, NotADirectoryError):
         return []
@@ -226,7 +231,8 @@ def find_run(runs: Path, wanted: str | None) -> RunDir:
         if not listed:
             raise UserError(f"no runs in {printable(str(runs))}; start one with: vrdl-tui train DATA")
         return listed[0]
-    for candidate in (runs / wanted, Path(wanted).expanduser()):
-        if is_run(candidate):
-            return RunDir(candidate)
+    if is_run(runs / wanted):
+        return RunDir(runs / wanted)
+    if is_run(typed := expand_home(wanted)):
+        return RunDir(typed)
     raise UserError(f"no run {printable(wanted)} in {printable(str(runs))}; vrdl-tui runs lists them")

@@ -13,10 +13,11 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from engine.errors import UserError
+from engine.regular import open_regular, read_regular
 from engine.text import printable
 
 FOLDER_GONE = "the run's folder was moved or removed"
@@ -136,7 +137,8 @@ class RunLock:
                 if time.monotonic() - renewed >= _EVERY:
                     renewed = time.monotonic()
                     with contextlib.suppress(OSError):  # a full disk is the training's own matter
-                        self._name(Holder.of(os.getpid()))
+                        # Asked anew, a host that has another name by now would be taken for a thief.
+                        self._name(replace(self._adopted, beat=time.time()))
                         os.fdatasync(self.fd)  # other hosts see it only then
             time.sleep(_LOOK_EVERY)
 
@@ -151,13 +153,10 @@ def _loss(path: Path, folder: os.stat_result, mine: Holder) -> str:
     except OSError:  # a file system that doesn't answer for a while
         return ""
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with open_regular(path) as file:
+            other = Holder.read(file.fileno())
     except OSError:
         return ""
-    try:
-        other = Holder.read(fd)
-    finally:
-        os.close(fd)
     return "" if other is None or mine.is_same(other) else f"the run was taken by {other}"
 
 
@@ -179,10 +178,10 @@ def refusal(fd: int, name: str) -> UserError | None:
 
 def is_beating(path: Path, seconds: float = 1.2 * _EVERY) -> bool:
     """Watch a lock's file for ``seconds`` and say whether its holder renews it: its clock may not be ours."""
-    deadline, first = time.monotonic() + seconds, path.read_bytes()
+    deadline, first = time.monotonic() + seconds, read_regular(path, _LONGEST)
     while time.monotonic() < deadline:
         time.sleep(_LOOK_EVERY)
-        if path.read_bytes() != first:
+        if read_regular(path, _LONGEST) != first:
             return True
     return False
 

@@ -1,9 +1,11 @@
 """What the machine is doing: sampled on a thread every few seconds for the journal."""
 
 import contextlib
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import psutil
@@ -33,33 +35,52 @@ class SystemSampler:
         psutil.cpu_percent()
         gpu = _Gpu()
         while not self._end.wait(_EVERY):
-            memory = psutil.virtual_memory()
-            sample = SystemSample(
-                cpu_percent=psutil.cpu_percent(),
-                rss=process.memory_info().rss,
-                ram_used=memory.total - memory.available,
-                ram_total=memory.total,
-                disk_free=psutil.disk_usage(str(self._folder)).free,
-            )
-            sample = gpu.added_to(sample)
-            with contextlib.suppress(OSError):  # the trainer meets the full disk itself, where it can be told
-                self._emit(sample)
+            with contextlib.suppress(OSError):  # the trainer meets a full or absent disk where it can be told
+                self._emit(gpu.added_to(self._sample(process)))
+
+    def _sample(self, process: psutil.Process) -> SystemSample:
+        memory = psutil.virtual_memory()
+        return SystemSample(
+            cpu_percent=psutil.cpu_percent(),
+            rss=process.memory_info().rss,
+            ram_used=memory.total - memory.available,
+            ram_total=memory.total,
+            disk_free=psutil.disk_usage(str(self._folder)).free,
+        )
 
 
 class _Gpu:
+    """The GPU that torch computes on, once it does: NVIDIA's library counts those, too, that are hidden from it."""
+
     def __init__(self) -> None:
-        self._handle = None
+        self._nvml: Any = None
+        self._handle: Any = None
         try:
             import pynvml
 
             pynvml.nvmlInit()
             self._nvml = pynvml
-            self._handle = pynvml.nvmlDeviceGetHandleByIndex(0)
         except Exception:  # no driver, no library, no GPU: nothing to sample
             return
 
+    def _find(self) -> Any:
+        # Not imported here: the first samples are of the time in which the engine does that.
+        torch = sys.modules.get("torch")
+        try:
+            if torch is None or not torch.cuda.is_initialized():
+                return None
+            identity = torch.cuda.get_device_properties(0).uuid
+        except (AttributeError, ImportError):  # it is half imported
+            return None
+        for kind in ("GPU", "MIG"):
+            with contextlib.suppress(self._nvml.NVMLError):
+                return self._nvml.nvmlDeviceGetHandleByUUID(f"{kind}-{identity}")
+        return None
+
     def added_to(self, sample: SystemSample) -> SystemSample:
         """Return the sample with the GPU's figures, as it is where there is none."""
+        if self._nvml is not None and self._handle is None:
+            self._handle = self._find()
         if self._handle is None:
             return sample
         try:

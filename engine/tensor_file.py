@@ -6,11 +6,12 @@ bytes, without a gap.
 
 import json
 import os
-import stat
 import struct
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
+
+from engine.regular import open_regular
 
 _LARGEST_HEADER = 16 << 20
 """Bytes; one of 10,000 tensors has about 1 MB."""
@@ -22,20 +23,18 @@ def read_metadata(path: Path) -> dict[str, str]:
     Raises OSError, and ValueError with the reason: cut off, too long, damaged, a name given twice. At most 16 MB of it
     are read, and a pipe or a device is not waited for.
     """
-    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
-        status = os.fstat(file.fileno())
-        if not stat.S_ISREG(status.st_mode):
-            raise ValueError("it is no regular file")
+    with open_regular(path) as file:
+        available = os.fstat(file.fileno()).st_size
         (length,) = struct.unpack("<Q", file.read(8).ljust(8, b"\0"))
-        if not 2 <= length <= min(_LARGEST_HEADER, status.st_size - 8):
-            raise ValueError(f"its header can't have {length:,} of its {status.st_size:,} bytes")
+        if not 2 <= length <= min(_LARGEST_HEADER, available - 8):
+            raise ValueError(f"its header can't have {length:,} of its {available:,} bytes")
         header = _parsed(file.read(length))
     metadata = header.pop("__metadata__", {})
     if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
         raise ValueError("its metadata isn't text")
     size = 8 + length + max((_end(entry) for entry in header.values()), default=0)
-    if size != status.st_size:
-        raise ValueError(f"it has {status.st_size:,} bytes, its header says {size:,}")
+    if size != available:
+        raise ValueError(f"it has {available:,} bytes, its header says {size:,}")
     return metadata
 
 

@@ -4,13 +4,14 @@ import os
 from pathlib import Path
 
 from engine.disk_full import Room
-from engine.files import append_whole, fsync_folder, mode_in
+from engine.files import append_whole, fsync_folder
+from engine.regular import open_own
 
 
 class TrainLog:
     """Append lines to the file, each synced; ``length`` is where a checkpoint says that the log stood.
 
-    Raises OSError, but waits for room on a full disk.
+    Raises UserError for what is no file of the run's own, and OSError, but waits for room on a full disk.
     """
 
     def __init__(self, path: Path, length: int, room: Room) -> None:
@@ -21,8 +22,7 @@ class TrainLog:
         fsync_folder(path.parent)
 
     def _open(self) -> int:
-        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
-        return os.open(self._path, flags, mode_in(self._path.parent))
+        return open_own(self._path, os.O_WRONLY | os.O_APPEND)
 
     @property
     def length(self) -> int:

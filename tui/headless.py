@@ -1,5 +1,6 @@
 """Stay with a run without the console: train.log on stdout, all else on stderr."""
 
+import contextlib
 import os
 import signal
 import sys
@@ -34,6 +35,7 @@ from tui.spawn import start_engine
 from tui.widgets.happenings import Teller
 
 _POLL = 0.1
+_PATIENCE = 30.0
 _INTERRUPTED = 130
 _TOLD = (
     BadImage, DatasetScanned, LrDecayed, Paused, PredictionWritten, Resumed, SettingChanged, StageStarted,
@@ -44,12 +46,40 @@ _TOLD = (
 def run_headless(run: RunDir) -> int:
     """Start the engine on ``run``, follow it to its end and return the exit code.
 
-    0: finished, early-stopped, or stopped by a command; 1: failed; 130: interrupted. The first SIGINT,
-    SIGTERM or SIGUSR1 asks the engine to stop with a checkpoint, the second leaves it to that. Should this process
-    die, the engine lives on. Raises UserError when an engine has the run already, BrokenPipeError when
-    nobody reads stdout any more.
+    0: finished, early-stopped, or stopped by a command; 1: failed, or left since stdout can't be written; 130:
+    interrupted. The first SIGINT, SIGTERM or SIGUSR1 asks the engine to stop with a checkpoint, the second leaves it
+    to that. Should this process die, the engine lives on. Raises UserError when an engine has the run already,
+    BrokenPipeError when nobody reads stdout any more.
     """
-    return _Headless(run).follow()
+    try:
+        return _Headless(run).follow()
+    finally:
+        _let_go()
+
+
+class Patience:
+    """With a run that can't be read: a shared disk may be away for a moment, and its engine goes on."""
+
+    def __init__(self) -> None:
+        self.problem = ""
+        """Why it can't be read now."""
+        self._since = 0.0
+
+    def renew(self) -> None:
+        """It could be read."""
+        self.problem = ""
+
+    def lasts(self, error: OSError) -> bool:
+        """Say whether to try once more."""
+        now = time.monotonic()
+        if not self.problem:
+            self._since = now
+        self.problem = error.strerror or str(error)
+        return now - self._since < _PATIENCE
+
+
+class _LogLostError(Exception):
+    """The training log can't be written to stdout; the text says why."""
 
 
 class _Headless:
@@ -60,6 +90,7 @@ class _Headless:
         self._state.ended = None  # of an earlier attempt
         self._teller = Teller()
         self._log = _TrainLogReader(run)
+        self._patience = Patience()
         self._signals = 0
 
     def follow(self) -> int:
@@ -73,19 +104,24 @@ class _Headless:
                 while self._step(bar):
                     if self._signals and not asked:
                         asked = True
-                        os.kill(process, signal.SIGTERM)
+                        with contextlib.suppress(ProcessLookupError):  # it was quicker
+                            os.kill(process, signal.SIGTERM)
                         bar.hide()
-                        note("stopping with a checkpoint; Ctrl-C again leaves at once")
+                        _note("stopping with a checkpoint; Ctrl-C again leaves at once")
                     if self._signals > 1:
                         bar.hide()
                         resume = f"vrdl-tui resume {run_argument(self._run)}"
-                        note(f"left; the run saves its state and ends; go on with: {resume}")
+                        _note(f"left; the run saves its state and ends; go on with: {resume}")
                         return _INTERRUPTED
                     time.sleep(_POLL)
             except BrokenPipeError:
                 bar.hide()
-                note(f"nobody reads the log any more; {standing(self._run)}")
+                note(f"nobody reads the log any more; {self._standing()}")
                 raise
+            except _LogLostError as lost:
+                bar.hide()
+                _note(f"the log can't be written any more: {lost}; {self._standing()}")
+                return 1
         return self._close()
 
     def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
@@ -95,36 +131,78 @@ class _Headless:
         """Show what is new and say whether the engine goes on."""
         # The lock before the journal: an engine writes its end first, and lets go of the lock after it.
         alive = self._run.is_alive()
-        for event in self._reader.read():
+        try:
+            events = self._reader.read()
+        except OSError as error:
+            return self._patience.lasts(error)  # the lock can't be believed either
+        for event in events:
             self._state.apply(event)
             self._log.hear(event)
             told = self._teller.tell(event)
             if told is not None and isinstance(event, _TOLD):
                 bar.hide()
-                note(printable(told.text))
-        if lines := self._log.read():
+                _note(printable(told.text))
+        try:
+            lines = self._log.read()
+        except OSError as error:
+            return self._patience.lasts(error)
+        self._patience.renew()
+        if lines:
             bar.hide()
             _write(lines)
         bar.show(self._state)
         return alive
 
     def _close(self) -> int:
-        ended = self._state.ended
-        if ended is None:
-            if self._signals:
-                note(standing(self._run))
-                return _INTERRUPTED
-            log = shown_path(self._run.engine_log)
-            note(f"run {printable(self._run.name)} broke off without a word; see {log}")
+        ended, name = self._state.ended, printable(self._run.name)
+        if ended is None and self._patience.problem:
+            _note(
+                f"left: run {name} can't be read ({self._patience.problem}); vrdl-tui runs tells how it stands"
+            )
             return 1
-        note(standing(self._run))
-        return ended.exit_code
+        if ended is None and not self._signals:
+            _note(f"run {name} broke off without a word; see {shown_path(self._run.engine_log)}")
+            return 1
+        _note(self._standing())
+        return _INTERRUPTED if ended is None else ended.exit_code
+
+    def _standing(self) -> str:
+        try:
+            return standing(self._run)
+        except OSError:  # its disk is away
+            return f"vrdl-tui runs tells how run {printable(self._run.name)} stands"
 
 
 def _write(lines: bytes) -> None:
-    if sys.stdout is not None:
-        sys.stdout.buffer.write(lines)
-        sys.stdout.buffer.flush()
+    """Raises _LogLostError, and BrokenPipeError."""
+    try:
+        if sys.stdout is not None:
+            sys.stdout.buffer.write(lines)
+            sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:  # a full disk
+        raise _LogLostError(error.strerror or str(error)) from None
+
+
+def _note(text: str) -> None:
+    """Note it, with the next one where stderr is on a full disk. Raises BrokenPipeError."""
+    try:
+        note(text)
+    except BrokenPipeError:
+        raise
+    except OSError:
+        pass
+
+
+def _let_go() -> None:
+    """Drop what can't be written: the interpreter would try once more on its way out, and give another exit code."""
+    for fd, stream in ((1, sys.stdout), (2, sys.stderr)):
+        try:
+            if stream is not None:
+                stream.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), fd)
 
 
 class _TrainLogReader:

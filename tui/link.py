@@ -12,6 +12,7 @@ from engine.errors import UserError
 from engine.events import AnyEvent
 from engine.journal import JournalReader
 from engine.journal_index import Past
+from engine.regular import open_regular
 from engine.rundir import RunDir
 from engine.state import RunState
 from tui.lookout import Lookout
@@ -126,6 +127,8 @@ def ask(run: RunDir, command: AnyCommand) -> tuple[str, str]:
     """Send a command; return (id, "") or ("", why it can't be sent)."""
     try:
         return send(run.commands, command), ""
+    except UserError as error:
+        return "", str(error)
     except OSError as error:
         return "", f"the command can't be written: {error.strerror or error}"
 
@@ -144,7 +147,7 @@ def start(run: RunDir) -> str:
 def engine_log_tail(run: RunDir, lines: int = 40) -> list[str]:
     """Return the last lines of engine.log, where a failed run's traceback is."""
     try:
-        with run.engine_log.open("rb") as file:
+        with open_regular(run.engine_log) as file:
             file.seek(max(0, os.fstat(file.fileno()).st_size - lines * _BYTES_A_LINE))
             return file.read().decode("utf-8", "replace").splitlines()[-lines:]
     except OSError:

@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from engine.files import mode_in
+from engine.regular import open_own
 from engine.rundir import RunDir
 from engine.runlock import RunLock
 
@@ -17,7 +17,8 @@ def start_engine(run: RunDir) -> int:
     """Start ``python -m engine`` on a run in an OS session of its own and return its process id.
 
     The lock is taken here and handed over open, so that the run counts as running from this moment on
-    and a second start fails at once. Raises UserError when an engine has the run already.
+    and a second start fails at once. Raises UserError when an engine has the run already, or a
+    file of it is a link.
     """
     return _start("engine", run.path, run.lock(wait=_PATIENCE), run.engine_log)
 
@@ -37,8 +38,7 @@ def ablation_log(folder: Path) -> Path:
 
 def _start(module: str, folder: Path, lock: RunLock, log: Path) -> int:
     try:
-        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
-        with os.fdopen(os.open(log, flags, mode_in(folder)), "ab") as file:
+        with os.fdopen(open_own(log, os.O_WRONLY | os.O_APPEND), "ab") as file:
             process = subprocess.Popen(
                 # -P: a folder of the user's that holds an engine.py must not shadow ours
                 [sys.executable, "-P", "-m", module, str(folder), "--lock-fd", str(lock.fd)],

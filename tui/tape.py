@@ -7,6 +7,7 @@ from pathlib import Path
 from engine.events import AnyEvent, Step, decode_line
 from engine.journal import JournalReader
 from engine.journal_index import telling
+from engine.regular import open_regular
 
 _TAIL = 1 << 20
 
@@ -66,7 +67,7 @@ class Tape:
 
 def span(journal: Path) -> tuple[float, float]:
     """Return the times of a journal's first and last event; (0, 0) for one without any. Raises OSError."""
-    with journal.open("rb") as file:
+    with open_regular(journal) as file:
         first = decode_line(file.readline(_TAIL))
         file.seek(max(0, os.fstat(file.fileno()).st_size - _TAIL))
         ends = (decode_line(line) for line in reversed(file.read().splitlines()))

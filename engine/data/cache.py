@@ -2,7 +2,10 @@
 
 A record is believed only when its key (path, size, time, geometry of the picture now asked for) is the
 one it was written under, and, where it may come from an earlier run, when its checksum is right. It is written before
-its entry in the table, so that a reader of the same file never sees half of one.
+its entry in the table, and its entry is taken back before it is written over, so that a reader of the same file never
+sees half of one.
+
+Where a record lies follows from the images alone, never from how many of them a run has room for: runs share the file.
 """
 
 import os
@@ -25,9 +28,9 @@ def record_key(path: bytes, size: int, mtime_ns: int, geometry: str) -> bytes:
     return blake2b(text, digest_size=16).digest()
 
 
-def file_size(count: int, stride: int) -> int:
-    """Return the bytes of a cache of ``count`` records of at most ``stride`` bytes, all of them written."""
-    return _data_start(count) + count * stride
+def file_size(images: int, stride: int) -> int:
+    """Return the bytes of a cache of ``images`` records of at most ``stride`` bytes, all of them written."""
+    return _data_start(images) + images * stride
 
 
 def record_size(stride: int) -> int:
@@ -35,23 +38,25 @@ def record_size(stride: int) -> int:
     return stride + _ENTRY.size
 
 
-def _data_start(count: int) -> int:
-    return -(-count * _ENTRY.size // _PAGE) * _PAGE
+def _data_start(images: int) -> int:
+    return -(-images * _ENTRY.size // _PAGE) * _PAGE
 
 
 class Cache:
-    """``count`` records of up to ``stride`` bytes in the file open as ``fd``.
+    """The first ``count`` of ``images`` records of up to ``stride`` bytes in the file open as ``fd``.
 
+    All that use a file at the same time give it the same ``images`` and ``stride``; each may have its own ``count``.
     ``checked``: what is found may be from another run or have outlived a power cut, so each record's checksum
     is compared once. Raises OSError in ``put`` (disk full); what was there before is then still right.
     """
 
-    def __init__(self, fd: int, count: int, stride: int, *, checked: bool) -> None:
+    def __init__(self, fd: int, images: int, count: int, stride: int, *, checked: bool) -> None:
         self._fd = fd
         self._count = count
         self._stride = stride
-        self._start = _data_start(count)
-        self._unchecked = bytearray(b"\1" * count) if checked else bytearray(count)
+        self._start = _data_start(images)
+        self._checked = checked
+        self._unchecked = bytearray([checked]) * count
 
     def get(self, index: int, key: bytes) -> Pixels | None:
         """Return record ``index`` (height, width, 3), None when it isn't there, stale or torn."""
@@ -63,7 +68,8 @@ class Cache:
         _, height, width, checksum = _ENTRY.unpack(entry)
         length = height * width * 3
         data = os.pread(self._fd, length, self._start + index * self._stride)
-        if len(data) < length:
+        # Another may have begun to write it over, for a file that has changed, since the entry was read.
+        if len(data) < length or os.pread(self._fd, _ENTRY.size, index * _ENTRY.size) != entry:
             return None
         if self._unchecked[index]:
             if zlib.crc32(data) != checksum:
@@ -82,7 +88,8 @@ class Cache:
         os.pwrite(self._fd, bytes(16), at)
         _write(self._fd, data, self._start + index * self._stride)
         os.pwrite(self._fd, _ENTRY.pack(key, height, width, zlib.crc32(data)), at)
-        self._unchecked[index] = 0
+        # Another run may have been writing the same record, of another state of the file.
+        self._unchecked[index] = self._checked
 
 
 def _write(fd: int, data: bytes, offset: int) -> None:

@@ -18,6 +18,8 @@ from engine.files import make_private
 from engine.recipe import Recipe
 
 _MB = 10**6
+_LAYOUT = 2
+"""Part of a file's name, so that none is read that was laid out otherwise. In 1 it hung on the room for images."""
 
 
 class Keeping:
@@ -52,8 +54,7 @@ class Keeping:
         self, splits: tuple[ImageSet, ...], strides: dict[str, int], memory: Mapping[Split, int], budget: int
     ) -> None:
         for images, count in zip(splits, _counts(splits, strides, budget), strict=True):
-            split = images.split
-            self.places.append(CachePlace(split, memory[split], b"", count, strides[split]))
+            self.places.append(_place(images, memory[images.split], b"", count, strides))
         self.where = f"in memory, at most {budget / 1e9:.1f} GB"
 
     def _on_disk(self, recipe: Recipe, splits: tuple[ImageSet, ...], strides: dict[str, int]) -> None:
@@ -72,9 +73,12 @@ class Keeping:
         counts = _counts(splits, strides, max(0, room - kept))
         for images, path, count in zip(splits, paths, counts, strict=True):
             self._fds.append(open_cache_file(path))
-            stride = strides[images.split]
-            self.places.append(CachePlace(images.split, self._fds[-1], os.fsencode(path), count, stride))
+            self.places.append(_place(images, self._fds[-1], os.fsencode(path), count, strides))
         self.where = f"on disk, in {folder}"
+
+
+def _place(images: ImageSet, fd: int, path: bytes, count: int, strides: dict[str, int]) -> CachePlace:
+    return CachePlace(images.split, fd, path, len(images), count, strides[images.split])
 
 
 def _counts(splits: tuple[ImageSet, ...], strides: dict[str, int], room: int) -> list[int]:
@@ -107,7 +111,7 @@ def _stride(recipe: Recipe, split: str) -> int:
 
 def _digest(recipe: Recipe, images: ImageSet, stride: int) -> str:
     """Name a split's file by what is kept at which place of it."""
-    text = blake2b(f"{images.split} {stride} {recipe.data.pad}".encode(), digest_size=16)
+    text = blake2b(f"{_LAYOUT} {images.split} {stride} {recipe.data.pad}".encode(), digest_size=16)
     for path in images.paths:
         text.update(os.fsencode(path) + b"\0")
     return text.hexdigest()

@@ -114,9 +114,11 @@ class Loader:
         self._ticket += 1
         pending = _Pending(self._ticket, self._free.pop(), indices, len(indices))
         self._pending[pending.ticket] = pending
-        for place, index in enumerate(indices.tolist()):
-            path = os.fsencode(images.paths[index])
-            self._pool.put(Task(pending.ticket, pending.slot, place, images.split, epoch, index, path))
+        paths = [os.fsencode(images.paths[index]) for index in indices.tolist()]
+        self._pool.put(
+            Task(pending.ticket, pending.slot, place, images.split, epoch, index, path)
+            for place, (index, path) in enumerate(zip(indices.tolist(), paths, strict=True))
+        )
         return pending
 
     def _finish(self, images: ImageSet, waiting: deque[_Pending], on_done: OnDone) -> Batch:

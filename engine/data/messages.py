@@ -17,12 +17,13 @@ class Setup(msgspec.Struct, array_like=True, tag=True):
 
 
 class CachePlace(msgspec.Struct, array_like=True):
-    """Where the decoded images of a split are kept: ``count`` of them at most, in the open file ``fd``."""
+    """Where the decoded images of a split are kept: the first ``count`` of its ``images``, in the open file ``fd``."""
 
     split: Split
     fd: int
     path: bytes
     """The file's own path, or nothing for memory that both sides hold open as ``fd``."""
+    images: int
     count: int
     stride: int
 

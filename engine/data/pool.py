@@ -4,18 +4,20 @@ Processes and not threads: beside Python threads each of the training thread's o
 for the interpreter's lock. They are started before torch is imported and are ready when it is.
 """
 
+import contextlib
 import math
 import os
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
-from multiprocessing.connection import Connection, Pipe, wait
+from collections.abc import Callable, Iterable
 
 import msgspec
 
+from engine.data.channel import Channel, wait
 from engine.data.images import Split
 from engine.data.messages import Done, Setup, Task
 from engine.errors import UserError
@@ -44,7 +46,8 @@ def _nameless_file() -> int:
 
 class _Worker:
     def __init__(self, inherited: tuple[int, ...]) -> None:
-        self.connection, theirs = Pipe()
+        ours, theirs = socket.socketpair()
+        self.channel = Channel(ours)
         with theirs:
             self.process = subprocess.Popen(
                 [sys.executable, "-P", "-m", "engine.data.worker", str(theirs.fileno()), str(inherited[0])],
@@ -54,12 +57,20 @@ class _Worker:
         """Tasks handed over and not yet answered, in order, by ticket and place."""
 
     def send(self, message: Setup | Task) -> None:
-        """Hand a message over. Raises OSError when the process is gone."""
-        self.connection.send_bytes(_encoder.encode(message))
+        """Let a message wait for the next ``flush``."""
+        if isinstance(message, Task):
+            self.owes[message.ticket, message.place] = message
+        self.channel.send(_encoder.encode(message))
+
+    def flush(self) -> None:
+        """Hand over as much as the process has room for, whether it lives or not."""
+        # That it is gone is found in reading, which first gives all that it had still answered.
+        with contextlib.suppress(OSError):
+            self.channel.flush()
 
     def end(self) -> int:
         """Close the socket, wait for the process, and return its exit code."""
-        self.connection.close()
+        self.channel.close()
         try:
             return self.process.wait(2.0)
         except subprocess.TimeoutExpired:
@@ -93,41 +104,35 @@ class Pool:
     def set_up(self, setup: Setup) -> None:
         """Tell every process, and each that will take the place of one, what to prepare."""
         self._setup = setup
-        for number, worker in enumerate(self._workers):
-            try:
-                worker.send(setup)
-            except OSError:
-                self._replace(number)
+        for worker in self._workers:
+            worker.send(setup)
+            worker.flush()
 
-    def put(self, task: Task) -> None:
-        """Hand a task to the process that owes least."""
-        number = min(range(len(self._workers)), key=lambda number: len(self._workers[number].owes))
-        worker = self._workers[number]
-        worker.owes[task.ticket, task.place] = task
-        try:
-            worker.send(task)
-        except OSError:
-            self._replace(number)
+    def put(self, tasks: Iterable[Task]) -> None:
+        """Hand each task to the process that owes least; it never waits for one to have room."""
+        for task in tasks:
+            min(self._workers, key=lambda worker: len(worker.owes)).send(task)
+        for worker in self._workers:
+            worker.flush()
 
     def take(self) -> list[Done]:
-        """Wait for answers and return them; nothing only when a process was replaced meanwhile.
+        """Wait for answers and return them; none when a process was replaced or had room for more meanwhile.
 
         Raises UserError when image processes die one after the other.
         """
         if self._given_up:
             given_up, self._given_up = self._given_up, []
             return given_up
-        numbers = {worker.connection: number for number, worker in enumerate(self._workers)}
-        ready = self._wait(list(numbers))
+        ready = self._wait()
         if not ready:
             self._end_stuck()
         answers: list[Done] = []
-        for connection in ready:
-            number = numbers[connection]  # type: ignore[index]
-            try:
-                self._receive(self._workers[number], answers)
-            except (EOFError, OSError):
-                self._replace(number)
+        for number, worker in enumerate(self._workers):
+            if worker.channel in ready:
+                try:
+                    self._receive(worker, answers)
+                except (EOFError, OSError):
+                    self._replace(number)
         if answers:
             self._deaths_in_a_row = 0
         return answers
@@ -135,28 +140,29 @@ class Pool:
     def close(self) -> None:
         """End the processes and let the memory go."""
         for worker in self._workers:
-            worker.connection.close()
+            worker.channel.close()
         for worker in self._workers:
             worker.end()
         self._workers = []
         for fd in self._inherited:
             os.close(fd)
 
-    @staticmethod
-    def _wait(connections: list[Connection]) -> list[object]:
-        """Return those that have something to say, none after ``_PATIENCE``."""
+    def _wait(self) -> list[Channel]:
+        """Return those that have something to say, or room for what waits; none after ``_PATIENCE``."""
+        channels = [worker.channel for worker in self._workers]
         # Second by second: while this process is suspended its clock runs on, but nobody is to blame for it.
         for _ in range(math.ceil(_PATIENCE)):
-            if ready := wait(connections, timeout=min(1.0, _PATIENCE)):
-                return list(ready)
+            if ready := wait(channels, min(1.0, _PATIENCE)):
+                return ready
         return []
 
     def _receive(self, worker: _Worker, answers: list[Done]) -> None:
-        while worker.connection.poll():
-            done = _decoder.decode(worker.connection.recv_bytes())
+        for message in worker.channel.receive():
+            done = _decoder.decode(message)
             task = worker.owes.pop((done.ticket, done.place))
             self._deaths.pop(task.path, None)
             answers.append(done)
+        worker.flush()
 
     def _end_stuck(self) -> None:
         for worker in self._workers:
@@ -180,14 +186,10 @@ class Pool:
         if owed and self._is_fatal(owed[0]):
             task = owed.pop(0)
             self._given_up.append(Done(task.ticket, task.place, problem="reading it kills the image process"))
-        worker = _Worker(self._inherited)
-        worker.owes = {(task.ticket, task.place): task for task in owed}
-        self._workers[number] = worker
-        try:
-            for message in (*((self._setup,) if self._setup else ()), *owed):
-                worker.send(message)
-        except OSError:
-            self._replace(number)
+        self._workers[number] = worker = _Worker(self._inherited)
+        for message in (*((self._setup,) if self._setup else ()), *owed):
+            worker.send(message)
+        worker.flush()
 
     def _is_fatal(self, task: Task) -> bool:
         self._deaths[task.path] = self._deaths.get(task.path, 0) + 1

@@ -6,13 +6,15 @@
 import mmap
 import os
 import signal
+import socket
 import sys
-from multiprocessing.connection import Connection
+from collections.abc import Iterator
 
 import msgspec
 import numpy as np
 
 from engine.data.cache import Cache
+from engine.data.channel import Channel, wait
 from engine.data.images import Split
 from engine.data.messages import CachePlace, Setup, Task
 from engine.data.prepare import Preparer
@@ -24,9 +26,9 @@ def main() -> None:
     # A scheduler's or a terminal's signal is for the engine, which may still need images for what it finishes.
     for ignored in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1):
         signal.signal(ignored, signal.SIG_IGN)
-    connection, memory = Connection(int(sys.argv[1])), int(sys.argv[2])
+    channel, memory = Channel(socket.socket(fileno=int(sys.argv[1]))), int(sys.argv[2])
     try:
-        _serve(connection, memory)
+        _serve(channel, memory)
     except (EOFError, BrokenPipeError, ConnectionResetError):
         return
 
@@ -41,22 +43,32 @@ def open_caches(places: list[CachePlace]) -> dict[Split, Cache]:
                 fd = os.open(place.path, os.O_RDWR | os.O_CLOEXEC)
             except OSError:
                 continue
-        caches[place.split] = Cache(fd, place.count, place.stride, checked=bool(place.path))
+        caches[place.split] = Cache(fd, place.images, place.count, place.stride, checked=bool(place.path))
     return caches
 
 
-def _serve(connection: Connection, memory: int) -> None:
+def _incoming(channel: Channel) -> Iterator[bytes]:
+    """Yield what the engine says. Raises EOFError or OSError when it is gone."""
+    while True:
+        wait([channel])
+        channel.flush()
+        yield from channel.receive()
+
+
+def _serve(channel: Channel, memory: int) -> None:
     decoder, encoder = msgspec.msgpack.Decoder[Setup | Task](Setup | Task), msgspec.msgpack.Encoder()
-    setup = decoder.decode(connection.recv_bytes())
+    messages = map(decoder.decode, _incoming(channel))
+    setup = next(messages)
     while isinstance(setup, Setup):
         preparer = Preparer(Recipe.model_validate_json(setup.recipe), setup.ground, open_caches(setup.caches))
         shared = np.frombuffer(mmap.mmap(memory, os.fstat(memory).st_size), np.uint8)
-        while isinstance(message := decoder.decode(connection.recv_bytes()), Task):
+        while isinstance(message := next(messages), Task):
             done, pixels = preparer.prepare(message)
             if pixels is not None:
                 start = message.slot * setup.slot_bytes + message.place * pixels.size
                 shared[start : start + pixels.size] = pixels.reshape(-1)
-            connection.send_bytes(encoder.encode(done))
+            channel.send(encoder.encode(done))
+            channel.flush()
         setup = message
 
 

@@ -34,3 +34,23 @@ def test_without_its_packages(tmp_path: Path) -> None:
     )
     message = refusal("demo", cwd=tmp_path, PYTHONPATH=str(tmp_path / "site"))
     assert message == "the demo needs scikit-learn: pip install scikit-learn"
+
+
+def test_a_helper_that_breaks_down_is_told_in_a_line(tmp_path: Path) -> None:
+    """A stand-in for a scikit-learn that is broken: it is found, and fails once its digits are asked for."""
+    (tmp_path / "site" / "sklearn").mkdir(parents=True)
+    (tmp_path / "site" / "sklearn" / "__init__.py").write_text("")
+    (tmp_path / "site" / "sklearn" / "datasets.py").write_text(
+        "raise RuntimeError('its files are damaged')\n"
+    )
+    answer = call(
+        "demo",
+        "--headless",
+        cwd=tmp_path,
+        PYTHONPATH=str(tmp_path / "site"),
+        XDG_CACHE_HOME=str(tmp_path / "cache"),
+    )
+    assert answer.code == 1
+    assert answer.out == ""
+    assert answer.err == "vrdl-tui: demo: RuntimeError: its files are damaged\n"
+    assert not (tmp_path / "runs").exists()

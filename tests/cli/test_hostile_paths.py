@@ -162,3 +162,34 @@ def test_a_run_whose_files_are_pipes(tmp_path: Path) -> None:
     started = time.monotonic()
     assert "best weights" in refusal("predict", "mine", cwd=tmp_path)
     assert time.monotonic() - started < 60
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("attach",),
+        ("resume",),
+        ("predict",),
+        ("send",),
+        ("outliers", "list"),
+        ("compare", "mine"),
+        ("predict", "mine", "--out"),
+        ("predict", "mine", "--probabilities"),
+        ("compare", "mine", "runs/other", "--png"),
+        ("train", "data", "--recipe"),
+    ],
+)
+def test_the_home_of_nobody(run: RunDir, tmp_path: Path, command: tuple[str, ...]) -> None:
+    RunDir.create(tmp_path / "runs", "other", "m", Recipe().to_toml())
+    more = ("pause",) if command == ("send",) else ()
+    message = refusal(*command, "~nosuch", *more, cwd=tmp_path)
+    assert message == "~nosuch: there is no user nosuch; give the whole path"
+
+
+def test_paths_of_a_recipe_that_lead_nowhere(data: Path, tmp_path: Path) -> None:
+    (tmp_path / "circle").symlink_to("circle")
+    for key in ("data.train", "data.test", "model.weights"):
+        message = refusal("train", "data", "--set", f"{key}=~nosuch/x", cwd=tmp_path)
+        assert message == "~nosuch/x: there is no user nosuch; give the whole path"
+        message = refusal("train", "data", "--set", f"{key}=circle", cwd=tmp_path)
+        assert message.startswith(f"{key}: no such f")

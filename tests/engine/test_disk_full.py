@@ -168,6 +168,100 @@ def test_a_stop_ends_a_command_whose_save_waits(place: Place, tmp_path: Path) ->
     assert "0.002" not in run.recipe.read_text()
 
 
+def answers(watcher: Watcher, identity: str) -> list[CommandAccepted | CommandRejected]:
+    watcher.look()
+    return [answer for answer in watcher.state.answers if answer.id == identity]
+
+
+def end_while_it_waits(place: Place, watcher: Watcher, engine: int, end: str) -> None:
+    """End an engine that waits for room, by a command or by a signal."""
+    if end == "stop":
+        assert isinstance(watcher.ask(Stop()), CommandAccepted)
+    else:
+        os.kill(engine, signal.SIGTERM)
+    code = place.engines.wait()
+    assert code == (0 if end == "stop" else 130), watcher.run.engine_log.read_text()[-3000:]
+
+
+def assert_goes_on_with(place: Place, watcher: Watcher, identity: str) -> None:
+    """See that a setting that was in force when a run ended is in force, and answered once, in the next attempt."""
+    run, attempt = watcher.run, watcher.state.started.attempt if watcher.state.started else 0
+    place.engines.start(run)
+    watcher.until(
+        lambda state: state.started and state.started.attempt == attempt + 1 and state.answer(identity)
+    )
+    assert watcher.state.lr == 0.002
+    assert isinstance(watcher.ask(Stop()), CommandAccepted)
+    assert place.engines.wait() == 0, run.engine_log.read_text()[-3000:]
+    (answer,) = answers(watcher, identity)
+    assert isinstance(answer, CommandAccepted)
+    assert "lr = 0.002" in run.recipe.read_text()
+    assert list(run.commands.iterdir()) == []
+
+
+@pytest.mark.parametrize("end", ["stop", "signal"])
+def test_an_accepted_setting_outlives_an_end_before_it_is_written_down(
+    place: Place, tmp_path: Path, end: str
+) -> None:
+    run = place.new(tmp_path.name, "train.epochs=100000", "schedule.patience=100000")
+    engine = place.engines.start(run, place.hook(run, r"/\.recipe"))
+    watcher = Watcher(run)
+    pause(watcher)
+    place.flag.touch()
+    identity = send(run.commands, Set(key="optim.lr", value="0.002"))
+    watcher.until(lambda state: state.full and state.answer(identity))
+    end_while_it_waits(place, watcher, engine, end)
+    (answer,) = answers(watcher, identity)
+    assert isinstance(answer, CommandAccepted)
+    assert "0.002" not in run.recipe.read_text()
+    # The disk is still full: it is written down before anything else, as soon as it can be.
+    place.engines.start(run, place.hook(run, r"/\.recipe"))
+    watcher.until(lambda state: state.full)
+    late = send(run.commands, Pause())
+    time.sleep(0.3)
+    assert len(answers(watcher, identity)) == 1
+    assert not answers(watcher, late)
+    end_while_it_waits(place, watcher, engine, "stop")
+    place.free()
+    assert len(answers(watcher, identity)) == 1
+    assert_goes_on_with(place, watcher, identity)
+    (answer,) = answers(watcher, late)
+    assert isinstance(answer, CommandRejected)
+
+
+@pytest.mark.parametrize("end", ["stop", "signal"])
+def test_a_setting_that_is_saved_is_not_refused_for_want_of_room_to_say_so(
+    place: Place, tmp_path: Path, end: str
+) -> None:
+    run = place.new(tmp_path.name, "train.epochs=100000", "schedule.patience=100000")
+    engine = place.engines.start(run, place.hook(run, POINTS["journal"]))
+    watcher = Watcher(run)
+    pause(watcher)
+    place.flag.touch()
+    # Its checkpoint is written, the journal's line on that isn't.
+    identity = send(run.commands, Set(key="optim.lr", value="0.002"))
+    watcher.until(lambda state: state.full)
+    end_while_it_waits(place, watcher, engine, end)
+    place.free()
+    assert not any(isinstance(answer, CommandRejected) for answer in answers(watcher, identity))
+    assert_goes_on_with(place, watcher, identity)
+
+
+def test_an_accepted_setting_outlives_a_disk_that_fails(place: Place, tmp_path: Path) -> None:
+    run = place.new(tmp_path.name, "train.epochs=100000", "schedule.patience=100000")
+    place.engines.start(run, place.hook(run, r"/\.recipe", errno.EIO))
+    watcher = Watcher(run)
+    pause(watcher)
+    place.flag.touch()
+    identity = send(run.commands, Set(key="optim.lr", value="0.002"))
+    assert place.engines.wait() == 1
+    watcher.look()
+    assert watcher.state.ended is not None
+    assert "recipe.toml can't be written" in watcher.state.ended.reason
+    place.free()
+    assert_goes_on_with(place, watcher, identity)
+
+
 def test_a_stop_whose_own_save_meets_the_full_disk(place: Place, tmp_path: Path) -> None:
     run = place.new(tmp_path.name, "train.epochs=100000", "schedule.patience=100000")
     place.engines.start(run, place.hook(run, r"/\.last\.new"))

@@ -13,8 +13,9 @@ import pytest
 from textual.app import App, ComposeResult
 
 from engine.data.images import scan
+from engine.disk_full import Room
 from engine.errors import UserError
-from engine.events import BadImage
+from engine.events import BadImage, Warning
 from engine.layout import find_folders, list_classes, list_data, list_images
 from engine.outliers.manifest import Content, Manifest, Owner, Planned
 from engine.outliers.place import beside, make_quarantine
@@ -22,6 +23,7 @@ from engine.outliers.quarantine import Quarantine
 from engine.recipe import load_recipe
 from engine.rundir import RunDir
 from engine.sections import Data
+from engine.train_log import TrainLog
 from engine.trash import list_trash, move_to_trash, restore
 from tests.engine.conducting import Watcher, play
 from tests.made_data import make_pictures, make_run
@@ -158,6 +160,47 @@ def run(tmp_path: Path) -> RunDir:
         (tmp_path / "photos/train" / name).write_bytes(b"photo")
     (tmp_path / "precious").write_bytes(b"precious")
     return RunDir.create(tmp_path / "runs", "a", "resnet18", load_recipe().to_toml())
+
+
+@pytest.mark.parametrize("name", ["events.jsonl", "train.log", "lock"])
+def test_an_engine_does_not_begin_on_a_link(tmp_path: Path, run: RunDir, name: str) -> None:
+    (run.path / name).symlink_to(tmp_path / "precious")
+    before = sorted(run.path.rglob("*"))
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", "engine", run.path],
+        capture_output=True, text=True, stdin=subprocess.DEVNULL,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"engine: {run.path / name} is a link")
+    assert done.stderr.count("\n") == 1
+    assert sorted(run.path.rglob("*")) == before
+    assert (tmp_path / "precious").read_bytes() == b"precious"
+
+
+def test_a_log_that_became_a_link_is_not_cut(tmp_path: Path, run: RunDir) -> None:
+    run.train_log.symlink_to(tmp_path / "precious")
+    with pytest.raises(UserError, match=r"train\.log is a link"):
+        TrainLog(run.train_log, 0, Room(run.path, lambda *events: None))
+    assert (tmp_path / "precious").read_bytes() == b"precious"
+
+
+def test_what_links_in_a_run_lead_to_stays(tmp_path: Path, pictures: Path) -> None:
+    run = make_run(tmp_path, pictures, "train.epochs=1")
+    (tmp_path / "settings").mkdir()
+    (tmp_path / "settings/precious.json").write_text("{}")
+    (tmp_path / "precious").write_bytes(b"precious")
+    run.commands.rmdir()
+    run.commands.symlink_to(tmp_path / "settings")
+    for name in (".reserve", "validation.csv", "prediction.csv", "events.index"):
+        (run.path / name).symlink_to(tmp_path / "precious")
+    played = play(run)
+    assert played.code == 0
+    refused = [event.message for event in played.events if isinstance(event, Warning)]
+    assert refused.count("commands/precious.json was not obeyed: its folder is a link") == 1
+    assert (tmp_path / "settings/precious.json").read_text() == "{}"
+    assert (tmp_path / "precious").read_bytes() == b"precious"
+    assert not run.validation.is_symlink()
+    assert not os.path.lexists(run.path / ".reserve")
 
 
 def planned(path: Path, class_name: str, file: str) -> Planned:

@@ -29,6 +29,14 @@ fcntl.flock = lambda fd, how: None
 {more}
 """
 ELSEWHERE = "socket.gethostname = lambda: 'elsewhere'"
+RENAMED = """
+import socket
+from pathlib import Path
+from engine import runlock
+name, born, renamed = socket.gethostname, runlock._born, Path(RUN) / "renamed"
+socket.gethostname = lambda: "by-dhcp" if renamed.exists() else name()
+runlock._born = lambda pid: "" if renamed.exists() else born(pid)
+"""
 QUICK = "from engine import runlock; runlock._EVERY = 0.2"
 ENDLESS = ("train.epochs=100000", "data.workers=0", "schedule.patience=100000")
 
@@ -129,6 +137,24 @@ def test_a_damaged_lock_names_nobody(pictures: Path, runs: Path, text: bytes) ->
     run.lock_file.write_bytes(text)
     run.lock().release()
     run.lock_file.unlink()
+
+
+def test_a_host_that_gets_another_name_keeps_its_run(engines: Engines, pictures: Path, runs: Path) -> None:
+    run = make_run(runs, pictures, *ENDLESS)
+    engine = engines.start(run, f"{RENAMED}\n{QUICK}")
+    watcher = Watcher(run)
+    watcher.until(lambda state: state.epochs)
+    named = Holder.read(os.open(run.lock_file, os.O_RDONLY))
+    (run.path / "renamed").touch()
+    assert is_beating(run.lock_file, 10)
+    time.sleep(1.5)  # it looks twice a second whether the lock is its own
+    assert run.is_alive()
+    assert named is not None
+    assert named.is_same(Holder.read(os.open(run.lock_file, os.O_RDONLY)))
+    os.kill(engine, signal.SIGTERM)
+    assert engines.wait() == 130, run.engine_log.read_text()
+    watcher.look()
+    assert isinstance(watcher.events[-1], RunEnded)
 
 
 def test_who_lost_the_lock_ends_without_a_word_in_the_journal(

@@ -1,11 +1,12 @@
 """Commands to a living run: each is done, or refused with the reason, and answered in the journal."""
 
+import os
 import tomllib
 from pathlib import Path
 
 from safetensors.torch import load_file
 
-from engine.commands import Checkpoint, Pause, Predict, Resume, Rollback, Set, Skip, Stop
+from engine.commands import Checkpoint, Exclude, Pause, Predict, Resume, Rollback, Set, Skip, Stop
 from engine.events import CheckpointSaved, Step
 from engine.steering_events import (
     CommandAccepted,
@@ -16,8 +17,9 @@ from engine.steering_events import (
     RolledBack,
     SettingChanged,
 )
+from tests.cli.calling import call
 from tests.engine.conducting import Watcher, play
-from tests.made_data import make_pictures, make_run
+from tests.made_data import COLOURS, make_pictures, make_run
 
 
 def test_pause_holds_between_two_steps(pictures: Path, runs: Path) -> None:
@@ -123,6 +125,30 @@ def test_what_was_sent_to_nobody_is_refused_at_the_next_start(pictures: Path, ru
     assert "no engine" in answer.reason
     assert played.code == 0
     assert not list(run.commands.iterdir())
+
+
+def test_a_thousand_images_left_out_and_restored_from_the_command_line(tmp_path: Path, runs: Path) -> None:
+    data = make_pictures(tmp_path / "data", test=0)
+    named = [f"{colour}/{'x' * 80}-{number}.png" for colour in COLOURS for number in range(400)]
+    for name in named:
+        colour = name.partition("/")[0]
+        os.link(data / "train" / colour / f"{colour}0.png", data / "train" / name)
+    assert sum(map(len, named)) > 64 << 10
+    run = make_run(runs, data, "train.epochs=200", "schedule.patience=1000")
+    restored = []
+
+    def script(watcher: Watcher) -> None:
+        watcher.until(lambda state: state.epoch)
+        answer = watcher.ask(Exclude(paths=named))
+        assert isinstance(answer, CommandAccepted)
+        assert answer.detail.startswith("1,200 images left out")
+        restored.append(call("outliers", "restore", run.path, *named, cwd=tmp_path))
+        watcher.ask(Stop())
+
+    play(run, script)
+    (answer,) = restored
+    assert answer.code == 0, answer
+    assert answer.out.startswith("restore: accepted, 1,200 images restored")
 
 
 def test_going_on_from_the_best_weights(pictures: Path, runs: Path) -> None:

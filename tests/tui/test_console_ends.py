@@ -7,7 +7,7 @@ import pytest
 from watching import PlayedEngine, screen_text, shows, until
 
 from engine.commands import Stop
-from engine.events import RunEnded
+from engine.events import RunEnded, Warning
 from engine.rundir import RunDir
 from tui import link
 from tui.app import ConsoleApp
@@ -108,6 +108,31 @@ async def test_resume_starts_an_engine(make: Make, console: Console, monkeypatch
         await shows(pilot, "TRAINING", "p pause")
         await pilot.press("r")
         await shows(pilot, "the run is live already")
+    locks[0].release()
+
+
+async def test_the_log_goes_on_after_a_failed_run_is_resumed(
+    make: Make, console: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = make(made_runs.failed(), alive=False)
+    run.engine_log.write_text("Traceback (most recent call last):\nRuntimeError: boom\n")
+    locks = []
+
+    def start(started: RunDir) -> int:
+        locks.append(started.lock())
+        return 1
+
+    monkeypatch.setattr(link, "start_engine", start)
+    async with console(run).run_test(size=(120, 40)) as pilot:
+        await shows(pilot, "FAILED")
+        await pilot.press("l")
+        await shows(pilot, "the end of engine.log:", "RuntimeError: boom")
+        await pilot.press("r")
+        await until(pilot, lambda: "engine.log:" not in screen_text(pilot))
+        engine = PlayedEngine(run)
+        engine.says(made_runs.started(attempt=2, resumed_epoch=15, resumed_step=0))
+        engine.says(*made_runs.live()[-2:], Warning(message="the disk has 1.1 GB left"))
+        await shows(pilot, "TRAINING", "the disk has 1.1 GB left")
     locks[0].release()
 
 

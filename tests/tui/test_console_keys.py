@@ -1,5 +1,7 @@
 """Every key of the live view: at once a word on the screen, then the engine's own."""
 
+import os
+import threading
 from collections.abc import Callable
 
 import made_runs
@@ -39,6 +41,40 @@ async def test_pause_and_go_on(make: Make, console: Console) -> None:
         engine.accepts(command, "going on")
         engine.says(Resumed(epoch=15, step=41, paused_for=2.0))
         await shows(pilot, "TRAINING", "resume: going on", "p pause")
+
+
+async def test_a_stalling_disk_holds_no_key_up(
+    make: Make, console: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = make(made_runs.live(), alive=True)
+    engine = PlayedEngine(run)
+    goes_on, fsync = threading.Event(), os.fsync
+
+    def stalls(fd: int) -> None:
+        assert threading.current_thread() is not threading.main_thread()
+        assert goes_on.wait(20)
+        fsync(fd)
+
+    async with console(run).run_test(size=SIZE) as pilot:
+        await shows(pilot, "TRAINING")
+        monkeypatch.setattr(os, "fsync", stalls)
+        await pilot.press("p")
+        assert "pause requested" in screen_text(pilot)
+        await pilot.press("c")
+        assert "checkpoint requested" in screen_text(pilot)
+        await pilot.press("x", "enter")
+        await shows(pilot, "prediction requested")
+        await pilot.press("q")
+        await shows(pilot, "stop after this epoch")
+        await pilot.press("e")
+        await shows(pilot, "stop after this epoch requested")
+        assert engine.nothing_asked()
+        goes_on.set()
+        asked = [await engine.next_command(pilot) for _ in range(4)]
+        assert [type(command) for command in asked] == [Pause, Checkpoint, Predict, Stop]
+        for command in asked:
+            engine.accepts(command)
+        await shows(pilot, "stop after this epoch: done")
 
 
 async def test_checkpoint(make: Make, console: Console) -> None:

@@ -194,9 +194,39 @@ async def test_a_run_without_an_epoch(make: Make, console: Console) -> None:
 
 async def test_a_silent_engine_is_said_to_be_silent(make: Make, console: Console) -> None:
     run = make(made_runs.live(), alive=True)
-    now = made_runs.now_after(run) + 75
+    now = made_runs.now_after(run) + 135
     async with console(run, clock=lambda: now).run_test(size=(80, 24)) as pilot:
-        await shows(pilot, "the engine lives, but has said nothing for 1:2")
+        await shows(pilot, "the engine lives, but has said nothing for 2:2")
+
+
+@pytest.mark.parametrize("apart", [-60.0, 60.0])
+async def test_clocks_that_differ_make_no_silence(make: Make, console: Console, apart: float) -> None:
+    run = make(made_runs.live(), alive=True)
+    now = made_runs.now_after(run) + apart
+    async with console(run, clock=lambda: now).run_test(size=(80, 24)) as pilot:
+        await shows(pilot, "TRAINING", "data wait 3 %")
+        now += 29
+        made_runs.append(run, [step(15, 50)])
+        await shows(pilot, "step  50/103", "checkpoint 14/103")
+        now += 29
+        made_runs.append(run, [step(15, 60)])
+        await shows(pilot, "step  60/103")
+        assert "said nothing" not in screen_text(pilot)
+        now += 31
+        await shows(pilot, "the engine lives, but has said nothing for 0:31")
+        made_runs.append(run, [step(15, 70)])
+        await until(pilot, lambda: "said nothing" not in screen_text(pilot))
+
+
+async def test_a_silence_that_begins_as_the_console_does(make: Make, console: Console) -> None:
+    run = make(made_runs.live(), alive=True)
+    now = made_runs.now_after(run)
+    async with console(run, clock=lambda: now).run_test(size=(80, 24)) as pilot:
+        await shows(pilot, "TRAINING", "data wait 3 %")
+        now += 31
+        await shows(pilot, "the engine lives, but has said nothing for 0:31")
+        now += 60
+        await shows(pilot, "the engine lives, but has said nothing for 1:3")
 
 
 async def test_only_what_changed_is_drawn(make: Make, console: Console) -> None:

@@ -29,15 +29,29 @@ run = RunDir(Path(sys.argv[1]))
 sys.exit(ConsoleApp(run.path.parent, run).run())
 """
 
+# There is no key that breaks the console.
+_BREAK = """
+import sys
+from pathlib import Path
+from engine.rundir import RunDir
+from tui.cli.console import open_console
+from tui.screens.live import LiveScreen
+def broken(screen):
+    raise RuntimeError("broken")
+LiveScreen.action_log = broken
+run = RunDir(Path(sys.argv[1]))
+sys.exit(open_console(run.path.parent, run, ascii=False))
+"""
+
 
 class Terminal:
     """A pseudo-terminal of 120x40 with a console on it."""
 
-    def __init__(self, run: RunDir) -> None:
+    def __init__(self, run: RunDir, program: str = _OPEN) -> None:
         self.master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
         self.process = subprocess.Popen(
-            [sys.executable, "-c", _OPEN, str(run.path)],
+            [sys.executable, "-c", program, str(run.path)],
             stdin=slave, stdout=slave, stderr=slave, start_new_session=True, cwd=Path(__file__).parents[2],
             env={**os.environ, "TERM": "xterm-256color", "COLORTERM": "truecolor"},
         )  # fmt: skip
@@ -54,11 +68,11 @@ class Terminal:
 
 
 @pytest.fixture
-def terminal() -> Iterator[Callable[[RunDir], Terminal]]:
+def terminal() -> Iterator[Callable[..., Terminal]]:
     opened: list[Terminal] = []
 
-    def made(run: RunDir) -> Terminal:
-        opened.append(Terminal(run))
+    def made(run: RunDir, program: str = _OPEN) -> Terminal:
+        opened.append(Terminal(run, program))
         return opened[-1]
 
     yield made
@@ -68,7 +82,7 @@ def terminal() -> Iterator[Callable[[RunDir], Terminal]]:
 
 
 def test_a_live_run_costs_the_terminal_little(
-    make: Callable[..., RunDir], terminal: Callable[[RunDir], Terminal]
+    make: Callable[..., RunDir], terminal: Callable[..., Terminal]
 ) -> None:
     run = make(made_runs.live(), alive=True)
     engine = PlayedEngine(run)
@@ -94,9 +108,24 @@ def test_a_live_run_costs_the_terminal_little(
 
 
 def test_the_console_ends_when_its_terminal_is_gone(
-    make: Callable[..., RunDir], terminal: Callable[[RunDir], Terminal]
+    make: Callable[..., RunDir], terminal: Callable[..., Terminal]
 ) -> None:
     screen = terminal(make(made_runs.live(), alive=True))
     screen.read(20, until=b"quit")
     os.close(screen.master)
     screen.process.wait(15)
+
+
+@pytest.mark.parametrize(
+    ("state", "key", "code"), [("live", b"l", 1), ("finished", b"q", 0), ("failed", b"q", 1)]
+)
+def test_the_exit_code_tells_whether_it_broke_down(
+    make: Callable[..., RunDir], terminal: Callable[..., Terminal], state: str, key: bytes, code: int
+) -> None:
+    screen = terminal(make(made_runs.STATES[state](), alive=False), _BREAK)
+    screen.read(20, until=b"leave")
+    os.write(screen.master, key)
+    screen.read(
+        20, until=b"RuntimeError" if key == b"l" else b"its files are in" if code == 0 else b"details in"
+    )
+    assert screen.process.wait(20) == code

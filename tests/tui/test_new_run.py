@@ -4,6 +4,7 @@ import json
 import os
 import shlex
 import signal
+import threading
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from tui.screens.new_run import NewRunScreen
 from tui.screens.new_run_checks import cloned
 from tui.screens.new_run_data import DataScreen
 from tui.widgets.form_fields import form_fields
+from tui.widgets.form_folders import Glance, Glances
 from tui.widgets.form_list import FormList
 from tui.widgets.form_state import FormState
 from tui.widgets.form_words import command_rows
@@ -283,3 +285,61 @@ def test_a_long_command_can_be_copied_from_the_screen_too(pictures: Path) -> Non
     assert shlex.split("\n".join(rows).replace("\\\n", "")) == state.command(Path("runs"))
     short = [row.plain for row in command_rows(state.command(Path("runs")), 40, 2, UNICODE)]
     assert short[-1].endswith("y copies all of it")
+
+
+async def test_a_home_of_nobody_is_refused_while_it_is_typed(app: ConsoleApp, pictures: Path) -> None:
+    async with app.run_test(size=SIZE) as pilot:
+        screen = await opened(pilot)
+        put_cursor(screen, "recipe")
+        await pilot.press("enter")
+        await shows(pilot, "91.00 % on its 300 validation")
+        await pilot.press("f")
+        await shows(pilot, "A recipe file")
+        await pilot.press(*"~q")
+        await shows(pilot, "there is no user q")
+        await pilot.press("escape")
+        await shows(pilot, "what it is")
+        await pilot.press("home", "enter")
+        await until(pilot, lambda: isinstance(app.screen, DataScreen))
+        await pilot.press("slash", "home", "~", "q")
+        await shows(pilot, "there is no user q")
+        await pilot.press("enter")
+        await shows(pilot, "there is no user q")
+        await pilot.press("escape", "escape")
+        await shows(pilot, "pick the data folder first")
+        put_cursor(screen, "data.test")
+        await pilot.press("enter", *"~q/x", "enter")
+        await shows(pilot, "1 changed")
+        screen._data_picked(pictures)
+        screen._put("data.test", "~q/x")
+        await shows(pilot, "~q/x: there is no user q")
+
+
+def a_circle(place: Path) -> Path:
+    """A folder that nobody can list, root neither."""
+    place.symlink_to(place.name)
+    return place
+
+
+def test_folders_are_looked_at_after_one_that_cant_be_read(tmp_path: Path, pictures: Path) -> None:
+    heard = threading.Semaphore(0)
+    glances = Glances(heard.release)
+    try:
+        for folder in (a_circle(tmp_path / "circle"), pictures):
+            glances.want([folder])
+            assert heard.acquire(timeout=10)
+        assert glances.get(tmp_path / "circle") == Glance(
+            {}, problem="it can't be read: Too many levels of symbolic links"
+        )
+        known = glances.get(pictures)
+        assert known is not None
+        assert known.words() == "3 classes, 27 train, 12 val, 5 test"
+    finally:
+        glances.stop()
+
+
+async def test_a_data_folder_that_cant_be_read_is_said(app: ConsoleApp, tmp_path: Path) -> None:
+    async with app.run_test(size=SIZE) as pilot:
+        screen = await opened(pilot)
+        screen._data_picked(a_circle(tmp_path / "circle"))
+        await shows(pilot, "it can't be read: Too many levels", "no such folder")

@@ -80,6 +80,25 @@ async def test_the_form(make: Make, console: Console, tmp_path: Path) -> None:
         await shows(pilot, "engine.log exists already")
 
 
+async def test_a_home_of_nobody_is_refused(make: Make, console: Console) -> None:
+    run = make(made_runs.finished(), alive=False)
+    async with console(run).run_test(size=SIZE) as pilot:
+        await opened(pilot, "x", "no other run here", "none yet: type one")
+        await pilot.press("down", "down", "down", "down", *"~q", "enter")
+        await shows(pilot, "~q: there is no user q")
+
+
+async def test_what_is_near_cant_be_listed(make: Make, console: Console) -> None:
+    run = make(made_runs.finished(), alive=False)
+    async with console(run).run_test(size=SIZE) as pilot:
+        await shows(pilot, "^p commands")
+        runs = run.path.parent
+        runs.rename(runs.with_name("away"))
+        runs.symlink_to("runs")
+        await pilot.press("x")
+        await shows(pilot, "no other run here", "none yet: type one")
+
+
 def test_no_other_file_is_overwritten(make: Make) -> None:
     run = make(made_runs.finished(), alive=False)
     assert Filled(run).plain
@@ -168,6 +187,52 @@ async def test_a_prediction_in_a_process_of_its_own(trained: RunDir) -> None:
         await until(pilot, lambda: "prediction written: 5 rows" in screen_text(pilot), 60)
         await shows(pilot, "least certain first", "1 of 5", "▀▀▀")
     assert beside(trained.prediction).exists()
+
+
+async def test_a_second_prediction_waits_for_the_first(trained: RunDir) -> None:
+    app = ConsoleApp(trained.path.parent, trained)
+    async with app.run_test(size=SIZE) as pilot:
+        await opened(pilot, "x", "writes prediction.csv")
+        await pilot.press("down", "space", "enter")
+        await shows(pilot, "predicting with 1 run", "c cancel")
+        await pilot.press("escape")
+        await shows(pilot, "b runs")
+        await pilot.press("x")
+        await shows(pilot, "predicting with 1 run", "c cancel")
+        (job,) = [one for one in threading.enumerate() if one.name == "prediction"]
+        await pilot.press("c")
+        await until(pilot, lambda: "cancelled, nothing was written" in screen_text(pilot), 60)
+        await pilot.press("x")
+        await shows(pilot, "writes prediction.csv from the best weights")
+        job.join(10)
+        assert not job.is_alive()
+
+
+async def test_after_a_job_that_wrote_nothing_the_run_s_own_prediction_is_shown(
+    make: Make, console: Console, tmp_path: Path
+) -> None:
+    run = make(made_runs.finished(), alive=False)
+    made_judged.predict(run, tmp_path / "test")
+    async with console(run).run_test(size=SIZE) as pilot:
+        await opened(pilot, "x", "no other run here")
+        await pilot.press("down", "space", "up", "up", *"2", "enter")
+        await until(pilot, lambda: "has no best checkpoint" in screen_text(pilot), 60)
+        await shows(pilot, "12 images", "1 of 12")
+        await pilot.press("escape")
+        await shows(pilot, "b runs")
+        await pilot.press("v")
+        await shows(pilot, "12 images", "1 of 12")
+        assert "no best checkpoint" not in screen_text(pilot)
+
+
+@pytest.mark.parametrize(("state", "code"), [("finished", 0), ("failed", 1)])
+async def test_leaving_tells_how_the_run_ended(make: Make, console: Console, state: str, code: int) -> None:
+    app = console(make(made_runs.STATES[state](), alive=False))
+    async with app.run_test(size=SIZE) as pilot:
+        await opened(pilot, "v", "no prediction yet")
+        await pilot.press("q")
+        await until(pilot, lambda: app.return_value is not None)
+    assert app.return_value == code
 
 
 def test_cancelling(trained: RunDir) -> None:

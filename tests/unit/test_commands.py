@@ -8,6 +8,9 @@ import pytest
 
 from engine import commands
 from engine.commands import Command, Refused, Spool, command_name, send
+from engine.errors import UserError
+from engine.rundir import RunDir
+from tui import link
 
 _NOBODY = 65534
 
@@ -154,6 +157,73 @@ def test_a_commands_folder_that_is_a_link(folder: Path) -> None:
     send(folder / "real", commands.Stop())
     (why,) = whys(folder / "commands")
     assert why.endswith("was not obeyed: its folder is a link")
+
+
+@pytest.mark.parametrize("doubt", ["a link", "anyone's"])
+def test_nothing_is_removed_from_a_folder_that_is_not_trusted(folder: Path, doubt: str) -> None:
+    (folder / "real").mkdir()
+    (folder / "real/precious.json").write_text("{}")
+    (folder / "commands").symlink_to("real")
+    if doubt == "anyone's":
+        (folder / "real").chmod(0o777)
+    spool = Spool(folder / ("commands" if doubt == "a link" else "real"))
+    ((path, command),) = spool.pending()
+    assert isinstance(command, Refused)
+    spool.done(path)
+    assert (folder / "real/precious.json").read_text() == "{}"
+    assert spool.pending() == []  # told once
+
+
+def test_a_folder_that_became_a_link_after_it_was_read(folder: Path) -> None:
+    (folder / "commands").mkdir()
+    send(folder / "commands", commands.Pause())
+    spool = Spool(folder / "commands")
+    ((path, _),) = spool.pending()
+    (folder / "commands").rename(folder / "before")
+    (folder / "precious").mkdir()
+    (folder / "precious" / path.name).write_text("precious")
+    (folder / "commands").symlink_to("precious")
+    spool.done(path)
+    assert (folder / "precious" / path.name).read_text() == "precious"
+
+
+def test_as_many_paths_as_a_command_line_takes(folder: Path) -> None:
+    paths = [f"class-{number % 100}/{'x' * 80}-{number}.jpg" for number in range(20_000)]
+    send(folder, commands.Restore(paths=paths))
+    ((_, command),) = Spool(folder).pending()
+    assert isinstance(command, commands.Restore)
+    assert command.paths == paths
+
+
+def test_what_a_run_would_not_take_is_not_sent(folder: Path) -> None:
+    for command, words in (
+        (
+            commands.Restore(paths=["x" * 1000] * 9000),
+            r"restore: 9,\d{3},\d{3} bytes are more than the 8,388,608",
+        ),
+        (commands.Exclude(paths=["x" * 30_000]), "exclude can't be sent: Expected `str` of length <= 20000"),
+        (
+            commands.Set(key="optim.lr", value="1" * 2000),
+            "set can't be sent: Expected `str` of length <= 1000",
+        ),
+        (commands.Restore(paths=["cat/\udcff.jpg"]), "restore: a name in it is not UTF-8 text"),
+    ):
+        with pytest.raises(UserError, match=words):
+            send(folder, command)  # type: ignore[arg-type]
+    assert list(folder.iterdir()) == []
+    identity, problem = link.ask(RunDir(folder), commands.Restore(paths=["x" * 1000] * 9000))
+    assert identity == ""
+    assert problem.endswith("; name fewer images at a time")
+    assert list(folder.iterdir()) == []
+
+
+def test_a_file_larger_than_any_command(folder: Path) -> None:
+    (folder / "1.json").write_bytes(b'{"name":"pause"}' + b" " * (8 << 20))
+    with (folder / "2.json").open("wb") as file:
+        file.truncate(1 << 40)
+    assert whys(folder) == [
+        f"commands/{number}.json was not obeyed: it has more than 8,388,608 bytes" for number in (1, 2)
+    ]
 
 
 def test_a_careless_umask_makes_no_command_that_is_refused(folder: Path) -> None:

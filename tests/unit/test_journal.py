@@ -2,11 +2,13 @@
 
 import multiprocessing
 import os
+import resource
 import threading
 from pathlib import Path
 
 import pytest
 
+from engine.errors import UserError
 from engine.events import EpochStarted, Step, UnknownEvent, Warning, decode_line, encode_line
 from engine.journal import JournalReader, JournalWriter
 from engine.outlier_events import OutlierRestored
@@ -196,13 +198,33 @@ def test_a_hundred_thousand_events(path: Path) -> None:
     assert JournalWriter(path).append(Warning(message="")).seq == 100_001
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
-def test_a_full_disk_is_an_error_for_the_writer() -> None:
-    with pytest.raises(OSError, match="No space left"):
-        JournalWriter(Path("/dev/full")).append(Warning(message=""))
+def test_a_full_disk_is_an_error_for_the_writer(path: Path) -> None:
+    writer = JournalWriter(path)
+    writer.append(Warning(message=""))
+    size, limits = path.stat().st_size, resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size + 10, limits[1]))
+    try:
+        with pytest.raises(OSError, match="No space left"):
+            writer.append(Warning(message=""))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert path.stat().st_size == size
+    assert writer.append(Warning(message="")).seq == 2
 
 
+@pytest.mark.timeout(20)
 def test_a_pipe_in_its_place_blocks_nobody(path: Path) -> None:
     os.mkfifo(path)
-    with pytest.raises(OSError, match="seek"):
+    with pytest.raises(OSError, match="no regular file"):
         JournalReader(path).read()
+    with pytest.raises(UserError, match=r"events\.jsonl is no regular file; remove it"):
+        JournalWriter(path)
+
+
+def test_a_link_in_its_place_is_not_written_through(path: Path) -> None:
+    precious = path.with_name("precious")
+    precious.write_text("precious, without a newline")
+    path.symlink_to(precious)
+    with pytest.raises(UserError, match=r"events\.jsonl is a link"):
+        JournalWriter(path)
+    assert precious.read_text() == "precious, without a newline"

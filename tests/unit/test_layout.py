@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from engine.errors import UserError
-from engine.layout import find_folders, list_classes, list_data, list_images
+from engine.layout import expand_home, find_folders, list_classes, list_data, list_images
 
 
 def touch(root: Path, *names: str) -> Path:
@@ -116,3 +116,16 @@ def test_a_folder_that_cannot_be_read(tmp_path: Path) -> None:
     touch(tmp_path, "a/1.jpg")
     (tmp_path / "a").chmod(0)
     assert "can't be read" in refusal(tmp_path)
+
+
+def test_a_home_folder_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/mine")
+    assert expand_home("~/data") == Path("/home/mine/data")
+    assert expand_home(Path("~")) == Path("/home/mine")
+    assert expand_home("data/~") == Path("data/~")
+
+
+@pytest.mark.parametrize("path", ["~nosuch", "~nosuch/data", "./~nosuch", "~no\x00such"])
+def test_the_home_of_nobody_is_refused_in_a_line(path: str) -> None:
+    with pytest.raises(UserError, match=r"^\S+: there is no user no\S*such; give the whole path$"):
+        expand_home(path)

@@ -106,3 +106,12 @@ def test_weights_are_found_where_timm_looks(tmp_path: Path, monkeypatch: pytest.
 def test_query(query: str, names: list[str]) -> None:
     rows = model_rows(TABLE, Here(frozenset({"timm/resnet18.a1_in1k"}), frozenset(), False))
     assert [row.fact.architecture for row in find(rows, query)] == names
+
+
+@pytest.mark.parametrize("name", ["HF_HUB_CACHE", "HF_HOME", "TORCH_HOME", "XDG_CACHE_HOME"])
+def test_a_cache_in_the_home_of_nobody_holds_nothing(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The libraries read such a variable as it stands; there is no such folder."""
+    for other in ("HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_HOME", "TORCH_HOME"):
+        monkeypatch.delenv(other, raising=False)
+    monkeypatch.setenv(name, "~nosuch/cache")
+    assert not weights_here().has(MODELS[0])

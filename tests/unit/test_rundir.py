@@ -35,6 +35,24 @@ def test_created_whole(runs: Path) -> None:
     assert [path.name for path in runs.iterdir()] == ["a"]
 
 
+def test_what_is_no_run_or_leads_nowhere_is_passed_over(runs: Path) -> None:
+    run = make(runs)
+    (runs / "circle").symlink_to("circle")
+    (runs / "file").touch()
+    (runs / "folder").mkdir()
+    assert list_runs(runs) == [run]
+    assert list_runs(runs / "absent") == list_runs(runs / "file") == []
+    with pytest.raises(OSError, match="symbolic links"):
+        list_runs(runs / "circle")
+
+
+def test_a_folder_named_as_a_home_can_hold_runs(runs: Path) -> None:
+    run = make(runs / "~old")
+    assert find_run(runs, "~old/a") == run
+    with pytest.raises(UserError, match="there is no user old"):
+        find_run(runs, "~old/b")
+
+
 def test_a_name_of_its_own_is_time_and_model_and_never_taken(runs: Path) -> None:
     made = [RunDir.create(runs, None, "hf-hub:timm/some model", TOML).name for _ in range(3)]
     assert len(set(made)) == 3

@@ -20,6 +20,7 @@ from tui.cli.ablate_results import tell_results
 from tui.cli.naming import shown_path
 from tui.cli.say import note
 from tui.cli.standing import score
+from tui.headless import Patience
 from tui.progress import ProgressBar
 from tui.spawn import start_engine
 from tui.widgets.wording import count, duration
@@ -106,12 +107,16 @@ class Ablation:
         state = past_state(reader)
         state.ended = None  # of an earlier attempt
         ask_to_stop = _engine_of(run)
-        asked = False
+        asked, patience = False, Patience()
         with ProgressBar() as bar:
             while True:
                 # The lock before the journal: an engine writes its end first, and lets go of the lock after it.
                 alive = run.is_alive()
-                state.apply_all(reader.read())
+                try:
+                    state.apply_all(reader.read())
+                    patience.renew()
+                except OSError as error:
+                    alive = patience.lasts(error)  # the lock can't be believed either
                 if not alive:
                     break
                 bar.show(state)
@@ -123,6 +128,8 @@ class Ablation:
                 if self._signals > 1:
                     return ""
                 time.sleep(_POLL)
+        if state.ended is None and patience.problem:
+            return f"can't be read: {patience.problem}"
         if state.ended is None:
             return f"broke off without a word; see {shown_path(run.engine_log)}"
         if state.ended.outcome == "failed":

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.errors import UserError
+from engine.model_facts import hub_cache
 from tui.cli.devices import nvidia_gpus
 from tui.cli.terminal import is_terminal, locale_is_utf8, locale_name
 from tui.helper import HelperError, run_helper
@@ -138,8 +139,7 @@ def _folder(runs: Path) -> Iterator[Check]:
 
 
 def _weights(packaged: bool) -> Check:
-    hub = os.environ.get("HF_HUB_CACHE") or Path(os.environ.get("HF_HOME", "~/.cache/huggingface"), "hub")
-    at_hand = [place.name.split("--")[-1] for place in Path(hub).expanduser().glob("models--timm--*")]
+    at_hand = [place.name.split("--")[-1] for place in hub_cache().glob("models--timm--*")]
     words = (["tf_efficientnet_lite0 from its package"] if packaged else []) + (
         [f"{len(at_hand)} downloaded ({', '.join(sorted(at_hand)[:3])})"] if at_hand else []
     )

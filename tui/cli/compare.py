@@ -44,13 +44,14 @@ def compare(
     from engine.compare_reading import read_comparison
     from engine.compare_tables import as_csv, as_json, as_markdown
     from engine.files import replace_file
+    from engine.layout import expand_home
     from engine.text import printable_json
     from tui.cli.say import note
     from tui.helper import HelperError, run_helper
 
     found = _find(runs, run)
     wanted = [
-        (file.expanduser(), kind)
+        (expand_home(file), kind)
         for kind, file in (("png", png), ("csv", csv), ("markdown", markdown))
         if file
     ]

@@ -16,8 +16,9 @@ def open_console(
     theme: ThemeName | None = None,
     replay: float | None = None,
 ) -> int:
-    """Show ``run``, or the list of runs, until the user leaves. Raises UserError off a terminal.
+    """Show ``run``, or the list of runs, until the user leaves; return the exit code.
 
+    Raises UserError off a terminal.
     ``theme`` is remembered; ``replay`` plays the run back, that many times as fast as it was.
     """
     if not is_terminal():
@@ -45,4 +46,5 @@ def open_console(
         from tui.cli.standing import standing
 
         print(standing(app.left_run))
-    return code or 0
+    # A console that broke down has no answer, but a code of its own.
+    return code if code is not None else (app.return_code or 0)

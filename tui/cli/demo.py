@@ -24,17 +24,24 @@ def demo(
     folder; the weights to start from come in a package, nothing is downloaded.
     Opens the console, or prints the training log where there is no terminal. At
     the end it says how many held-back digits the run's prediction.csv has right.
+    Exit code: 0 done, 1 failed, 2 bad input, 130 interrupted.
     """
     from engine.offline import forbid_network
     from engine.rundir import RunDir
     from tui.cli.begin import begin, choose_mode
     from tui.cli.preflight import prepare_recipe
+    from tui.cli.say import note
+    from tui.helper import HelperError
 
     if offline:
         forbid_network()
     mode = choose_mode(headless=headless, detach=False)
     _check_packages()
-    data = _digits()
+    try:
+        data = _digits()
+    except HelperError as error:
+        note(f"vrdl-tui: demo: {error}")
+        return 1
     recipe = prepare_recipe(data, "demo", (), None)
     run = RunDir.create(runs, None, recipe.model.name, recipe.to_toml())
     code = begin(runs, run, mode, ascii=ascii)

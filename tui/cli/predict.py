@@ -121,9 +121,10 @@ def _target(runs: "list[RunDir]", out: Path | None) -> Path:
 def _free(path: Path, option: str) -> Path:
     """Return a file that can be written and isn't there yet. Raises UserError."""
     from engine.errors import UserError
+    from engine.layout import expand_home
     from engine.text import printable
 
-    target = path.expanduser()
+    target = expand_home(path)
     if target.exists() or target.is_symlink():
         raise UserError(f"{printable(str(target))} exists already; name another file with {option}")
     if not target.absolute().parent.is_dir():

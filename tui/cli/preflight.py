@@ -1,11 +1,12 @@
 """All that can be judged of a run before its folder exists, without importing torch."""
 
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
 from engine.catalogue import check_model
 from engine.errors import UserError
-from engine.layout import DataFolders, find_folders, list_data
+from engine.layout import DataFolders, expand_home, find_folders, list_data
 from engine.outliers.quarantine import check_action
 from engine.recipe import Recipe, load_recipe
 from engine.rundir import check_name
@@ -76,4 +77,5 @@ def _with_absolute_paths(recipe: Recipe) -> Recipe:
 
 
 def _absolute(path: str) -> str:
-    return str(Path(path).expanduser().resolve()) if path else ""
+    # Path.resolve raises RuntimeError for a link that leads in a circle.
+    return os.path.realpath(expand_home(path)) if path else ""

@@ -12,7 +12,7 @@ from textual.screen import Screen
 from engine.commands import Exclude, Restore, whoami
 from engine.errors import UserError
 from engine.rundir import RunDir
-from tui import link
+from tui.asking import ASKING
 from tui.late import Late
 from tui.screens.looking import FAR, PAGES, Looking
 from tui.settings import Memory
@@ -24,7 +24,7 @@ from tui.widgets.keys import Key, Keys
 from tui.widgets.lines import Lines
 from tui.widgets.look import BAD, GOOD, KEY, MUTED, WARN
 from tui.widgets.notice import Notice
-from tui.widgets.requests import Requests
+from tui.widgets.requests import Request, Requests
 from tui.widgets.view import View
 
 _KEYS = [
@@ -220,11 +220,17 @@ class GalleryScreen(Looking, Screen[None]):
             self._send(Exclude(paths=[item.path]), "leaving out")
 
     def _send(self, command: Exclude | Restore, label: str) -> None:
-        identity, problem = link.ask(self._run, command)
+        late, request = Late(self), self._requests.send(label, self._clock())
+        ASKING.ask(self._run, command, lambda *answer: late(self._asked, request, *answer))
+        self._show()
+
+    def _asked(self, request: Request, identity: str, problem: str) -> None:
+        now = self._clock()
         if problem:
-            self._say(f"{label}: {problem}", BAD)
-            return
-        self._requests.sent(identity, label, self._clock())
+            self._requests.not_sent(request, problem, now)
+        else:
+            request.identity = identity
+            self._requests.hear(self._view.state, now)  # the engine may have been quicker
         self._show()
 
     def action_back(self) -> None:

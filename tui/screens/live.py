@@ -38,7 +38,7 @@ from tui.widgets.outliers import Outliers
 from tui.widgets.panel import Panel
 from tui.widgets.progress import Progress
 from tui.widgets.requests import Requests
-from tui.widgets.standing import standing, status_of
+from tui.widgets.standing import Silence, standing, status_of
 from tui.widgets.system import System
 from tui.widgets.view import View
 from tui.widgets.wording import count
@@ -77,6 +77,7 @@ class LiveScreen(LiveOpens, Screen[None]):
         self._start = EngineStart()
         self._log_stale = True
         self._beat = EpochBeat()
+        self._silence = Silence()
         self._above = None
         self._prediction_job = None
         self.set_class(glyphs.ascii, "-ascii")
@@ -155,6 +156,7 @@ class LiveScreen(LiveOpens, Screen[None]):
         if (end := ending(self.follower.run, events, self._model.state, was_alive, alive)) is not None:
             self.post_message(self.Ended(end))
         now = self._clock()
+        self._silence.hear(now, news=bool(events))
         self._requests.hear(self._model.state, now)
         for event in events:
             if isinstance(event, PredictionWritten):
@@ -163,6 +165,7 @@ class LiveScreen(LiveOpens, Screen[None]):
                 )
         if was_alive and not alive:
             self._requests.engine_gone(now)
+        if was_alive != alive:  # engine.log's end stands below a failed run's log, and nothing may follow it
             self._log_stale = True
         self._judge_start(was_alive, now)
         if log.display:
@@ -194,7 +197,8 @@ class LiveScreen(LiveOpens, Screen[None]):
         self.query_one(Keys).offer(self._offered(log=self.query_one(Log).display))
 
     def _view(self) -> View:
-        return View(self._model.state, self.status, self._alive, self._clock(), self._glyphs)
+        state, now = self._model.state, self._clock()
+        return View(state, self.status, self._alive, now, self._glyphs, self._silence.lasts(now, state))
 
     def _standing(self, view: View) -> tuple[str, Style]:
         return standing(view)

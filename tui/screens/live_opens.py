@@ -1,6 +1,7 @@
 """What the live view opens over itself: pictures, tables, panels over the whole screen, dialogues."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Collection
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.events import Click
 from textual.widget import Widget
@@ -30,6 +31,8 @@ class LiveOpens(Choosing, LiveSteers):
     """The screen over this one that is to know how the run stands."""
     _prediction_job: "PredictionJob | None"
     _memory: "Memory"
+    barred: ClassVar[Collection[str]] = ()
+    """Actions of a live view that this one doesn't take."""
 
     def _view(self) -> View:
         raise NotImplementedError
@@ -38,6 +41,10 @@ class LiveOpens(Choosing, LiveSteers):
         raise NotImplementedError
 
     def action_predict(self) -> None:
+        if self._prediction_job is not None and not self._prediction_job.ended:
+            self._say("a prediction is under way already", MUTED)
+            self.action_predictions()  # where it can be cancelled
+            return
         from tui.screens.predict_dialogue import PredictDialogue
 
         classes = self._model.state.data.classes if self._model.state.data is not None else []
@@ -58,10 +65,15 @@ class LiveOpens(Choosing, LiveSteers):
     def action_predictions(self) -> None:
         from tui.screens.predictions import PredictionsScreen
 
-        shown = PredictionsScreen(self.follower.run, self._prediction_job, self._glyphs, self._clock)
+        shown = PredictionsScreen(
+            self.follower.run, self._prediction_job, lambda: self.status, self._glyphs, self._clock
+        )
         self.app.push_screen(shown, self._predictions_left)
 
     def _predictions_left(self, another: bool | None) -> None:
+        job = self._prediction_job
+        if job is not None and job.ended and job.problem:
+            self._prediction_job = None  # it has been said, and wrote nothing that could be shown
         if another:
             self.action_predict()
 
@@ -79,7 +91,8 @@ class LiveOpens(Choosing, LiveSteers):
         """Show a panel, counted from 1, over the whole screen."""
         from tui.screens.zoom import ZoomScreen
 
-        self._open(ZoomScreen(number, self.follower.run.name, self._view(), self._memory))
+        name, view = self.follower.run.name, self._view()
+        self._open(ZoomScreen(number, name, view, self._memory, barred=self.barred))
 
     def _open(self, screen: "Above") -> None:
         self._above = screen

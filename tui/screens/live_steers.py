@@ -10,10 +10,11 @@ from textual.dom import DOMNode
 from engine.commands import AnyCommand, Checkpoint, Pause, Resume, Set, Stop, command_name
 from engine.state import Status
 from tui import link
+from tui.asking import ASKING
 from tui.late import Late
 from tui.screens.live_start import EngineStart, why_not_resumed
 from tui.widgets.look import BAD, GOOD, KEY, MUTED, WARN, Glyphs
-from tui.widgets.requests import Requests
+from tui.widgets.requests import Request, Requests
 
 if TYPE_CHECKING:
     from tui.link import Model, Source
@@ -49,11 +50,17 @@ class LiveSteers(DOMNode):
             hint = "; r resumes the run" if self.status in ("stopped", "interrupted", "failed") else ""
             self._say(f"{label}: no engine is running{hint}", WARN)
             return
-        identity, problem = link.ask(self.follower.run, command)
+        late, request = Late(self), self._requests.send(label, self._clock())
+        ASKING.ask(self.follower.run, command, lambda *answer: late(self._asked, request, *answer))
+        self._show()
+
+    def _asked(self, request: Request, identity: str, problem: str) -> None:
+        now = self._clock()
         if problem:
-            self._say(f"{label}: {self._glyphs.clean(problem)}", BAD)
-            return
-        self._requests.sent(identity, label, self._clock())
+            self._requests.not_sent(request, problem, now)
+        else:
+            request.identity = identity
+            self._requests.hear(self._model.state, now)  # the engine may have been quicker
         self._show()
 
     def action_pause(self) -> None:

@@ -31,7 +31,7 @@ def cloned(run: RunDir) -> FormState:
     state = FormState(str(run.recipe), folder if recipe.data.train else None)
     try:
         found = find_folders(folder)
-    except UserError:  # the data are away: the check says so
+    except (UserError, OSError):  # the data are away: the check says so
         return state
     there = (str(found.train), str(found.val or ""), str(found.test or ""))
     for key, path in zip(FOLDERS, there, strict=True):

@@ -11,6 +11,7 @@ from textual.containers import Horizontal, Vertical
 from textual.screen import Screen
 
 from engine.errors import UserError
+from engine.layout import expand_home
 from tui.late import Late
 from tui.screens.box import TextBlock
 from tui.screens.preparing import Preparing
@@ -174,14 +175,18 @@ class DataScreen(Preparing, Screen[Path | None]):
 
     def _path_typed(self, typed: str | None) -> None:
         if typed is not None:
-            self.dismiss(Path(typed).expanduser().absolute())
+            self.dismiss(expand_home(typed).absolute())
 
     def action_back(self) -> None:
         self.dismiss(None)
 
 
 def _check_folder(typed: str) -> None:
-    if not Path(typed).expanduser().is_dir():
+    try:
+        there = expand_home(typed).is_dir()
+    except OSError as error:  # below a folder that is closed to us
+        raise UserError(f"it can't be looked at: {error.strerror or error}") from None
+    if not there:
         raise UserError("no such folder")
 
 

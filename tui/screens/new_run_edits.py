@@ -7,6 +7,7 @@ from rich.style import Style
 from textual.dom import DOMNode
 
 from engine.errors import UserError
+from engine.layout import expand_home
 from engine.recipe import load_recipe
 from engine.rundir import check_name
 from tui.widgets.form_cursor import CursorList
@@ -131,7 +132,7 @@ class NewRunEdits(DOMNode):
 
     def _recipe_typed(self, text: str | None) -> None:
         if text is not None:
-            self._take_recipe(str(Path(text).expanduser().absolute()))
+            self._take_recipe(str(expand_home(text).absolute()))
 
     def _take_recipe(self, source: str) -> None:
         try:

@@ -91,9 +91,11 @@ class PredictDialogue(Box[Choice | None]):
             folder = load_recipe(self._run.recipe).data.test
         except UserError:
             folder = ""
-        found = [
-            one for one in list_runs(self._run.path.parent) if one != self._run and self._knows_same(one)
-        ]
+        try:
+            near = list_runs(self._run.path.parent)
+        except OSError:  # closed to us, or away: this run alone can still be predicted with
+            near = []
+        found = [one for one in near if one != self._run and self._knows_same(one)]
         Late(self)(self._offer, folder, found)
 
     def _knows_same(self, run: RunDir) -> bool:
@@ -146,6 +148,8 @@ class PredictDialogue(Box[Choice | None]):
             wish = form.filled.wish(form.peers)
         except UserError as error:
             self.query_one("#below", TextBlock).say(self._below(str(error)))
+        except OSError as error:
+            self.query_one("#below", TextBlock).say(self._below(f"{error.filename}: {error.strerror}"))
         else:
             self.dismiss(Choice(wish, plain=form.filled.plain and self._alive))
 

@@ -15,6 +15,7 @@ from textual.widgets import Input
 from engine.errors import UserError
 from engine.predicted import read_shares
 from engine.rundir import RunDir
+from engine.state import Status
 from tui.late import Late
 from tui.screens.looking import PAGES, WAYS
 from tui.screens.predictions_acts import PredictionsActs
@@ -33,7 +34,7 @@ from tui.widgets.wording import count
 
 
 class PredictionsScreen(PredictionsActs, Screen[bool]):
-    """Shows the run's own prediction, or that of a job, as soon as it is there.
+    """Shows that of a job as soon as it is there, or the run's own, also when the job wrote none.
 
     Gives back whether another prediction is wanted.
     """
@@ -55,16 +56,25 @@ class PredictionsScreen(PredictionsActs, Screen[bool]):
     ]
 
     def __init__(
-        self, run: RunDir, job: PredictionJob | None, glyphs: Glyphs, clock: Callable[[], float]
+        self,
+        run: RunDir,
+        job: PredictionJob | None,
+        status: Callable[[], Status],
+        glyphs: Glyphs,
+        clock: Callable[[], float],
     ) -> None:
+        """``status`` tells how the run stands now."""
         super().__init__()
         self._run = run
         self._job = job
+        self._status = status
         self._glyphs = glyphs
         self._clock = clock
         self._requests = Requests(glyphs)
         self._loaded: Loaded | None = None
         self._problem = f"reading{glyphs.ellipsis}"
+        self._failure = ""
+        """Why the job wrote nothing."""
         self._order = ORDERS[0]
         self._filter = ""
         self._shown: list[int] = []
@@ -85,11 +95,14 @@ class PredictionsScreen(PredictionsActs, Screen[bool]):
         yield Keys()
 
     def on_mount(self) -> None:
-        if self._job is None or self._job.ended:
-            self._read()
-        if self._job is not None:
+        job = self._job
+        if job is not None:
             late = Late(self)
-            self._job.on_news = lambda: late(self._heard)
+            job.on_news = lambda: late(self._heard)
+        if job is None or (job.ended and not job.problem):
+            self._read()
+        elif job.ended:
+            self._heard()
         self._show()
 
     def on_resize(self) -> None:
@@ -105,8 +118,10 @@ class PredictionsScreen(PredictionsActs, Screen[bool]):
         if job is None:
             return
         if job.ended and job.problem:
-            self._problem = self._glyphs.clean(f"prediction: {job.problem}")
-            self._requests.say(self._problem, BAD, self._clock())
+            self._failure = self._glyphs.clean(f"prediction: {job.problem}")
+            self._requests.say(self._failure, BAD, self._clock())
+            self._job = None
+            self._read()
         elif job.ended:
             self._requests.say(f"prediction written: {count(job.rows, 'row')}", GOOD, self._clock())
             self._read()
@@ -116,13 +131,13 @@ class PredictionsScreen(PredictionsActs, Screen[bool]):
     def _read(self) -> None:
         from engine.recipe import load_recipe
 
-        late, job = Late(self), self._job
+        late, job, file = Late(self), self._job, self._file
         try:
             folder = job.wish.folder if job is not None else None
             own = load_recipe(self._run.recipe).data.test if folder is None else ""
-            loaded, problem = load(self._file, folder or (Path(own) if own else None)), ""
+            loaded, problem = load(file, folder or (Path(own) if own else None)), ""
         except UserError as error:
-            loaded, problem = None, str(error) if self._file.exists() else "no prediction yet"
+            loaded, problem = None, str(error) if file.exists() else self._failure or "no prediction yet"
         late(self._take, loaded, problem)
 
     def _take(self, loaded: Loaded | None, problem: str) -> None:

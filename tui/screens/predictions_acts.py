@@ -1,7 +1,10 @@
 """What the keys of the table of predicted images do."""
 
+from collections.abc import Callable
+
 from textual.widgets import Input
 
+from engine.state import Status
 from tui.screens.looking import FAR, Looking
 from tui.widgets.keys import Key
 from tui.widgets.look import KEY, MUTED
@@ -14,6 +17,7 @@ class PredictionsActs(Looking):
     """The part of the screen that acts: order, filter, the prediction that is under way."""
 
     _job: PredictionJob | None
+    _status: Callable[[], Status]
     _loaded: Loaded | None
     _order: Order
     _filter: str
@@ -61,7 +65,7 @@ class PredictionsActs(Looking):
             self._say(f"cancelling{self._glyphs.ellipsis}", KEY)
 
     def action_leave(self) -> None:
-        self.app.exit(0)
+        self.app.exit(1 if self._status() == "failed" else 0)
 
     def action_help(self) -> None:
         from tui.screens.confusion_help import PREDICTION_KEYS, PREDICTION_NOTE, KeyHelp

@@ -1,5 +1,6 @@
 """A run that is over, played back in the live view; nothing here reaches the run itself."""
 
+from collections.abc import Collection
 from typing import ClassVar
 
 from rich.style import Style
@@ -22,9 +23,6 @@ from tui.widgets.view import View
 
 _BEAT = 0.25
 _STEP = 0.05
-_BARRED = {
-    "checkpoint", "predict", "predictions", "resume", "steer", "outliers", "matrix", "stop", "replay",
-}  # fmt: skip
 _NO_COMMANDS = "a replay takes no commands; b goes back to the run"
 
 
@@ -43,6 +41,9 @@ class ReplayScreen(LiveScreen):
         Binding("plus,greater_than_sign", "speed(1)", "Faster"),
         Binding("minus,less_than_sign", "speed(-1)", "Slower"),
     ]
+    barred: ClassVar[Collection[str]] = {
+        "checkpoint", "predict", "predictions", "resume", "steer", "outliers", "matrix", "stop", "replay",
+    }  # fmt: skip
 
     def __init__(self, run: RunDir, speed: float, glyphs: Glyphs, memory: Memory | None = None) -> None:
         self._play = PlayClock(speed)
@@ -124,12 +125,6 @@ class ReplayScreen(LiveScreen):
     def _send(self, command: AnyCommand, label: str) -> None:
         self._say(f"{label}: {_NO_COMMANDS}", WARN)
 
-    def action_zoom(self, number: int) -> None:
-        from tui.screens.zoom import ZoomScreen
-
-        name, view = self.follower.run.name, self._view()
-        self._open(ZoomScreen(number, name, view, self._memory, barred=_BARRED))
-
     def action_help(self) -> None:
         from tui.screens.replay_help import ReplayHelpScreen
 
@@ -145,7 +140,7 @@ class ReplayScreen(LiveScreen):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Leave out what steers a run, or needs more of it than its journal."""
-        return action not in _BARRED and super().check_action(action, parameters)
+        return action not in self.barred and super().check_action(action, parameters)
 
     def action_back(self) -> None:
         if len(self.app.screen_stack) > 2:

@@ -43,15 +43,17 @@ class Glance:
 
 def glance(folder: Path) -> Glance:
     """Look at a folder, as ``vrdl-tui train`` would. Reads the names in it and in the folders of its classes."""
-    if list_runs(folder):
-        return Glance({}, problem="runs, no images to train on")  # their pictures would count as some
     try:
+        if list_runs(folder):
+            return Glance({}, problem="runs, no images to train on")  # their pictures would count as some
         found = find_folders(folder)
         listed = list_classes(found.train)
         val = sum(map(len, list_classes(found.val).values())) if found.val else None
         test = len(list_images(found.test)) if found.test else None
     except UserError as error:
         return Glance({}, problem=str(error))
+    except OSError as error:
+        return Glance({}, problem=f"it can't be read: {error.strerror or error}")
     names = list(listed)
     step = max(1, len(names) // _SAMPLES)
     samples = [str(found.train / name / listed[name][0]) for name in names[::step]]

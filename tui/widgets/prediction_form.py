@@ -1,7 +1,6 @@
 """The form of a prediction: weights, mirror images, probabilities, the runs to average, folder and file."""
 
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from rich.text import Text
 from textual.events import Click, Resize
@@ -9,6 +8,7 @@ from textual.message import Message
 
 from engine.confusion import free_stem
 from engine.errors import UserError
+from engine.layout import expand_home
 from engine.predicted import beside
 from engine.rundir import RunDir
 from tui.widgets.lines import Lines
@@ -47,12 +47,12 @@ class Filled:
 
     def wish(self, order: list[RunDir]) -> Wish:
         """Return what to do, the runs in the form's order. Raises UserError for a folder or file that won't do."""
-        folder = Path(self.typed_folder).expanduser() if self.typed_folder is not None else None
+        folder = expand_home(self.typed_folder) if self.typed_folder is not None else None
         if self.typed_folder == "" or not self.file:
             raise UserError("type a folder's path, and a file's name")
         if folder is not None and not folder.is_dir():
             raise UserError(f"no such folder: {folder}")
-        out = self.run.path / Path(self.file).expanduser()
+        out = self.run.path / expand_home(self.file)
         if not out.parent.is_dir():
             raise UserError(f"no such folder: {out.parent}")
         own = out == self.run.prediction

@@ -12,11 +12,12 @@ _PATIENCE = 8.0
 _SHOWN = 8.0
 
 
-@dataclass(slots=True)
-class _Request:
-    identity: str
+@dataclass(slots=True, eq=False)
+class Request:
     label: str
     sent_at: float
+    identity: str = ""
+    """What its answer will carry; empty until the command is written."""
 
 
 @dataclass(slots=True)
@@ -24,13 +25,22 @@ class Requests:
     """What the notice row says about the newest command, until it has been read."""
 
     glyphs: Glyphs
-    _waiting: list[_Request] = field(default_factory=list)
+    _waiting: list[Request] = field(default_factory=list)
     _text: str = ""
     _style: Style = KEY
     _until: float = 0.0
 
-    def sent(self, identity: str, label: str, now: float) -> None:
-        self._waiting.append(_Request(identity, label, now))
+    def send(self, label: str, now: float) -> Request:
+        """Begin a request, whose command is being written from now on."""
+        request = Request(label, now)
+        self._waiting.append(request)
+        return request
+
+    def not_sent(self, request: Request, problem: str, now: float) -> None:
+        """End a request whose command can't be written."""
+        if request in self._waiting:
+            self._waiting.remove(request)
+        self.say(f"{request.label}: {self.glyphs.clean(problem)}", BAD, now)
 
     def say(self, text: str, style: Style, now: float) -> None:
         """Say something of our own: why a command was not sent, what came of one."""
@@ -39,7 +49,7 @@ class Requests:
     def hear(self, state: RunState, now: float) -> None:
         """Match the engine's answers to what was asked."""
         for request in list(self._waiting):
-            answer = state.answer(request.identity)
+            answer = state.answer(request.identity) if request.identity else None
             if answer is None:
                 continue
             self._waiting.remove(request)

@@ -8,6 +8,30 @@ from tui.widgets.view import View
 from tui.widgets.wording import count, duration, moment
 
 _SILENT = 30.0
+_APART = 60.0
+"""Seconds that the clocks of the engine's host and of ours may differ."""
+
+
+class Silence:
+    """How long the engine has said nothing, by our own clock where that can tell."""
+
+    def __init__(self) -> None:
+        self._since: float | None = None
+        """When its last word came, or, with ``_journal``, when the run was opened."""
+        self._journal = True
+
+    def hear(self, now: float, *, news: bool) -> None:
+        if news:
+            self._since, self._journal = now, False
+        elif self._since is None:
+            self._since = now
+
+    def lasts(self, now: float, state: RunState) -> float:
+        """Return the seconds; of a run that was silent already when it was opened the journal tells."""
+        told = now - state.updated_at
+        if self._since is None or (self._journal and told > _SILENT + _APART):
+            return told
+        return now - self._since
 
 
 def status_of(state: RunState, *, alive: bool, resuming: bool) -> Status:
@@ -67,9 +91,8 @@ def _running(view: View) -> tuple[str, Style]:
     if state.ended is not None:
         reason = glyphs.clean(state.ended.reason) or state.ended.outcome.replace("_", " ")
         return f"{reason} {glyphs.dot} the engine is closing its files", MUTED
-    silent = view.now - state.updated_at
-    if silent > _SILENT:
-        return f"the engine lives, but has said nothing for {duration(silent)}", WARN
+    if view.silent > _SILENT:
+        return f"the engine lives, but has said nothing for {duration(view.silent)}", WARN
     if state.predicting is not None:
         return (
             f"predicting the test set: {state.predicting.done:,} of {count(state.predicting.total, 'image')}",

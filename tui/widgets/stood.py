@@ -1,5 +1,7 @@
 """How a run stood at a moment of its replay: ``standing`` without what could be done about it then."""
 
+from dataclasses import replace
+
 from rich.style import Style
 
 from tui.widgets.look import BAD, MUTED, WARN
@@ -26,4 +28,5 @@ def stood(view: View) -> tuple[str, Style]:
         case "stopped" | "interrupted":
             reason = glyphs.clean(state.ended.reason) if state.ended is not None else ""
             return reason or f"the engine was gone, in epoch {state.epoch.epoch if state.epoch else 0}", WARN
-    return standing(view)
+    # The replay's clock is the engine's own: the journal alone tells, wherever one jumps to.
+    return standing(replace(view, silent=view.now - state.updated_at))

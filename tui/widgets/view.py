@@ -8,10 +8,14 @@ from tui.widgets.look import Glyphs
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """``now`` is the clock's second; ``status`` has the lock's word in it, the state alone has not."""
+    """``now`` is the clock's second; ``status`` has the lock's word in it, the state alone has not.
+
+    ``silent``: seconds since the engine said anything, by the clock that ``now`` is of.
+    """
 
     state: RunState
     status: Status
     alive: bool
     now: float
     glyphs: Glyphs
+    silent: float = 0.0
