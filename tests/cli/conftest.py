@@ -1,14 +1,15 @@
 """Fixtures of the command line's tests."""
 
-import json
 import os
 import signal
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from engine.rundir import RunDir
+from engine.runlock import Holder
 from tests.made_data import make_pictures
 
 
@@ -22,6 +23,9 @@ def _no_engine_is_left(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Non
     """Engines outlive whoever started them, a failed test too."""
     yield
     for lock in tmp_path_factory.getbasetemp().glob("*/runs/*/lock"):
-        holder = json.loads(lock.read_bytes() or b"{}").get("pid")
-        if holder not in (None, os.getpid()) and RunDir(lock.parent).is_alive():
-            os.kill(holder, signal.SIGKILL)
+        if not lock.is_file() or not RunDir(lock.parent).is_alive():
+            continue
+        with lock.open("rb") as file:
+            holder = Holder.read(file.fileno())
+        if holder is not None and holder.host == socket.gethostname() and holder.pid != os.getpid():
+            os.kill(holder.pid, signal.SIGKILL)
