@@ -120,6 +120,11 @@ def test_status(events: list[AnyEvent], alive: bool, status: Status) -> None:
     assert fold(events).status(alive=alive) == status
 
 
+@pytest.mark.parametrize("last", [epoch(9, counter=1, next_lr=5e-4), epoch(5, counter=4, next_lr=5e-4)])
+def test_a_rate_that_no_epoch_has_is_not_in_force(last: list[AnyEvent]) -> None:
+    assert fold(started(), last).lr == 1e-3
+
+
 def test_settings_that_panels_show_change_at_once() -> None:
     state = fold(started(), epoch(1, counter=1), epoch(2)[:1])
     for key, new in (("schedule.patience", "2"), ("optim.lr", "0.5"), ("train.epochs", "20")):
