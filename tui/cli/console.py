@@ -25,6 +25,9 @@ def open_console(
         raise UserError(
             "the console needs a terminal; without one there are vrdl-tui runs, send and train --headless"
         )
+    from tui.loaded import spare_memory
+
+    spare_memory()
     from engine.settings import load_settings, settings_path
     from tui.app import ConsoleApp
     from tui.settings import Memory, layout_path
