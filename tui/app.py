@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.app import App
 from textual.binding import Binding, BindingType
@@ -82,6 +82,15 @@ class ConsoleApp(KeyOrder):
         # Without the watcher: nothing is on screen yet that would have to be styled anew.
         self.set_reactive(App.theme, self._memory.layout.theme)
         self.stylesheet.set_variables(self.get_css_variables())
+
+    @property
+    def _background_screens(self) -> list[Screen[Any]]:
+        """Return the screens that are seen through the one on top.
+
+        Textual counts the one below a screen that nothing is seen through too, and draws the upper one anew, all of
+        it, whenever anything changes on the lower: over a slow line the console would be seconds behind.
+        """
+        return [] if self.screen.styles.background.a == 1 else super()._background_screens
 
     def _follow(self, run: RunDir) -> Follower:
         self._endings.watch(run)

@@ -15,9 +15,11 @@ from tui.terse import TerseDriver
 _ENDS = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM)
 # More than any stack of keyboard modes holds: what a killed console has left on it goes too.
 _PLAIN_KEYS = "\x1b[<99u"
+# A killed console has left one open, and some terminals show nothing until it ends.
+_FRAME_ENDS = "\x1b[?2026l"
 # The end of a sequence that was under way, of a frame; mouse, focus, paste, line wrap, keys, colour, screen, cursor.
 _AS_FOUND = (
-    "\x1b\\\x1b[?2026l\x1b[?1000l\x1b[?1003l\x1b[?1015l\x1b[?1006l\x1b[?1004l\x1b[?2004l\x1b[?7h"
+    f"\x1b\\{_FRAME_ENDS}\x1b[?1000l\x1b[?1003l\x1b[?1015l\x1b[?1006l\x1b[?1004l\x1b[?2004l\x1b[?7h"
     f"{_PLAIN_KEYS}\x1b[0m\x1b[?1049l\x1b[?25h"
 ).encode()
 _PATIENCE = 1.0
@@ -33,6 +35,7 @@ class SteadyDriver(TerseDriver):
     def start_application_mode(self) -> None:
         """Take the terminal. What ends the console from now on gives it back first."""
         super().start_application_mode()
+        self.write(_FRAME_ENDS)
         if self.attrs_before is not None:
             self.attrs_before = _with_line_editing(self.attrs_before)
         for number in _ENDS:

@@ -9,8 +9,8 @@ import sys
 import termios
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from fcntl import ioctl
 from pathlib import Path
 
@@ -27,6 +27,7 @@ END = "\x1b[F"
 _BEGIN, _END = b"\x1b[?2026h", b"\x1b[?2026l"
 _CAN_SYNC = b"\x1b[?2026$p"
 _YES_IT_CAN = b"\x1b[?2026;2$y"
+_SPLIT = len(_CAN_SYNC) - 1
 
 _LAST_OF_THE_SCREEN = b"\x1b[?1049l"
 # Alternate screen off, mouse off, cursor on, line wrap on, bracketed paste off.
@@ -93,7 +94,6 @@ class Terminal:
         self._reader.start()
 
     def _read(self) -> None:
-        asked = False
         while not self._closing.is_set():
             if not select.select([self._fd], [], [], 0.05)[0]:
                 continue
@@ -105,7 +105,7 @@ class Terminal:
                 return
             with self._changed:
                 self.output += data
-                if not asked and (asked := _CAN_SYNC in self.output):
+                for _ in range(self.output.count(_CAN_SYNC, max(0, len(self.output) - len(data) - _SPLIT))):
                     os.write(self._fd, _YES_IT_CAN)
                 self._stream.feed(data)
                 self._changed.notify_all()
@@ -138,6 +138,12 @@ class Terminal:
         """Take nothing any more of what the program draws."""
         self._closing.set()
         self._reader.join(PATIENCE)
+
+    @contextmanager
+    def slow(self) -> Iterator[None]:
+        """Take nothing for a while: the program waits within what it writes."""
+        with self._changed:
+            yield
 
     def resize(self, columns: int, rows: int) -> None:
         """Change the size; the screen is emptied, so that what it shows from here on was drawn anew."""

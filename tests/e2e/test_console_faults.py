@@ -258,7 +258,12 @@ def test_after_a_kill_the_next_start_cleans_up(training: RunDir) -> None:
     try:
         stands(console, "live")
         (first,) = psutil.Process(console.pid).children()
-        first.kill()
+        with console.slow():
+            for width in range(60, 200):  # each has the whole screen drawn
+                console.resize(width, 40)
+                time.sleep(0.02)
+            first.kill()  # within a frame: the terminal holds back what it has of it until one ends
+        console.resize(*SIZE)
         console.until(lambda _: console.output.count(b"\x1b[?1049h") == 2, "the next console")
         # The screen still has what the first drew: the next one's own words tell that it stands.
         console.until(

@@ -1,0 +1,95 @@
+"""A screen that another covers: it draws nothing there, and is up to date when it is seen again."""
+
+from collections.abc import Callable
+
+import made_runs
+import msgspec
+import pytest
+from textual.screen import Screen
+from watching import PlayedEngine, plotted, screen_text, shows, until
+
+from engine.events import Step
+from engine.rundir import RunDir
+from tui.app import ConsoleApp
+from tui.screens.live import LiveScreen
+
+Make = Callable[..., RunDir]
+Console = Callable[..., ConsoleApp]
+WIDE, NARROW = (120, 40), (80, 24)
+
+
+def further(run: RunDir, engine: PlayedEngine) -> int:
+    """Have the run take a step of another loss, and return its number."""
+    step = made_runs.live()[-1]
+    assert isinstance(step, Step)
+    engine.says(msgspec.structs.replace(step, step=step.step + 1, loss=12.3456))
+    return step.step + 1
+
+
+def below(app: ConsoleApp) -> LiveScreen:
+    (live,) = [screen for screen in app.screen_stack if isinstance(screen, LiveScreen)]
+    return live
+
+
+@pytest.mark.parametrize("key", ["o", "m", "1", "2", "3", "5", "6"])
+async def test_a_covered_screen_has_nothing_drawn_anew(
+    make: Make, console: Console, monkeypatch: pytest.MonkeyPatch, key: str
+) -> None:
+    run = make(made_runs.live(), alive=True)
+    engine, app, drawn = PlayedEngine(run), console(run), []
+    display = app._display
+
+    def note(screen: Screen[object], update: object) -> None:
+        drawn.append(type(update).__name__)
+        display(screen, update)  # type: ignore[arg-type]
+
+    async with app.run_test(size=WIDE) as pilot:
+        await plotted(pilot)
+        await pilot.press(key)
+        await shows(pilot, "esc back")
+        for _ in range(3):  # what comes late, a picture or a plot
+            await pilot.pause(0.3)
+        monkeypatch.setattr(app, "_display", note)
+        number = further(run, engine)
+        await until(pilot, lambda: below(app)._view().state.step.step == number)
+        await pilot.pause(0.5)
+        assert "LayoutUpdate" not in drawn
+        await pilot.press("escape")
+        await shows(pilot, "12.3456", "outlier log")
+
+
+@pytest.mark.parametrize(("first", "then"), [(WIDE, NARROW), (NARROW, WIDE)])
+@pytest.mark.parametrize("key", ["o", "m", "1"])
+async def test_resized_while_covered(
+    make: Make, console: Console, first: tuple[int, int], then: tuple[int, int], key: str
+) -> None:
+    run = make(made_runs.live(), alive=True)
+    async with console(run).run_test(size=then) as pilot:
+        await plotted(pilot)
+        fresh = screen_text(pilot)
+    async with console(run).run_test(size=first) as pilot:
+        await plotted(pilot)
+        await pilot.press(key)
+        await shows(pilot, "esc back")
+        await pilot.resize_terminal(*then)
+        await pilot.pause(0.3)
+        await pilot.press("escape")
+        await until(pilot, lambda: screen_text(pilot) == fresh)
+
+
+async def test_another_theme_while_covered(make: Make, console: Console) -> None:
+    run = make(made_runs.live(), alive=True)
+    app = console(run)
+    async with app.run_test(size=WIDE) as pilot:
+        await plotted(pilot)
+        await pilot.press("1")
+        await shows(pilot, "esc back")
+        await pilot.press("T")
+        await pilot.pause(0.3)
+        ground = app.screen.styles.background
+        await pilot.press("escape")
+        await shows(pilot, "outlier log")
+        assert app.screen.styles.background == ground
+        row = app.screen._compositor.render_strips()[10]
+        grounds = {s.style.bgcolor.get_truecolor() for s in row if s.style and s.style.bgcolor}
+        assert grounds == {ground.rich_color.get_truecolor()}
