@@ -25,6 +25,7 @@ from tui.link import Follower
 from tui.loaded import Loaded
 from tui.preload import preload
 from tui.screens.live import LiveScreen
+from tui.screens.whole import Whole
 from tui.settings import Memory
 from tui.steady import SteadyDriver
 from tui.theme_names import THEME_NAMES, ThemeName
@@ -90,7 +91,7 @@ class ConsoleApp(KeyOrder):
         Textual counts the one below a screen that nothing is seen through too, and draws the upper one anew, all of
         it, whenever anything changes on the lower: over a slow line the console would be seconds behind.
         """
-        return [] if self.screen.styles.background.a == 1 else super()._background_screens
+        return [] if isinstance(self.screen, Whole) else super()._background_screens
 
     def _follow(self, run: RunDir) -> Follower:
         self._endings.watch(run)

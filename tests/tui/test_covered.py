@@ -5,6 +5,8 @@ from collections.abc import Callable
 import made_runs
 import msgspec
 import pytest
+from textual._compositor import CompositorUpdate
+from textual.pilot import Pilot
 from textual.screen import Screen
 from watching import PlayedEngine, plotted, screen_text, shows, until
 
@@ -31,31 +33,62 @@ def below(app: ConsoleApp) -> LiveScreen:
     return live
 
 
-@pytest.mark.parametrize("key", ["o", "m", "1", "2", "3", "5", "6"])
-async def test_a_covered_screen_has_nothing_drawn_anew(
+class Drawn:
+    """What is written to the terminal from the moment on at which this is made."""
+
+    def __init__(self, app: ConsoleApp, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.sequences: list[str] = []
+        self._app, self._display = app, app._display
+        monkeypatch.setattr(app, "_display", self._note)
+
+    def _note(self, screen: Screen[object], update: object) -> None:
+        if isinstance(update, CompositorUpdate):
+            self.sequences.append(update.render_segments(self._app.console))
+        self._display(screen, update)  # type: ignore[arg-type]
+
+
+async def rests(pilot: Pilot[int]) -> None:
+    """Let come what comes late: a picture, a plot."""
+    for _ in range(3):
+        await pilot.pause(0.3)
+
+
+@pytest.mark.parametrize("key", ["o", "m", "1", "2", "3", "5"])
+async def test_what_changes_below_a_screen_costs_nothing(
     make: Make, console: Console, monkeypatch: pytest.MonkeyPatch, key: str
 ) -> None:
     run = make(made_runs.live(), alive=True)
-    engine, app, drawn = PlayedEngine(run), console(run), []
-    display = app._display
-
-    def note(screen: Screen[object], update: object) -> None:
-        drawn.append(type(update).__name__)
-        display(screen, update)  # type: ignore[arg-type]
-
+    engine, app = PlayedEngine(run), console(run)
     async with app.run_test(size=WIDE) as pilot:
         await plotted(pilot)
         await pilot.press(key)
         await shows(pilot, "esc back")
-        for _ in range(3):  # what comes late, a picture or a plot
-            await pilot.pause(0.3)
-        monkeypatch.setattr(app, "_display", note)
+        await rests(pilot)
+        drawn = Drawn(app, monkeypatch)
         number = further(run, engine)
         await until(pilot, lambda: below(app)._view().state.step.step == number)
         await pilot.pause(0.5)
-        assert "LayoutUpdate" not in drawn
+        assert len("".join(drawn.sequences)) < 300, drawn.sequences
         await pilot.press("escape")
         await shows(pilot, "12.3456", "outlier log")
+
+
+async def test_what_changes_beneath_a_box_costs_what_it_does_without_one(
+    make: Make, console: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The box doesn't cover the progress: the new loss is seen beside it, and nothing else is drawn."""
+    run = make(made_runs.live(), alive=True)
+    engine, app = PlayedEngine(run), console(run)
+    async with app.run_test(size=WIDE) as pilot:
+        await plotted(pilot)
+        await pilot.press("question_mark")
+        await shows(pilot, "closing this console")
+        await rests(pilot)
+        drawn = Drawn(app, monkeypatch)
+        further(run, engine)
+        await shows(pilot, "12.3456", "closing this console")
+        await pilot.pause(0.5)
+        assert 0 < len("".join(drawn.sequences)) < 1500, drawn.sequences
 
 
 @pytest.mark.parametrize(("first", "then"), [(WIDE, NARROW), (NARROW, WIDE)])

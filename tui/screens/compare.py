@@ -10,7 +10,6 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container
 from textual.message import Message
-from textual.screen import Screen
 
 from engine.compare import FEWEST, MOST, Comparison
 from engine.compare_words import grounds, sentence
@@ -20,6 +19,7 @@ from tui.helper import HelperError
 from tui.late import Late
 from tui.screens.box import TextBlock
 from tui.screens.choosing import Choosing
+from tui.screens.whole import Whole
 from tui.widgets.compare_plot import ComparePlot
 from tui.widgets.compare_recipes import CompareRecipes
 from tui.widgets.compare_runs import CompareRuns
@@ -35,7 +35,7 @@ from tui.widgets.wrapping import wrap
 _LOW = 34
 
 
-class CompareScreen(Choosing, Screen[None]):
+class CompareScreen(Choosing, Whole[None]):
     """Opened over the list of runs, and left back to it; the runs are read again while they go on."""
 
     CSS_PATH = "../styles/compare.tcss"

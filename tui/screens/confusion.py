@@ -7,7 +7,6 @@ from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
-from textual.screen import Screen
 
 from engine.confusion import Matrix, Norm, judged_cells
 from engine.errors import UserError
@@ -17,6 +16,7 @@ from engine.rundir import RunDir
 from tui.late import Late
 from tui.screens.confusion_acts import ConfusionActs, Panel
 from tui.screens.looking import PAGES, WAYS
+from tui.screens.whole import Whole
 from tui.settings import Memory
 from tui.widgets import confusion_words as words
 from tui.widgets.confusion import class_names
@@ -24,6 +24,7 @@ from tui.widgets.confusion_cell import ConfusionCell
 from tui.widgets.confusion_grid import ConfusionGrid
 from tui.widgets.confusion_overview import ConfusionOverview
 from tui.widgets.confusion_ranking import ConfusionRanking
+from tui.widgets.edge import edge_says
 from tui.widgets.keys import Key, Keys
 from tui.widgets.lines import Lines
 from tui.widgets.look import KEY, MUTED, styled
@@ -34,7 +35,7 @@ from tui.widgets.view import View
 _ENOUGH_FOR_OVERVIEW = 12
 
 
-class ConfusionScreen(ConfusionActs, Screen[None]):
+class ConfusionScreen(ConfusionActs, Whole[None]):
     """Its live view hands it the run's state with ``show_run``, as often as it shows it itself."""
 
     CSS_PATH = "../styles/confusion.tcss"
@@ -212,7 +213,8 @@ class ConfusionScreen(ConfusionActs, Screen[None]):
         overview.display = room >= _ENOUGH_FOR_OVERVIEW and not grid.fits(space.width, room)
         overview.tell(self._matrix, self._norm, grid.true, grid.predicted)
         caption.show(words.caption(self._names, grid.true, grid.predicted, space.width))
-        self.query_one("#matrix").border_subtitle = words.cell_words(self._matrix, grid.true, grid.predicted)
+        told = words.cell_words(self._matrix, grid.true, grid.predicted)
+        edge_says(self.query_one("#matrix"), subtitle=told)
 
     def on_confusion_grid_moved(self) -> None:
         self._fill_cell()

@@ -8,7 +8,6 @@ from textual import work
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.message import Message
-from textual.screen import Screen
 
 from engine.events import PredictionWritten
 from engine.notice import Ending
@@ -20,6 +19,7 @@ from tui.notify import ending
 from tui.screens.keys import LIVE_BINDINGS, keys_for
 from tui.screens.live_opens import LiveOpens
 from tui.screens.live_start import EngineStart
+from tui.screens.whole import Whole
 from tui.settings import Memory
 from tui.widgets import plot
 from tui.widgets.accuracy import Accuracy
@@ -46,7 +46,7 @@ from tui.widgets.wording import count
 _FIRST_READ = 0.15
 
 
-class LiveScreen(LiveOpens, Screen[None]):
+class LiveScreen(LiveOpens, Whole[None]):
     """Shows what the journal says and asks the engine what the keys say."""
 
     AUTO_FOCUS = ""

@@ -7,11 +7,12 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container
 from textual.message import Message
-from textual.screen import Screen
 from textual.widgets import Input
 
 from tui.screens.box import TextBlock
 from tui.screens.preparing import Preparing
+from tui.screens.whole import Whole
+from tui.widgets.edge import edge_says
 from tui.widgets.entry import Entry
 from tui.widgets.form_cursor import CursorList
 from tui.widgets.keys import Key, Keys
@@ -27,7 +28,7 @@ from tui.widgets.wording import count
 _SORTS = ("candidates first", "name", "parameters", "top-1")
 
 
-class ModelsScreen(Preparing, Screen[str]):
+class ModelsScreen(Preparing, Whole[str]):
     """Gives back the name of the model that was taken, or nothing."""
 
     CSS_PATH = "../styles/models.tcss"
@@ -145,7 +146,7 @@ class ModelsScreen(Preparing, Screen[str]):
             title.append("the report's candidates", MUTED)
         self.query_one("#title", TextBlock).say([title])
         at = self._at or (listed.current.fact.name if listed.current is not None else "")
-        listed.border_subtitle = f"by {self._sort}" if self._sort in _SORTS[1:] else self._sort
+        edge_says(listed, subtitle=f"by {self._sort}" if self._sort in _SORTS[1:] else self._sort)
         listed.tell(found, at)
         self._offer()
 

@@ -8,7 +8,6 @@ from textual import work
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Container, Vertical
-from textual.screen import Screen
 from textual.timer import Timer
 
 from engine.errors import UserError
@@ -22,6 +21,8 @@ from tui.screens.new_run_edits import NewRunEdits
 from tui.screens.new_run_estimate import NewRunEstimate
 from tui.screens.new_run_keys import COMMANDS, NEW_RUN_BINDINGS, footer_keys
 from tui.screens.preparing import Preparing
+from tui.screens.whole import Whole
+from tui.widgets.edge import edge_says
 from tui.widgets.form_cursor import CursorList
 from tui.widgets.form_list import DATA, MODEL, FormList
 from tui.widgets.form_state import Asked, FormState, shell_line
@@ -36,7 +37,7 @@ _REST = 0.2
 _SAID = 6.0
 
 
-class NewRunScreen(Preparing, NewRunEdits, NewRunEstimate, Screen[RunDir | None]):
+class NewRunScreen(Preparing, NewRunEdits, NewRunEstimate, Whole[RunDir | None]):
     """Gives back the run that was started, or nothing."""
 
     CSS_PATH = "../styles/new_run.tcss"
@@ -138,7 +139,7 @@ class NewRunScreen(Preparing, NewRunEdits, NewRunEstimate, Screen[RunDir | None]
             return
         glyphs, state, form = self._glyphs, self._state, self.query_one(FormList)
         changed = len(state.changed)
-        form.border_subtitle = f"{changed:,} changed" if changed else "as the preset has it"
+        edge_says(form, subtitle=f"{changed:,} changed" if changed else "as the preset has it")
         about, command = self.query_one("#about", Lines), self.query_one("#command", Lines)
         about.show(meaning(state, form.current, form.fact, *about.content_size, glyphs))
         command.show(command_rows(state.command(self._runs), *command.content_size, glyphs))

@@ -8,14 +8,15 @@ from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
-from textual.screen import Screen
 
 from engine.errors import UserError
 from engine.layout import expand_home
 from tui.late import Late
 from tui.screens.box import TextBlock
 from tui.screens.preparing import Preparing
+from tui.screens.whole import Whole
 from tui.thumbnails import Thumbnail, Thumbnails
+from tui.widgets.edge import edge_says
 from tui.widgets.folder_tree import FolderTree
 from tui.widgets.form_cursor import CursorList
 from tui.widgets.form_folders import Glance, Glances
@@ -30,7 +31,7 @@ from tui.widgets.wrapping import wrap
 _PICTURES = 3
 
 
-class DataScreen(Preparing, Screen[Path | None]):
+class DataScreen(Preparing, Whole[Path | None]):
     """Gives back the folder that was taken, or nothing."""
 
     CSS_PATH = "../styles/new_run.tcss"
@@ -135,10 +136,10 @@ class DataScreen(Preparing, Screen[Path | None]):
             pane = self.query_one(f"#picture-{number}", Picture)
             if number >= len(samples):
                 pane.show("")
-                pane.border_title = ""
+                edge_says(pane, title="")
                 continue
             wanted = pane.wanted(samples[number])
-            pane.border_title = self._glyphs.clean(Path(samples[number]).parent.name)
+            edge_says(pane, title=self._glyphs.clean(Path(samples[number]).parent.name))
             if wanted.width and wanted.height:
                 wishes.append(wanted)
                 pane.show(self._seen(self._thumbnails.get(wanted)))

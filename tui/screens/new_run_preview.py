@@ -7,12 +7,13 @@ from rich.style import Style
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container
-from textual.screen import Screen
 
 from engine.recipe import Recipe
 from tui.late import Late
 from tui.screens.box import TextBlock
+from tui.screens.whole import Whole
 from tui.thumbnails import Thumbnail, Thumbnails
+from tui.widgets.edge import edge_says
 from tui.widgets.form_helper import RecipeHelper
 from tui.widgets.gallery_graphics import cell_size, terminal_graphics
 from tui.widgets.gallery_words import picture_words
@@ -24,7 +25,7 @@ from tui.widgets.picture import Picture
 _LEAST_WIDTH, _LEAST_HEIGHT = 19, 10
 
 
-class PreviewScreen(Screen[None]):
+class PreviewScreen(Whole[None]):
     """Shows the first images of an epoch's first batch; each epoch draws anew."""
 
     CSS_PATH = "../styles/new_run.tcss"
@@ -118,7 +119,7 @@ class PreviewScreen(Screen[None]):
                 pane.show(f"making{self._glyphs.ellipsis}" if not self._shown else "")
                 continue
             fact = self._shown[number]
-            pane.border_title = self._glyphs.clean(_title(fact))
+            edge_says(pane, title=self._glyphs.clean(_title(fact)))
             wanted = pane.wanted(str(fact["path"]))
             if blind:
                 pane.show(self._glyphs.clean(str(fact["file"])))

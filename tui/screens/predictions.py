@@ -9,7 +9,6 @@ from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
-from textual.screen import Screen
 from textual.widgets import Input
 
 from engine.errors import UserError
@@ -19,6 +18,7 @@ from engine.state import Status
 from tui.late import Late
 from tui.screens.looking import PAGES, WAYS
 from tui.screens.predictions_acts import PredictionsActs
+from tui.screens.whole import Whole
 from tui.widgets import prediction_words as words
 from tui.widgets.entry import Entry
 from tui.widgets.keys import Key, Keys
@@ -33,7 +33,7 @@ from tui.widgets.requests import Requests
 from tui.widgets.wording import count
 
 
-class PredictionsScreen(PredictionsActs, Screen[bool]):
+class PredictionsScreen(PredictionsActs, Whole[bool]):
     """Shows that of a job as soon as it is there, or the run's own, also when the job wrote none.
 
     Gives back whether another prediction is wanted.

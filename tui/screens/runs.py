@@ -10,7 +10,6 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Container
 from textual.message import Message
-from textual.screen import Screen
 
 from engine.errors import UserError
 from engine.rundir import RunDir
@@ -22,6 +21,7 @@ from tui.run_rows import RunRow
 from tui.screens.box import TextBlock
 from tui.screens.choosing import Choosing
 from tui.screens.runs_acts import RunsActs
+from tui.screens.whole import Whole
 from tui.settings import Memory, RunOrder
 from tui.widgets.keys import Key, Keys
 from tui.widgets.look import BAD, FAINT, GOOD, KEY, MUTED, STRONG, Glyphs, styled
@@ -36,7 +36,7 @@ _SHOWN = 10.0
 _DESCENDING = ("started", "best", "epoch", "duration", "lr")
 
 
-class RunsScreen(Choosing, RunsActs, Screen[None]):
+class RunsScreen(Choosing, RunsActs, Whole[None]):
     """The table, the run under the cursor beside or below it, or what to type when there is none."""
 
     CSS_PATH = "../styles/runs.tcss"

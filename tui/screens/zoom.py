@@ -5,10 +5,10 @@ from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.screen import Screen
 from textual.widget import Widget
 
 from tui.screens.choosing import Choosing
+from tui.screens.whole import Whole
 from tui.screens.zoom_help import help_for
 from tui.settings import Memory
 from tui.widgets.confusion import Confusion
@@ -32,7 +32,7 @@ _MAKERS: dict[str, Callable[[Memory], Widget]] = {
 }
 
 
-class ZoomScreen(Choosing, Screen[str]):
+class ZoomScreen(Choosing, Whole[str]):
     """Its live view hands it the run's state with ``show_run``; gives back an action of the live view, or "".
 
     With ``per_class`` the confusion panel begins with the accuracy of each class. ``barred``: actions that the live

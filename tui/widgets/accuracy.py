@@ -4,6 +4,7 @@ from rich.text import Text
 
 from engine.state import RunState
 from tui.widgets import plot
+from tui.widgets.edge import edge_says
 from tui.widgets.look import BEST, FAINT, MUTED, PLAIN, TRAIN, VAL, Glyphs, styled
 from tui.widgets.panel import Panel
 from tui.widgets.plot_marks import steered, steering_facts
@@ -56,8 +57,7 @@ class Accuracy(Panel):
 
     def _say_kinds(self, kinds: Text) -> None:
         """Have the panel's edge say what the letters at the foot of the plot mean."""
-        if kinds.plain != (self.border_subtitle or ""):
-            self.border_subtitle = kinds.plain
+        edge_says(self, subtitle=kinds.plain)
 
 
 def _figures(state: RunState, width: int, glyphs: Glyphs) -> list[Text]:

@@ -6,6 +6,7 @@ from textual.events import MouseScrollDown, MouseScrollUp, Resize
 
 from engine.compare import Comparison
 from tui.widgets.compare_series import STYLES, colour, mark
+from tui.widgets.edge import edge_says
 from tui.widgets.lines import Lines
 from tui.widgets.look import MUTED, PLAIN, Glyphs, styled
 from tui.widgets.wrapping import wrap
@@ -24,7 +25,7 @@ class CompareRecipes(Lines):
 
     def tell(self, comparison: Comparison) -> None:
         self._comparison = comparison
-        self.border_title = "what their recipes differ in"
+        edge_says(self, title="what their recipes differ in")
         self.styles.height = max(1, len(comparison.differences)) + 3
         self._draw()
 
@@ -70,7 +71,7 @@ class CompareRecipes(Lines):
             shown += 1
             self._put(rows, columns[at], at, min(widths[at], width - rows[0].cell_len - 2))
         self.show(rows)
-        self.border_subtitle = self._where(len(found), height - 1, shown, len(columns))
+        edge_says(self, subtitle=self._where(len(found), height - 1, shown, len(columns)))
 
     def _column(self, at: int) -> list[str]:
         """A run's mark, then its values, the ends of long ones."""

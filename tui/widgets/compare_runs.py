@@ -8,6 +8,7 @@ from textual.message import Message
 from engine.compare import Comparison
 from engine.compare_words import p_value, short
 from tui.widgets.compare_series import STYLES, colour, mark
+from tui.widgets.edge import edge_says
 from tui.widgets.lines import Lines
 from tui.widgets.look import BAD, BEST, FAINT, KEY, MUTED, PLAIN, STRONG, WARN, Glyphs, styled
 from tui.widgets.wording import duration, percent
@@ -31,7 +32,7 @@ class CompareRuns(Lines):
 
     def tell(self, comparison: Comparison) -> None:
         self._comparison = comparison
-        self.border_title = "runs"
+        edge_says(self, title="runs")
         self.styles.height = len(comparison.entrants) + 3
         self._draw()
 
@@ -79,7 +80,7 @@ class CompareRuns(Lines):
             for at in range(self._top, min(runs, self._top + seen))
         ]
         self.show(rows)
-        self.border_subtitle = "" if runs <= seen else f"{self.at + 1} of {runs}"
+        edge_says(self, subtitle="" if runs <= seen else f"{self.at + 1} of {runs}")
 
     def _row(self, comparison: Comparison, at: int, name: int, *, wide: bool) -> Text:
         one, glyphs, here = comparison.entrants[at], self._glyphs, at == self.at

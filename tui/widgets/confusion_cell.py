@@ -7,6 +7,7 @@ from textual.containers import Vertical
 from engine.confusion import in_cell
 from engine.judged import Judged
 from tui.widgets import confusion_words as words
+from tui.widgets.edge import edge_says
 from tui.widgets.look import Glyphs
 from tui.widgets.prediction_picture import OnePicture
 from tui.widgets.prediction_rows import Rows
@@ -37,7 +38,7 @@ class ConfusionCell(Vertical):
         rows = self.query_one("#cell", Rows)
         before = self._images[rows.at].path if self._images else ""
         self._images, self._title = in_cell(judged, *cell), names
-        rows.border_title = "least sure first" if cell[0] == cell[1] else "surest first"
+        edge_says(rows, title="least sure first" if cell[0] == cell[1] else "surest first")
         self._why_none = why_none
         at = next((number for number, one in enumerate(self._images) if one.path == before), 0)
         rows.tell(len(self._images), self._row, at=at)

@@ -6,6 +6,7 @@ from rich.text import Text
 
 from engine.confusion import Matrix, Pair, Rates
 from tui.widgets import confusion_words as words
+from tui.widgets.edge import edge_says
 from tui.widgets.look import Glyphs
 from tui.widgets.prediction_rows import Rows
 
@@ -36,10 +37,10 @@ class ConfusionRanking(Rows):
             self._pairs = matrix.pairs(both=self._both)
             self._rates = self._sorted(matrix)
         if kind == "pairs":
-            self.border_title = "confused pairs, both ways" if self._both else "confused pairs"
+            edge_says(self, title="confused pairs, both ways" if self._both else "confused pairs")
             self.tell(len(self._pairs), self._pair, at=at, empty="no class is taken for another")
         else:
-            self.border_title = "classes, rates in %"
+            edge_says(self, title="classes, rates in %")
             head = words.rates_head(self._order, self.size.width - 2)
             self.tell(len(self._rates), self._class, at=at, head=head)
 

@@ -9,6 +9,7 @@ from textual.timer import Timer
 from engine.state import RunState
 from tui.late import Late
 from tui.thumbnails import Thumbnail, Thumbnails
+from tui.widgets.edge import edge_says
 from tui.widgets.gallery_facts import facts
 from tui.widgets.gallery_graphics import cell_size, terminal_graphics
 from tui.widgets.gallery_items import Item, typical_path
@@ -105,9 +106,7 @@ class GalleryImage(Vertical):
         started = self._state.started
         usual = typical_path(self._state.outliers, started.data if started else "", item.class_name)
         picture, typical = self.query_one("#picture", Picture), self.query_one("#typical", Picture)
-        title = f"typical of {self._glyphs.clean(item.class_name)}"
-        if typical.border_title != title:
-            typical.border_title = title
+        edge_says(typical, title=f"typical of {self._glyphs.clean(item.class_name)}")
         wishes = []
         for pane, path, word in (
             (picture, item.picture, "the file was deleted: there is no picture of it"),

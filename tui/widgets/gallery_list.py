@@ -5,6 +5,7 @@ from rich.text import Text
 from textual.events import Click, MouseScrollDown, MouseScrollUp, Resize
 from textual.message import Message
 
+from tui.widgets.edge import edge_says
 from tui.widgets.gallery_items import Item, over_threshold, short_name
 from tui.widgets.lines import Lines
 from tui.widgets.look import BAD, FAINT, KEY, MUTED, PLAIN, STRONG, Glyphs, styled
@@ -85,8 +86,7 @@ class GalleryList(Lines):
         shown = self._items[self._top : self._top + height]
         self.show([self._row(item, number == self._at) for number, item in enumerate(shown, self._top)])
         subtitle = f"{self._at + 1:,} of {len(self._items):,}" if self._items else ""
-        if subtitle != self.border_subtitle:
-            self.border_subtitle = subtitle
+        edge_says(self, subtitle=subtitle)
         self.post_message(self.Moved())
 
     def _row(self, item: Item, here: bool) -> Text:

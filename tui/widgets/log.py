@@ -9,6 +9,7 @@ from textual.binding import Binding, BindingType
 from textual.events import Key as KeyEvent
 from textual.message import Message
 
+from tui.widgets.edge import edge_says
 from tui.widgets.happenings import KEPT, Happening
 from tui.widgets.keys import Key
 from tui.widgets.log_lines import FILTERS, Filter, LogLine, LogLines, of_happening, passes
@@ -93,7 +94,7 @@ class Log(Scrolling):
             self._lines.set([*lines, *(self._tail if self._filter == "all" else [])])
         what = "engine.log" if self._engine_log is not None else "log"
         kinds = f", {self._filter} only" if self._engine_log is None and self._filter != "all" else ""
-        self.border_title = what + kinds
+        edge_says(self, title=what + kinds)
         self._found_at = -1
         self._at_end = True
         self.redraw()

@@ -11,6 +11,7 @@ from engine.events import ConfusionMatrix
 from engine.state import RunState
 from tui.widgets.bar import bar
 from tui.widgets.confusion import class_names
+from tui.widgets.edge import edge_says
 from tui.widgets.look import BAD, FAINT, GOOD, MUTED, PLAIN, STRONG, WARN, Glyphs, styled
 from tui.widgets.scrolling import Scrolling
 from tui.widgets.view import View
@@ -87,9 +88,9 @@ class PerClass(Scrolling):
             self._scores = class_scores(matrix, _of_best(view.state))
             best = view.state.early_stop.best_epoch
             since = f" {view.glyphs.dot} change since epoch {best}" if _of_best(view.state) else ""
-            self.border_title = f"accuracy by class, epoch {matrix.epoch}, worst first{since}"
+            edge_says(self, title=f"accuracy by class, epoch {matrix.epoch}, worst first{since}")
         else:
-            self.border_title = "accuracy by class"
+            edge_says(self, title="accuracy by class")
         self.relay()
 
     def lay(self, width: int) -> int:

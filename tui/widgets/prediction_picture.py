@@ -9,6 +9,7 @@ from textual.timer import Timer
 
 from tui.late import Late
 from tui.thumbnails import Thumbnail, Thumbnails
+from tui.widgets.edge import edge_says
 from tui.widgets.gallery_graphics import cell_size, terminal_graphics
 from tui.widgets.gallery_words import picture_words
 from tui.widgets.look import Glyphs
@@ -45,8 +46,7 @@ class OnePicture(Vertical):
     def show(self, path: str, near: Sequence[str] = (), *, title: str = "", why_none: str = "") -> None:
         """Show the file at ``path``, or where that is empty the sentence ``why_none``."""
         picture = self.query_one(Picture)
-        if picture.border_title != title:
-            picture.border_title = title
+        edge_says(picture, title=title)
         before, self._path = self._path, path
         self._near, self._why_none = list(near), why_none
         if not before or before == path:

@@ -6,6 +6,7 @@ from rich.text import Text
 from textual.events import Click, MouseScrollDown, MouseScrollUp, Resize
 from textual.message import Message
 
+from tui.widgets.edge import edge_says
 from tui.widgets.lines import Lines
 from tui.widgets.look import KEY, MUTED, Glyphs, styled
 from tui.widgets.wrapping import wrap
@@ -99,8 +100,7 @@ class Rows(Lines):
         if not width or not seen:
             return
         subtitle = f"{self.at + 1:,} of {self._count:,}" if self._count else ""
-        if subtitle != self.border_subtitle:
-            self.border_subtitle = subtitle
+        edge_says(self, subtitle=subtitle)
         if not self._count:
             self.show([styled(piece, MUTED) for piece in wrap(self._empty, width)])
             return

@@ -13,6 +13,7 @@ from engine.rundir import RunDir
 from tui.ablation_watch import AblationWatch
 from tui.run_rows import RunRow
 from tui.widgets.ablation_words import standing_words, under_way
+from tui.widgets.edge import edge_says
 from tui.widgets.form_cursor import MOVES, CursorList
 from tui.widgets.look import BEST, KEY, MUTED, STRONG, Glyphs, styled
 from tui.widgets.runs_columns import Column, choose_columns, column_at, emphasis, fit_name
@@ -177,8 +178,7 @@ class RunList(CursorList, can_focus=True, inherit_bindings=False):
             room = self.size.width - len(subtitle) - len(more) - 7
             said = self.glyphs.cut(self.glyphs.clean(words[0]), max(0, room)) + more
             subtitle = f"{said} {self.glyphs.dot} {subtitle}"
-        if subtitle != self.border_subtitle:
-            self.border_subtitle = subtitle
+        edge_says(self, subtitle=subtitle)
 
     def head(self, width: int) -> Text:
         head = Text(" " * _GUTTER)

@@ -6,6 +6,7 @@ from rich.text import Text
 from textual.binding import Binding, BindingType
 from textual.events import MouseScrollDown, MouseScrollUp, Resize
 
+from tui.widgets.edge import edge_says
 from tui.widgets.lines import Lines
 from tui.widgets.look import MUTED, styled
 
@@ -60,8 +61,7 @@ class Scrolling(Lines, can_focus=True):
         self.show(self.drawn(self._top, end) if self._count else [styled(self.nothing(), MUTED)])
         below = f", {self._count - end:,} below" if end < self._count and self.follows_end else ""
         subtitle = f"{self._top + 1:,}-{end:,} of {self._count:,}{below}" if most else ""
-        if subtitle != self.border_subtitle:
-            self.border_subtitle = subtitle
+        edge_says(self, subtitle=subtitle)
 
     def show_row(self, number: int) -> None:
         """Have a row on screen, in its middle where it was not there."""

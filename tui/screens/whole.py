@@ -1,0 +1,23 @@
+"""A screen that fills the terminal: nothing is seen through it, and it may be seen beneath a box."""
+
+from typing import TypeVar
+
+from textual.screen import Screen
+
+R = TypeVar("R")
+
+
+class Whole(Screen[R]):
+    """Textual's, but drawn anew only where something that is seen has changed."""
+
+    def _compositor_refresh(self) -> None:
+        # Beneath a box Textual marks what was drawn as to be drawn once more: from then on each change costs all that
+        # has changed since the box was opened, and soon that is the whole screen, several times a second.
+        if self.is_current and self.app.screen is not self:
+            changed = list(self._compositor._dirty_regions)
+            self._compositor._dirty_regions.clear()
+            self._dirty_widgets.clear()
+            if changed:
+                self.app.screen.refresh(*changed)
+            return
+        super()._compositor_refresh()
