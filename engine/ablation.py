@@ -14,7 +14,7 @@ from engine.errors import UserError
 from engine.files import replace_file
 from engine.recipe import Recipe, change, recipe_keys, value_of
 from engine.rundir import RunDir, folder_mode
-from engine.runlock import RunLock
+from engine.runlock import RunLock, StaleLockError
 from engine.text import printable
 
 ExperimentName = Literal["outliers", "augmentation", "mixup"]
@@ -143,9 +143,11 @@ def begin(folder: Path, plan: Plan) -> RunLock:
     folder.mkdir(mode=folder_mode(plan.recipe.train.share), parents=True, exist_ok=True)
     try:
         lock = RunDir(folder).lock(_PATIENCE)
-    except UserError:
+    except UserError as error:
+        if not (isinstance(error, StaleLockError) or RunDir(folder).is_alive()):
+            raise
         where = f"ablation {printable(folder.name)} in {printable(str(folder.parent))}"
-        raise UserError(f"{where} is under way already; stop it, or choose another --name") from None
+        raise UserError(f"{where} is under way already; stop it, or choose another --name") from error
     try:
         os.ftruncate(lock.fd, 0)  # until its program has put itself in, it names nobody who is gone
         save_plan(folder, plan)

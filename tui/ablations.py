@@ -10,9 +10,9 @@ from typing import NamedTuple
 from engine.ablation import PLAN_FILE, Plan, begin, check_goes_on, load_plan
 from engine.errors import UserError
 from engine.overview import glance
-from engine.regular import open_regular
 from engine.rundir import RunDir, is_run
 from engine.text import printable
+from tui.log_tail import log_tail
 from tui.spawn import ablation_log, start_ablation
 
 _TAIL = 4096
@@ -159,10 +159,5 @@ def stop(folder: Path) -> str:
 
 
 def _last_line(log: Path) -> str:
-    try:
-        with open_regular(log) as file:
-            file.seek(max(0, os.fstat(file.fileno()).st_size - _TAIL))
-            lines = file.read().decode("utf-8", "replace").strip().splitlines()
-    except OSError:
-        return ""
+    lines = [line for line in log_tail(log, _TAIL) if line.strip()]
     return printable(lines[-1]) if lines else ""

@@ -1,7 +1,6 @@
 """The console's line to a run: a thread follows the journal and the lock; commands go into the spool."""
 
 import contextlib
-import os
 import threading
 import time
 from collections import deque
@@ -12,9 +11,9 @@ from engine.errors import UserError
 from engine.events import AnyEvent
 from engine.journal import JournalReader
 from engine.journal_index import Past
-from engine.regular import open_regular
 from engine.rundir import RunDir
 from engine.state import RunState
+from tui.log_tail import log_tail
 from tui.lookout import Lookout
 from tui.spawn import start_engine
 from tui.widgets.happenings import KEPT, Happening, Teller
@@ -146,9 +145,4 @@ def start(run: RunDir) -> str:
 
 def engine_log_tail(run: RunDir, lines: int = 40) -> list[str]:
     """Return the last lines of engine.log, where a failed run's traceback is."""
-    try:
-        with open_regular(run.engine_log) as file:
-            file.seek(max(0, os.fstat(file.fileno()).st_size - lines * _BYTES_A_LINE))
-            return file.read().decode("utf-8", "replace").splitlines()[-lines:]
-    except OSError:
-        return []
+    return log_tail(run.engine_log, lines * _BYTES_A_LINE)[-lines:]

@@ -4,8 +4,6 @@ import json
 import os
 import re
 import signal
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,19 +11,13 @@ import pytest
 from engine.rundir import RunDir
 from tests.cli.calling import call, refusal, start
 from tests.made_data import TINY
+from tests.waiting import until
 
 SETTINGS = tuple(word for setting in (*TINY, "data.workers=1") for word in ("--set", setting))
 
 
 def ablate(pictures: Path, *more: str) -> tuple[str, ...]:
     return ("ablate", str(pictures), "--only", "mixup", "--seeds", "1", "--name", "abl", *SETTINGS, *more)
-
-
-def until(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 90
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.05)
 
 
 def test_both_killed_then_interrupted_then_done(pictures: Path, tmp_path: Path) -> None:

@@ -3,8 +3,7 @@
 import contextlib
 import signal
 import subprocess
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,19 +14,13 @@ from engine.rundir import RunDir
 from engine.state import RunState
 from tests.cli.calling import PROGRAM, environment, start
 from tests.made_data import TINY
+from tests.waiting import until
 
 FULL = Path("/dev/full")
 ENDLESS = ("train.epochs=99999", "schedule.patience=99999")
 SETTINGS = tuple(word for setting in (*TINY, *ENDLESS) for word in ("--set", setting))
 
 full_device = pytest.mark.skipif(not FULL.exists(), reason="needs a device that is always full")
-
-
-def until(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 90
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.05)
 
 
 def trains(run: RunDir) -> bool:

@@ -6,7 +6,6 @@ import re
 import signal
 import subprocess
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ import pytest
 
 from tests.cli.calling import Answer, call, refusal, start
 from tests.made_data import COLOURS, TINY
+from tests.waiting import until
 
 SETTINGS = tuple(word for setting in TINY for word in ("--set", setting))
 # Longer than any test waits: such a run ends because somebody says so.
@@ -22,13 +22,6 @@ ENDLESS = ("--set", "train.epochs=99999", "--set", "schedule.patience=99999")
 
 def train(pictures: Path, name: str, *more: str) -> tuple[str, ...]:
     return ("train", str(pictures), "--name", name, *SETTINGS, *more)
-
-
-def until(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 90
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.05)
 
 
 def listed(cwd: Path, name: str) -> dict[str, Any]:

@@ -14,15 +14,9 @@ from engine import system
 from engine.event import Event
 from engine.events import SystemSample
 from engine.system import SystemSampler
+from tests.waiting import until
 
 BLANK = SystemSample(cpu_percent=1.0, rss=2, ram_used=3, ram_total=4, disk_free=5)
-
-
-def until(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.01)
 
 
 @pytest.mark.parametrize("refuses", [False, True])

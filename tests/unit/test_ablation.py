@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.ablation import EXPERIMENTS, Plan, check_goes_on, load_plan, make_plan, save_plan
+from engine.ablation import EXPERIMENTS, Plan, begin, check_goes_on, load_plan, make_plan, save_plan
 from engine.ablation_results import effects, effects_csv, epoch_means, runs_csv, verdict
 from engine.compare_reading import RunReader
 from engine.errors import UserError
@@ -132,3 +132,13 @@ def test_too_few_seeds_are_called_that(tmp_path: Path) -> None:
     assert effect.difference == (2, None, None, 1)
     assert verdict(effect) == "one seed: nothing can be said of chance; give --seeds 3 or more"
     assert effects(plan, {}) == []
+
+
+def test_a_lock_that_is_a_link_is_no_ablation_under_way(tmp_path: Path) -> None:
+    folder, precious = tmp_path / "abl", tmp_path / "precious"
+    folder.mkdir()
+    precious.write_text("kept")
+    (folder / "lock").symlink_to(precious)
+    with pytest.raises(UserError, match=r"lock .*link"):
+        begin(folder, plan_of(only="mixup"))
+    assert precious.read_text() == "kept"

@@ -2,14 +2,13 @@
 
 import os
 import tempfile
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from engine.recipe import load_recipe
+from tests.waiting import until
 from tui.widgets.form_helper import RecipeHelper
 
 _WRITER = """
@@ -31,13 +30,6 @@ for name in "abcd":
     threading.Thread(target=write, args=(name,), daemon=True).start()
 threading.Event().wait()
 """
-
-
-def until(true: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 20
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 def gone(pid: int) -> bool:

@@ -7,14 +7,15 @@ from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
-from textual.screen import Screen
 
 from engine.commands import Exclude, Restore, whoami
 from engine.errors import UserError
 from engine.rundir import RunDir
-from tui.asking import ASKING
+from engine.state import RunState
 from tui.late import Late
+from tui.screens.asks import Asks
 from tui.screens.looking import FAR, PAGES, Looking
+from tui.screens.whole import Whole
 from tui.settings import Memory
 from tui.widgets.gallery_image import GalleryImage
 from tui.widgets.gallery_items import ORDERS, Order, class_items, excluded_items
@@ -24,7 +25,7 @@ from tui.widgets.keys import Key, Keys
 from tui.widgets.lines import Lines
 from tui.widgets.look import BAD, GOOD, KEY, MUTED, WARN
 from tui.widgets.notice import Notice
-from tui.widgets.requests import Request, Requests
+from tui.widgets.requests import Requests
 from tui.widgets.view import View
 
 _KEYS = [
@@ -35,7 +36,7 @@ _KEYS = [
 ]
 
 
-class GalleryScreen(Looking, Screen[None]):
+class GalleryScreen(Looking, Asks, Whole[None]):
     """Its live view hands it the run's state with ``show_run``, as often as it shows it itself."""
 
     CSS_PATH = "../styles/gallery.tcss"
@@ -79,6 +80,10 @@ class GalleryScreen(Looking, Screen[None]):
         yield Lines(id="nothing")
         yield Notice()
         yield Keys()
+
+    @property
+    def _state(self) -> RunState:
+        return self._view.state
 
     def on_mount(self) -> None:
         self._list()
@@ -192,7 +197,7 @@ class GalleryScreen(Looking, Screen[None]):
         elif item.excluded.action == "delete":
             self._say("the file was deleted: it can't be restored", WARN)
         elif self._view.alive:
-            self._send(Restore(paths=[item.path]), "restore")
+            self._ask(self._run, Restore(paths=[item.path]), "restore")
         else:
             self._say(f"restoring{self._glyphs.ellipsis}", KEY)
             self._restore_offline(Restore(paths=[item.path], by=whoami()))
@@ -217,21 +222,7 @@ class GalleryScreen(Looking, Screen[None]):
         elif not self._view.alive:
             self._say("no engine is running: an image is left out by hand while a run goes on", WARN)
         else:
-            self._send(Exclude(paths=[item.path]), "leaving out")
-
-    def _send(self, command: Exclude | Restore, label: str) -> None:
-        late, request = Late(self), self._requests.send(label, self._clock())
-        ASKING.ask(self._run, command, lambda *answer: late(self._asked, request, *answer))
-        self._show()
-
-    def _asked(self, request: Request, identity: str, problem: str) -> None:
-        now = self._clock()
-        if problem:
-            self._requests.not_sent(request, problem, now)
-        else:
-            request.identity = identity
-            self._requests.hear(self._view.state, now)  # the engine may have been quicker
-        self._show()
+            self._ask(self._run, Exclude(paths=[item.path]), "leaving out")
 
     def action_back(self) -> None:
         self.dismiss(None)

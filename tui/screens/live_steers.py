@@ -1,33 +1,28 @@
 """What the live view asks of a run: the commands behind its keys, and an engine to go on with it."""
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from rich.style import Style
 from textual import work
-from textual.dom import DOMNode
 
 from engine.commands import AnyCommand, Checkpoint, Pause, Resume, Set, Stop, command_name
-from engine.state import Status
+from engine.state import RunState, Status
 from tui import link
-from tui.asking import ASKING
 from tui.late import Late
+from tui.screens.asks import Asks
 from tui.screens.live_start import EngineStart, why_not_resumed
 from tui.widgets.look import BAD, GOOD, KEY, MUTED, WARN, Glyphs
-from tui.widgets.requests import Request, Requests
 
 if TYPE_CHECKING:
     from tui.link import Model, Source
 
 
-class LiveSteers(DOMNode):
+class LiveSteers(Asks):
     """The part of the screen that steers: each command is said, sent, and followed until it is answered."""
 
     follower: "Source"
     _glyphs: Glyphs
-    _clock: Callable[[], float]
     _alive: bool
-    _requests: Requests
     _start: EngineStart
 
     @property
@@ -35,10 +30,11 @@ class LiveSteers(DOMNode):
         return self.follower.model
 
     @property
-    def status(self) -> Status:
-        raise NotImplementedError
+    def _state(self) -> RunState:
+        return self._model.state
 
-    def _show(self) -> None:
+    @property
+    def status(self) -> Status:
         raise NotImplementedError
 
     def _say(self, text: str, style: Style) -> None:
@@ -50,18 +46,7 @@ class LiveSteers(DOMNode):
             hint = "; r resumes the run" if self.status in ("stopped", "interrupted", "failed") else ""
             self._say(f"{label}: no engine is running{hint}", WARN)
             return
-        late, request = Late(self), self._requests.send(label, self._clock())
-        ASKING.ask(self.follower.run, command, lambda *answer: late(self._asked, request, *answer))
-        self._show()
-
-    def _asked(self, request: Request, identity: str, problem: str) -> None:
-        now = self._clock()
-        if problem:
-            self._requests.not_sent(request, problem, now)
-        else:
-            request.identity = identity
-            self._requests.hear(self._model.state, now)  # the engine may have been quicker
-        self._show()
+        self._ask(self.follower.run, command, label)
 
     def action_pause(self) -> None:
         if self._model.state.paused is not None and self._alive:
