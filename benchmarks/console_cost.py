@@ -1,6 +1,7 @@
 """What a console costs that watches a live run: processor, bytes to the terminal, memory.
 
-The run is played: its lock is held, ten steps a second come, an epoch ends every ten seconds.
+Then what is written to the terminal while something else is open over the live view. The run is played: its lock is
+held, ten steps a second come, an epoch ends every ten seconds.
 """
 
 import sys
@@ -20,6 +21,18 @@ from tests.tui.made_runs import accuracy, matrix
 
 EPOCHS, PER_SECOND = 60, 10
 START_UP, AFTER_EPOCH = 15.0, 0.9
+OVER = {
+    "help": b"?",
+    "steering": b"=",
+    "ways to quit": b"q",
+    "prediction": b"x",
+    "gallery": b"o",
+    "matrix": b"m",
+    "accuracy": b"1",
+    "confusion": b"4",
+    "system": b"6",
+}
+"""Boxes and screens with their keys."""
 
 
 class PlayedEngine:
@@ -132,6 +145,22 @@ def measure(run: RunDir, engine: PlayedEngine, seconds: float) -> None:
     print(f"memory     {memory / 1e6:6.1f} MB (goal: at most 90)")
 
 
+def measure_over(run: RunDir, seconds: float) -> None:
+    with Terminal([CONSOLE, "attach", str(run.path)]) as terminal:
+        terminal.record(START_UP, until=BRAILLE)
+        for name, key in OVER.items():
+            terminal.press(key)
+            terminal.record(2.0)
+            written = len(terminal.chunks)
+            terminal.record(seconds)
+            if "TRAINING" in terminal.screen().splitlines()[0] and "esc" not in terminal.screen():
+                raise SystemExit(f"{name} did not open; the screen:\n{terminal.screen()}")
+            total = sum(len(data) for _, data in terminal.chunks[written:])
+            print(f"{name:12} {total / seconds / 1000:6.2f} KB/s")
+            terminal.press(b"\x1b")
+            terminal.record(1.0)
+
+
 def main() -> None:
     seconds = float(sys.argv[1]) if len(sys.argv) > 1 else 25.0
     print(f"{load()}; {seconds:.0f} s at 120x40")
@@ -140,6 +169,8 @@ def main() -> None:
         engine = PlayedEngine(run)
         try:
             measure(run, engine, seconds)
+            print("over the live view:")
+            measure_over(run, seconds)
         finally:
             engine.close()
     print(load())
