@@ -3,7 +3,7 @@
 ``checkpoints/best`` and ``checkpoints/last`` hold ``model.safetensors``: the weights that are judged, their
 running mean where one is kept (plain timm names, the model's facts in its metadata). ``last`` also holds
 ``train_state.safetensors``: the optimiser, the weights themselves where ``model.safetensors`` has their mean,
-and in its metadata the loss scaler and the counters.
+and in its metadata the loss scaler and the counters. ``best`` also holds ``validation.csv``, of its own weights.
 """
 
 import json
@@ -30,6 +30,7 @@ from engine.tensor_file import read_metadata
 Tensors = dict[str, torch.Tensor]
 Which = Literal["best", "last"]
 
+JUDGED = "validation.csv"
 _RAW = "model."
 _OS_ERROR = re.compile(r"\(os error (\d+)\)")
 
@@ -65,11 +66,13 @@ class Snapshot:
     scaler: dict[str, Any]
     raw_model: Tensors = field(default_factory=dict)
     """The weights in training, where ``model`` is their running mean."""
+    judged: bytes = b""
+    """What ``best`` says of the validation images: validation.csv's content."""
 
     def size(self, which: Which) -> int:
         """Return about how many bytes its files take."""
         parts = (self.model, self.optimizer, self.raw_model) if which == "last" else (self.model,)
-        return sum(tensor.nbytes for part in parts for tensor in part.values())
+        return sum(tensor.nbytes for part in parts for tensor in part.values()) + len(self.judged)
 
 
 def host_copy(tensor: torch.Tensor) -> torch.Tensor:
@@ -109,6 +112,8 @@ def save(folder: Path, which: Which, snapshot: Snapshot) -> int:
             table = {"progress": encode(snapshot.progress), "scaler": json.dumps(snapshot.scaler)}
             raw = {f"{_RAW}{name}": value for name, value in snapshot.raw_model.items()}
             _write(snapshot.optimizer | raw, fresh / TRAIN_STATE, table)
+        elif snapshot.judged:
+            (fresh / JUDGED).write_bytes(snapshot.judged)
         size = sum(_sync(file) for file in fresh.iterdir())
         fsync_folder(fresh)
     except BaseException:

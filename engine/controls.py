@@ -181,6 +181,8 @@ class Controls:
     def _take(self, run: Steered) -> None:
         self.heed_signal(run)
         for path, command in self._spool.pending():
+            if not path.exists():  # answered while the one before it waited for room
+                continue
             hand = self._in_hand = _InHand(path)
             stays = False
             try:
@@ -190,7 +192,8 @@ class Controls:
                     self._answer(command, run)
             except (StopRun, OSError) as end:
                 stays = hand.is_unfinished(command)
-                if stays and hand.answer:
+                # Of images that are left out some may have been told; whether so, the next attempt sees.
+                if stays and (hand.answer or isinstance(command, Exclude)):
                     self._left.add(path)
                 elif self.in_force and isinstance(command, Command) and isinstance(end, OSError):
                     self.in_force.discard(command.id)  # or each attempt would end by it

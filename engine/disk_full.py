@@ -49,6 +49,7 @@ class Room:
         """By thread."""
         self._told: DiskFull | None = None
         self._since = 0.0
+        self._stood = False
         self.leaving = False
         """Whether nothing is waited for any more: what doesn't fit raises OSError."""
 
@@ -70,11 +71,16 @@ class Room:
         self.leaving = True
         self._give_up_reserve()
 
+    def has_stood(self) -> bool:
+        """Say whether the main thread has waited since the last call."""
+        stood, self._stood = self._stood, False
+        return stood
+
     def stand(self) -> bool:
         """Return once no thread waits, and whether one did; for the main thread. Raises what ``attend`` raises."""
         waited = False
         while (full := self.wanted) is not None:
-            waited = True
+            waited = self._stood = True
             self.attend(full)
             time.sleep(_LOOK_EVERY)
         return waited
@@ -143,6 +149,7 @@ class Room:
         until = time.monotonic() + _TRY_EVERY
         while time.monotonic() < until:
             if threading.current_thread() is threading.main_thread():
+                self._stood = True
                 self.attend(self.wanted or full)
             if self.leaving:
                 raise named(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), path)

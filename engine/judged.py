@@ -12,7 +12,7 @@ from engine.regular import open_regular
 from engine.table import meant, shown, table
 from engine.text import printable
 
-_LARGEST = 1 << 30
+LARGEST = 1 << 30
 _HEADER = ("path", "label", "pred_label", "probability")
 
 
@@ -25,18 +25,20 @@ class Judged(NamedTuple):
     probability: float
 
 
-def write_judged(path: Path, judged: Iterable[Judged]) -> None:
-    """Write the file whole, in the order given. Raises OSError."""
+def write_judged(path: Path, judged: Iterable[Judged]) -> bytes:
+    """Write the file whole, in the order given, and return its content. Raises OSError."""
     rows = (
         (shown(one.path), shown(one.label), shown(one.predicted), f"{one.probability:.6f}") for one in judged
     )
-    replace_file(path, table(_HEADER, rows).encode())
+    content = table(_HEADER, rows).encode()
+    replace_file(path, content)
+    return content
 
 
 def read_judged(path: Path) -> list[Judged]:
     """Return the rows of the file. Raises UserError when it isn't there or is no such file."""
     try:
-        with io.TextIOWrapper(open_regular(path, _LARGEST), encoding="utf-8", newline="") as file:
+        with io.TextIOWrapper(open_regular(path, LARGEST), encoding="utf-8", newline="") as file:
             rows = csv.reader(file)
             if tuple(next(rows, ())) != _HEADER:
                 raise UserError(f"{printable(str(path))} is no list of judged validation images")

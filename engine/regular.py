@@ -3,12 +3,16 @@
 import errno
 import os
 import stat
+import time
 from pathlib import Path
 from typing import BinaryIO
 
 from engine.errors import UserError
 from engine.files import mode_in
 from engine.text import printable
+
+_LENT = 10.0
+"""Seconds to wait for a file that another holds a lease on (fcntl(2), F_SETLEASE)."""
 
 
 class UnfitFileError(OSError):
@@ -23,8 +27,7 @@ def open_regular(path: Path, largest: int | None = None, *, follow: bool = True)
 
     A pipe or a device is not waited for. Without ``follow`` a link is refused.
     """
-    flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | (0 if follow else os.O_NOFOLLOW)
-    fd = os.open(path, flags)
+    fd = _open(path, os.O_RDONLY | (0 if follow else os.O_NOFOLLOW))
     try:
         status = os.fstat(fd)
         if not stat.S_ISREG(status.st_mode):
@@ -49,9 +52,7 @@ def open_own(path: Path, flags: int) -> int:
     Raises UserError for what is no file of the run's own, as ``check_own``, and OSError.
     """
     try:
-        # O_NONBLOCK changes nothing for a regular file; a pipe without a reader would be waited for.
-        flags |= os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-        fd = os.open(path, flags, mode_in(path.parent))
+        fd = _open(path, flags | os.O_CREAT | os.O_NOFOLLOW, mode_in(path.parent))
     except OSError:
         check_own(path)
         raise
@@ -73,6 +74,20 @@ def check_own(path: Path) -> None:
         )
     if not stat.S_ISREG(mode):
         raise _not_own(path, "is no regular file; remove it, or put the file in its place")
+
+
+def _open(path: Path, flags: int, mode: int = 0) -> int:
+    deadline = time.monotonic() + _LENT
+    while True:
+        try:
+            # A pipe without a reader would be waited for; a regular file is opened at once.
+            return os.open(path, flags | os.O_NONBLOCK | os.O_CLOEXEC, mode)
+        except (
+            BlockingIOError
+        ):  # but for one that a file server has lent to a client, until that gives it back
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.02)
 
 
 def _not_own(path: Path, why: str) -> UserError:

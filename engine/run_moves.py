@@ -19,7 +19,7 @@ def move_run(run: RunDir, target: Path) -> RunDir:
     """
     name = printable(run.name)
     try:
-        lock = run.lock(wait=_PATIENCE)
+        lock = run.lock(wait=_PATIENCE, writes=False)
     except UserError as error:
         raise UserError(f"run {name} is running; stop it first") if run.is_alive() else error from None
     try:

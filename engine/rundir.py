@@ -123,15 +123,15 @@ class RunDir:
         fsync_folder(runs)
         return cls(target)
 
-    def lock(self, wait: float = 0.0, *, force: bool = False) -> RunLock:
-        """Take the run for one engine. ``wait``: seconds to try.
+    def lock(self, wait: float = 0.0, *, force: bool = False, writes: bool = True) -> RunLock:
+        """Take the run for one engine, or for another program that ``writes`` into its logs, or doesn't.
 
-        Raises UserError if another has it, StaleLockError if one on another host seems to, unless ``force`` is given;
-        UserError too for a run in which a file that an engine writes into is a link or no regular file.
+        ``wait``: seconds to try. Raises UserError if another has it, StaleLockError if one on another host seems to,
+        unless ``force`` is given; UserError too if one of the logs that are to be written is a link or no regular file.
         """
         deadline = time.monotonic() + wait
         # Here, before anything is made: an engine that has been started could only fail.
-        for path in (self.journal, self.train_log, self.engine_log):
+        for path in (self.journal, self.train_log, self.engine_log) if writes else ():
             check_own(path)
         fd = open_own(self.lock_file, os.O_RDWR)
         while True:

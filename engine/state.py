@@ -106,8 +106,10 @@ class RunState:
         """The learning rate in force; after the last epoch, that epoch's."""
         last = self.epochs[-1] if self.epochs else None
         if last is not None and (self.epoch is None or self.epoch.epoch <= last.epoch):
-            none_follows = last.epochs_to_stop < 1 or (
-                self.epoch is not None and last.epoch >= self.epoch.epochs
+            none_follows = (
+                last.epochs_to_stop < 1
+                or (self.epoch is not None and last.epoch >= self.epoch.epochs)
+                or (self.ended is not None and self.ended.outcome in ("finished", "early_stopped"))
             )
             return last.lr if none_follows else last.next_lr
         return self.epoch.lr if self.epoch else self.started.lr if self.started else None

@@ -119,6 +119,11 @@ class Trainer:
             self._check_weights()
         return self.progress
 
+    @property
+    def judged_images(self) -> bytes:
+        """What the newest best weights say of the validation images: validation.csv's content."""
+        return self._validation.kept
+
     def set_lr(self, lr: float) -> None:
         set_lr(self.optimizer, lr)
 
@@ -188,11 +193,19 @@ class Trainer:
 
     def _moving_time(self) -> float:
         """Return seconds on a clock that stands still while the run does."""
+        self._note_standing()
         return time.monotonic() - self.pace.stood
 
     def _between_steps(self) -> None:
+        self._note_standing()
         self.pace.move()
         self._helm.between_steps()
+        self._note_standing()
+
+    def _note_standing(self) -> None:
+        """Have the time for which the run has waited for room on the disk, wherever that was, not count."""
+        if self._room.has_stood():
+            self.pace.go_on()
 
     def _train_steps(self, plan: list[Indices]) -> None:
         progress, steps, accumulate = self.progress, len(plan), self.recipe.train.accumulate
@@ -209,6 +222,7 @@ class Trainer:
                 self._learn(batch)
             if progress.step % accumulate == 0 or progress.step == steps:
                 self._step()
+            self._note_standing()
             self.pace.step(len(batch))
             if self._meter.due() or progress.step == steps:
                 self._tick(steps)

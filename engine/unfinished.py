@@ -37,8 +37,10 @@ def unfinished(spool: Spool, before: RunState, progress: Progress | None, recipe
 
 
 def _has_begun(command: AnyCommand, before: RunState) -> bool:
-    return isinstance(command, Exclude) and any(
-        isinstance(told, OutlierExcluded) and told.by == command.by and told.path.endswith(path)
+    if not isinstance(command, Exclude):
+        return False
+    paths = tuple(command.paths)
+    return any(
+        isinstance(told, OutlierExcluded) and told.by == command.by and told.path.endswith(paths)
         for told in before.outliers.changes
-        for path in command.paths
     )

@@ -27,6 +27,8 @@ class Validation:
         self._precision = precision
         self._folding = Folding(precision)
         self._seen: list[int] = []
+        self.kept = b""
+        """validation.csv's content, as it was kept last; empty where it couldn't be written."""
 
     def judge(
         self, model: nn.Module, poll: Callable[[], object], *, label_smoothing: float, epoch: int
@@ -57,7 +59,8 @@ class Validation:
         """Write what ``result``, the newest, says of each image. Raises OSError."""
         val, classes = self._feed.data.val, self._feed.data.classes
         answers = zip(self._seen, result.predicted.tolist(), result.confidence.tolist(), strict=True)
-        write_judged(
+        self.kept = b""
+        self.kept = write_judged(
             self._run.validation,
             [
                 Judged(encodable(str(val.paths[index])), classes[val.labels[index]], classes[predicted], sure)

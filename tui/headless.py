@@ -24,6 +24,7 @@ from engine.events import (
 from engine.journal import JournalReader
 from engine.journal_index import past_state
 from engine.progress import peek
+from engine.regular import open_regular
 from engine.rundir import RunDir
 from engine.steering_events import Paused, Resumed, SettingChanged
 from engine.text import printable
@@ -76,6 +77,16 @@ class Patience:
             self._since = now
         self.problem = error.strerror or str(error)
         return now - self._since < _PATIENCE
+
+    def waits_for(self, run: RunDir) -> bool:
+        """Say whether to look once more at a run that seems to have broken off: its disk may be away."""
+        try:
+            run.journal.stat()
+            open_regular(run.lock_file, follow=False).close()
+        except OSError as error:
+            return self.lasts(error)
+        self.renew()
+        return run.is_alive()
 
 
 class _LogLostError(Exception):
@@ -146,11 +157,13 @@ class _Headless:
             lines = self._log.read()
         except OSError as error:
             return self._patience.lasts(error)
-        self._patience.renew()
         if lines:
             bar.hide()
             _write(lines)
         bar.show(self._state)
+        if not alive and self._state.ended is None:
+            return self._patience.waits_for(self._run)
+        self._patience.renew()
         return alive
 
     def _close(self) -> int:

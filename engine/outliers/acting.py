@@ -92,8 +92,9 @@ class Acting:
                 raise UserError(f"{printable(asked)} is no training image of this run")
             if named in left_out:
                 done = left_out[named]
-                # By a killed attempt at this command, which told of some of its images, but not of an answer.
-                if done.action == "exclude" and done.by == command.by and done.from_epoch >= from_epoch:
+                # By an attempt at this command that was cut off, which told of some of its images, but not of an
+                # answer. The checkpoint that was being saved meanwhile may be of the epoch after.
+                if done.action == "exclude" and done.by == command.by and done.from_epoch >= from_epoch - 1:
                     again += 1
                     continue
                 raise UserError(f"{printable(asked)} is left out already")

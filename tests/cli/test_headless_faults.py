@@ -15,6 +15,7 @@ from engine.state import RunState
 from tests.cli.calling import PROGRAM, environment, start
 from tests.made_data import TINY
 from tests.waiting import until
+from tui.headless import Patience
 
 FULL = Path("/dev/full")
 ENDLESS = ("train.epochs=99999", "schedule.patience=99999")
@@ -105,3 +106,21 @@ def test_an_ablation_waits_for_a_journal_too(pictures: Path, tmp_path: Path) -> 
         _, notes = process.communicate(timeout=60)
     assert process.returncode == 130, notes
     assert not run.is_alive()
+
+
+def test_a_disk_that_is_away_is_no_end_of_a_run(tmp_path: Path) -> None:
+    run = RunDir(tmp_path / "runs" / "r")
+    run.path.mkdir(parents=True)
+    run.journal.touch()
+    patience, lock = Patience(), run.lock()
+    try:
+        away = run.path.rename(tmp_path / "away")
+        assert patience.waits_for(run)
+        assert patience.problem == "No such file or directory"
+        away.rename(run.path)
+        assert patience.waits_for(run)  # it is seen again, and alive
+        assert not patience.problem
+    finally:
+        lock.release()
+    assert not patience.waits_for(run)
+    assert not patience.problem

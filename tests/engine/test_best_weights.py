@@ -91,8 +91,10 @@ on_event(lambda event: isinstance(event, EpochStarted), lambda: os.kill(os.getpi
     assert engines.run(run, stop) == 130, run.engine_log.read_text()
     assert told(run, RunEnded)[-1].best_epoch == known.best_epoch < later
     assert_same_best(run, shorter)
+    assert run.validation.read_bytes() == shorter.validation.read_bytes()
     assert engines.run(run) == 0
     assert_same_end(run, unbroken)
+    assert run.validation.read_bytes() == unbroken.validation.read_bytes()
     assert not list(run.checkpoints.glob(".*"))
 
 

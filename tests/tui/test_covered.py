@@ -1,11 +1,14 @@
 """A screen that another covers: it draws nothing there, and is up to date when it is seen again."""
 
+import asyncio
 from collections.abc import Callable
 
 import made_runs
 import msgspec
+import pyte
 import pytest
 from textual._compositor import CompositorUpdate
+from textual.geometry import Region
 from textual.pilot import Pilot
 from textual.screen import Screen
 from watching import PlayedEngine, plotted, screen_text, shows, until
@@ -14,6 +17,8 @@ from engine.events import Step
 from engine.rundir import RunDir
 from tui.app import ConsoleApp
 from tui.screens.live import LiveScreen
+from tui.widgets.menu import Menu
+from tui.widgets.progress import Progress
 
 Make = Callable[..., RunDir]
 Console = Callable[..., ConsoleApp]
@@ -45,6 +50,13 @@ class Drawn:
         if isinstance(update, CompositorUpdate):
             self.sequences.append(update.render_segments(self._app.console))
         self._display(screen, update)  # type: ignore[arg-type]
+
+    @property
+    def screen(self) -> str:
+        """What a terminal of ``WIDE`` has on it."""
+        screen = pyte.Screen(*WIDE)
+        pyte.Stream(screen).feed("".join(self.sequences))
+        return "\n".join(screen.display)
 
 
 async def rests(pilot: Pilot[int]) -> None:
@@ -89,6 +101,32 @@ async def test_what_changes_beneath_a_box_costs_what_it_does_without_one(
         await shows(pilot, "12.3456", "closing this console")
         await pilot.pause(0.5)
         assert 0 < len("".join(drawn.sequences)) < 1500, drawn.sequences
+
+
+async def test_a_box_and_what_is_beneath_it_change_at_once(
+    make: Make, console: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither makes the console forget to draw the other: the menu's mark is where Enter would choose."""
+    run = make(made_runs.live(), alive=True)
+    app = console(run)
+    drawn = Drawn(app, monkeypatch)
+    async with app.run_test(size=WIDE) as pilot:
+        await plotted(pilot)
+        await pilot.press("q")
+        await shows(pilot, "detach")
+        await rests(pilot)
+        beneath, menu = below(app).query_one(Progress), app.screen.query_one(Menu)
+
+        def both() -> None:
+            menu.action_move(1)
+            beneath.refresh(Region(0, 0, 8, 1))
+
+        for pause in (0.001, 0.003, 0.006, 0.009, 0.012, 0.015) * 2:
+            app.call_later(beneath.refresh, Region(0, 0, 8, 1))
+            await asyncio.sleep(pause)  # into the same frame, and into the next
+            app.call_later(both)
+            await pilot.pause(0.1)
+            await until(pilot, lambda: drawn.screen == screen_text(pilot))
 
 
 @pytest.mark.parametrize(("first", "then"), [(WIDE, NARROW), (NARROW, WIDE)])

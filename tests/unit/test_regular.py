@@ -1,7 +1,10 @@
 """What may lie in a file's place: read or written only if it is a file, and never waited for."""
 
+import fcntl
 import os
+import signal
 import socket
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -118,3 +121,22 @@ def test_a_folder_of_that_name_is_no_way(path: Path) -> None:
     with pytest.raises(OSError, match="file"):
         write_synced(path, b"new")
     assert path.is_dir()
+
+
+@pytest.mark.skipif(not hasattr(fcntl, "F_SETLEASE"), reason="leases are Linux's")
+def test_a_file_that_is_lent_to_another_is_waited_for(path: Path) -> None:
+    """As a file server lends to a client a file that a run on the server opens."""
+    path.write_bytes(b"lent")
+    fd = os.open(path, os.O_RDONLY)
+    signal.signal(signal.SIGIO, signal.SIG_IGN)  # how the system asks for it back
+    try:
+        fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_RDLCK)
+        with pytest.raises(BlockingIOError):
+            os.open(path, os.O_RDWR | os.O_NONBLOCK)
+        given_back = threading.Timer(0.3, fcntl.fcntl, (fd, fcntl.F_SETLEASE, fcntl.F_UNLCK))
+        given_back.start()
+        os.close(open_own(path, os.O_RDWR))
+        given_back.join()
+    finally:
+        os.close(fd)
+        signal.signal(signal.SIGIO, signal.SIG_DFL)

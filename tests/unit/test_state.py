@@ -125,6 +125,14 @@ def test_a_rate_that_no_epoch_has_is_not_in_force(last: list[AnyEvent]) -> None:
     assert fold(started(), last).lr == 1e-3
 
 
+@pytest.mark.parametrize("outcome", ["finished", "early_stopped"])
+def test_nor_after_the_end_of_a_run_of_which_only_the_end_was_read(outcome: Outcome) -> None:
+    *_, last = epoch(4, counter=1, next_lr=5e-4)
+    assert isinstance(last, EpochEnded)
+    assert fold(started(), [last, ended(outcome)]).lr == 1e-3
+    assert fold(started(), [last, ended("stopped")]).lr == 5e-4
+
+
 def test_settings_that_panels_show_change_at_once() -> None:
     state = fold(started(), epoch(1, counter=1), epoch(2)[:1])
     for key, new in (("schedule.patience", "2"), ("optim.lr", "0.5"), ("train.epochs", "20")):

@@ -84,3 +84,16 @@ def test_renamed(tmp_path: Path) -> None:
         rename_run(RunDir(tmp_path / "b"), "taken")
     with pytest.raises(UserError, match=r"run name '\.\./c'"):
         rename_run(RunDir(tmp_path / "b"), "../c")
+
+
+def test_a_run_whose_log_is_a_link_can_be_put_away(tmp_path: Path) -> None:
+    """No engine trains it, but what is put away isn't written into."""
+    run = make(tmp_path / "runs", "a")
+    precious = tmp_path / "precious"
+    precious.write_text("kept")
+    run.train_log.symlink_to(precious)
+    with pytest.raises(UserError, match=r"train\.log is a link"):
+        run.lock()
+    restore(tmp_path / "runs", move_to_trash(tmp_path / "runs", run))
+    assert rename_run(run, "b").train_log.is_symlink()
+    assert precious.read_text() == "kept"

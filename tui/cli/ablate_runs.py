@@ -114,7 +114,10 @@ class Ablation:
                 alive = run.is_alive()
                 try:
                     state.apply_all(reader.read())
-                    patience.renew()
+                    if alive or state.ended is not None:
+                        patience.renew()
+                    else:
+                        alive = patience.waits_for(run)
                 except OSError as error:
                     alive = patience.lasts(error)  # the lock can't be believed either
                 if not alive:
@@ -145,8 +148,10 @@ def _engine_of(run: RunDir) -> Callable[[], object]:
     if not run.is_alive():
         try:
             process = start_engine(run)
-        except UserError:  # someone was quicker: that engine does as well
-            pass
+        except UserError:
+            if not run.is_alive():
+                raise
+            # Someone was quicker: that engine does as well.
         else:
             return lambda: os.kill(process, signal.SIGTERM)
     return lambda: send(run.commands, Stop())

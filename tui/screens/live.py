@@ -165,7 +165,8 @@ class LiveScreen(LiveOpens, Whole[None]):
                 )
         if was_alive and not alive:
             self._requests.engine_gone(now)
-        if was_alive != alive:  # engine.log's end stands below a failed run's log, and nothing may follow it
+        # engine.log's end stands below a failed run's log, and nothing may follow it.
+        if (was_alive and not alive) or (alive and log.ends_with_engine_log):
             self._log_stale = True
         self._judge_start(was_alive, now)
         if log.display:

@@ -42,8 +42,7 @@ class LiveOpens(Choosing, LiveSteers):
 
     def action_predict(self) -> None:
         if self._prediction_job is not None and not self._prediction_job.ended:
-            self._say("a prediction is under way already", MUTED)
-            self.action_predictions()  # where it can be cancelled
+            self.action_predictions()  # there it can be cancelled
             return
         from tui.screens.predict_dialogue import PredictDialogue
 

@@ -1,5 +1,6 @@
 """Words on the edge of a widget."""
 
+from textual.content import Content
 from textual.widget import Widget
 
 
@@ -8,7 +9,7 @@ def edge_says(widget: Widget, *, title: str | None = None, subtitle: str | None 
 
     Textual draws the whole of a widget anew for every word that its edge is given, the same one too.
     """
-    if title is not None and title != (widget.border_title or ""):
+    if title is not None and Content(title).markup != (widget.border_title or ""):
         widget.border_title = title
-    if subtitle is not None and subtitle != (widget.border_subtitle or ""):
+    if subtitle is not None and Content(subtitle).markup != (widget.border_subtitle or ""):
         widget.border_subtitle = subtitle

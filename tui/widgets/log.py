@@ -85,6 +85,11 @@ class Log(Scrolling):
             self._top = max(0, self._top - self._lines.forget(more))
             self._found_at = max(-1, self._found_at - more)
 
+    @property
+    def ends_with_engine_log(self) -> bool:
+        """Whether the end of engine.log stands below the run's own lines."""
+        return bool(self._tail)
+
     def _choose(self) -> None:
         """Take the lines to show: of engine.log, or those of the kinds wanted."""
         if self._engine_log is not None:

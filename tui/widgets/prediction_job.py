@@ -65,8 +65,9 @@ class PredictionJob:
             self.problem = "cancelled, nothing was written"
         except (UserError, HelperError, OSError) as error:
             self.problem = str(error)
-        self.ended = True
-        self.on_news()
+        finally:
+            self.ended = True
+            self.on_news()
 
     def _told(self, fact: dict[str, Any]) -> None:
         # What is written can't be taken back: from here on a cancel comes too late.
