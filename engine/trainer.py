@@ -222,7 +222,6 @@ class Trainer:
                 self._learn(batch)
             if progress.step % accumulate == 0 or progress.step == steps:
                 self._step()
-            self._note_standing()
             self.pace.step(len(batch))
             if self._meter.due() or progress.step == steps:
                 self._tick(steps)
@@ -279,6 +278,7 @@ class Trainer:
                 data_wait=self.pace.data_wait,
             )
         )
+        self._note_standing()
 
     def _read_meter(self) -> None:
         self._meter.read(self.progress)
