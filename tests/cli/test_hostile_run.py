@@ -49,8 +49,8 @@ def test_a_run_is_not_resumed_into_a_pipe(run: RunDir, tmp_path: Path, name: str
 
 
 def test_a_run_with_a_link_is_not_told_to_be_running(run: RunDir) -> None:
-    run.train_log.symlink_to("../../precious")
-    with pytest.raises(UserError, match=r"train\.log is a link"):
+    run.lock_file.symlink_to("../../precious")
+    with pytest.raises(UserError, match=r"lock is a link"):
         rename_run(run, "yours")
 
 
