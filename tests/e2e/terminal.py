@@ -107,7 +107,9 @@ class Terminal:
                 self.output += data
                 for _ in range(self.output.count(_CAN_SYNC, max(0, len(self.output) - len(data) - _SPLIT))):
                     os.write(self._fd, _YES_IT_CAN)
-                self._stream.feed(data)
+                # What a program was killed in the middle of is no sequence, with the words of the next behind it.
+                with suppress(TypeError, UnboundLocalError):
+                    self._stream.feed(data)
                 self._changed.notify_all()
 
     @property
