@@ -97,7 +97,7 @@ class Steering:
             optimizer=optimizer_tensors(trainer.optimizer) if last else {},
             scaler=trainer.scaler.state_dict(),
             raw_model=model_tensors(trainer.model) if last and averaged else {},
-            judged=trainer.judged_images if "best" in which else b"",
+            judged=trainer.validation.kept if "best" in which else b"",
         )
         self._writer.submit(snapshot)
 

@@ -70,8 +70,8 @@ class Trainer:
         self.judged = self._mean.module if self._mean else self.model
         """What is validated, kept and predicted with: the running mean of ``model``, or itself."""
         self._watch = Watch(self.optimizer, self.model, self.judged)
-        self._validation = Validation(run, feed, self.precision)
-        self._closing = Closing(run, feed.data.classes, self._validation, emit, room)
+        self.validation = Validation(run, feed, self.precision)
+        self._closing = Closing(run, feed.data.classes, self.validation, emit, room)
         self.progress = Progress(policy=PolicyState(lr=recipe.optim.lr))
         self.pace = Pace()
         self._run = run
@@ -119,17 +119,12 @@ class Trainer:
             self._check_weights()
         return self.progress
 
-    @property
-    def judged_images(self) -> bytes:
-        """What the newest best weights say of the validation images: validation.csv's content."""
-        return self._validation.kept
-
     def set_lr(self, lr: float) -> None:
         set_lr(self.optimizer, lr)
 
     def check_rollback(self) -> None:
         """Raise UserError while the weights of the epoch under way are judged: their score isn't to be another's."""
-        if self._validation.under_way:
+        if self.validation.under_way:
             raise UserError("the epoch is being validated; roll back once that is done")
 
     def take_weights(self, tensors: Tensors) -> Callable[[], None]:
@@ -165,7 +160,7 @@ class Trainer:
         """Have the epoch under way validated as it stands. Raises UserError before its first step or after its last."""
         if not self.progress.step:
             raise UserError("the epoch hasn't made a step yet")
-        if self._validation.under_way or self.progress.cut:
+        if self.validation.under_way or self.progress.cut:
             raise UserError("the epoch's steps are done already")
         self.progress.cut = True
 
@@ -184,7 +179,7 @@ class Trainer:
         self._train_steps(plan)
         self._check_weights()
         trained = self._moving_time()
-        result = self._validation.judge(
+        result = self.validation.judge(
             self.judged, self._between_steps,
             label_smoothing=self.recipe.optim.label_smoothing, epoch=progress.epoch,
         )  # fmt: skip
@@ -259,13 +254,11 @@ class Trainer:
         )
 
     def _tick(self, steps: int) -> None:
-        progress, epochs = self.progress, self.recipe.train.epochs
+        progress = self.progress
         self._read_meter()
         if not progress.seen:
             return
-        left = self.pace.eta(
-            steps_left=steps - progress.step, epochs_left=epochs - progress.epoch, steps=steps
-        )
+        epochs_left = self.recipe.train.epochs - progress.epoch
         self._emit(
             Step(
                 epoch=progress.epoch,
@@ -274,7 +267,7 @@ class Trainer:
                 loss=progress.loss_sum / progress.seen,
                 train_acc=100 * progress.correct / progress.seen,
                 images_per_s=self.pace.images_per_s,
-                eta=left,
+                eta=self.pace.eta(steps_left=steps - progress.step, epochs_left=epochs_left, steps=steps),
                 data_wait=self.pace.data_wait,
             )
         )
