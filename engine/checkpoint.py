@@ -25,12 +25,12 @@ from engine.files import fsync_folder, mode_in
 from engine.fitting import misfit, unreal
 from engine.optimizer_state import restore_optimizer
 from engine.progress import KNOWN_BEST, MODEL, TRAIN_STATE, Progress, decode, encode, newest, unusable
+from engine.rundir import VALIDATION
 from engine.tensor_file import read_metadata
 
 Tensors = dict[str, torch.Tensor]
 Which = Literal["best", "last"]
 
-JUDGED = "validation.csv"
 _RAW = "model."
 _OS_ERROR = re.compile(r"\(os error (\d+)\)")
 
@@ -113,7 +113,7 @@ def save(folder: Path, which: Which, snapshot: Snapshot) -> int:
             raw = {f"{_RAW}{name}": value for name, value in snapshot.raw_model.items()}
             _write(snapshot.optimizer | raw, fresh / TRAIN_STATE, table)
         elif snapshot.judged:
-            (fresh / JUDGED).write_bytes(snapshot.judged)
+            (fresh / VALIDATION).write_bytes(snapshot.judged)
         size = sum(_sync(file) for file in fresh.iterdir())
         fsync_folder(fresh)
     except BaseException:

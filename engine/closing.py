@@ -9,6 +9,7 @@ from engine.evaluate import Evaluation
 from engine.event import Event
 from engine.events import ConfusionMatrix, EpochEnded, LrDecayed, Warning
 from engine.interval import wilson
+from engine.judged import put_back_judged
 from engine.policy import Verdict, advance, epochs_to_stop
 from engine.progress import Cells, Progress
 from engine.recipe import Recipe
@@ -87,6 +88,11 @@ class Closing:
         progress.stopped = verdict.stop
         progress.begin_next_epoch(log_length=log.length)
         return verdict
+
+    def put_back_judged(self, best: Path) -> None:
+        """Have validation.csv be of ``best``: after a kill it may be of an epoch that is trained anew."""
+        path = self._run.validation
+        self._help(path, lambda: put_back_judged(path, best / path.name))
 
     def draw(self, name: str, cells: Cells, which: str, log: TrainLog) -> None:
         """Draw a confusion matrix into the run's file ``name``, if that can be written."""

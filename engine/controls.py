@@ -112,14 +112,14 @@ class Controls:
 
         Raises StopRun once the run has been saved on a request to stop.
         """
-        stood = self.room.stand()
+        self.room.stand()
         self._take(run)
+        paused = self._paused_at is not None
         while self._paused_at is not None:
-            stood = True
             time.sleep(_LOOK_EVERY)
             self.room.stand()
             self._take(run)
-        if stood:
+        if paused:
             run.restart_clock()
 
     def while_full(self, full: DiskFull) -> None:

@@ -76,14 +76,12 @@ class Room:
         stood, self._stood = self._stood, False
         return stood
 
-    def stand(self) -> bool:
-        """Return once no thread waits, and whether one did; for the main thread. Raises what ``attend`` raises."""
-        waited = False
+    def stand(self) -> None:
+        """Return once no thread waits; for the main thread. Raises what ``attend`` raises."""
         while (full := self.wanted) is not None:
-            waited = self._stood = True
+            self._stood = True
             self.attend(full)
             time.sleep(_LOOK_EVERY)
-        return waited
 
     def keep_trying(self, write: Callable[[], T], path: Path, need: int = 0) -> T:
         """Return what ``write`` returns, which writes ``path`` whole or not at all; on a full disk, wait and try again.

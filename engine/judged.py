@@ -8,11 +8,11 @@ from typing import NamedTuple
 
 from engine.errors import UserError
 from engine.files import replace_file
-from engine.regular import open_regular
+from engine.regular import open_regular, read_regular
 from engine.table import meant, shown, table
 from engine.text import printable
 
-LARGEST = 1 << 30
+_LARGEST = 1 << 30
 _HEADER = ("path", "label", "pred_label", "probability")
 
 
@@ -35,10 +35,24 @@ def write_judged(path: Path, judged: Iterable[Judged]) -> bytes:
     return content
 
 
+def put_back_judged(path: Path, kept: Path) -> None:
+    """Have the file be what ``kept`` holds, if that is there and differs. Raises OSError."""
+    try:
+        content = read_regular(kept, _LARGEST, follow=False)
+    except OSError:
+        return
+    try:
+        same = read_regular(path, _LARGEST) == content
+    except OSError:
+        same = False
+    if not same:
+        replace_file(path, content)
+
+
 def read_judged(path: Path) -> list[Judged]:
     """Return the rows of the file. Raises UserError when it isn't there or is no such file."""
     try:
-        with io.TextIOWrapper(open_regular(path, LARGEST), encoding="utf-8", newline="") as file:
+        with io.TextIOWrapper(open_regular(path, _LARGEST), encoding="utf-8", newline="") as file:
             rows = csv.reader(file)
             if tuple(next(rows, ())) != _HEADER:
                 raise UserError(f"{printable(str(path))} is no list of judged validation images")

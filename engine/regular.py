@@ -82,9 +82,8 @@ def _open(path: Path, flags: int, mode: int = 0) -> int:
         try:
             # A pipe without a reader would be waited for; a regular file is opened at once.
             return os.open(path, flags | os.O_NONBLOCK | os.O_CLOEXEC, mode)
-        except (
-            BlockingIOError
-        ):  # but for one that a file server has lent to a client, until that gives it back
+        except BlockingIOError:
+            # But for one that a file server has lent to a client, until that gives it back.
             if time.monotonic() > deadline:
                 raise
             time.sleep(0.02)

@@ -21,6 +21,8 @@ from engine.text import printable
 
 Share: TypeAlias = Literal["private", "group"]
 
+VALIDATION = "validation.csv"
+
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+=@-]{0,99}")
 
 
@@ -70,7 +72,7 @@ class RunDir:
     @property
     def validation(self) -> Path:
         """What the best weights said of each validation image: ``engine.judged`` reads it."""
-        return self.path / "validation.csv"
+        return self.path / VALIDATION
 
     @property
     def outliers(self) -> Path:

@@ -71,7 +71,7 @@ class Trainer:
         """What is validated, kept and predicted with: the running mean of ``model``, or itself."""
         self._watch = Watch(self.optimizer, self.model, self.judged)
         self.validation = Validation(run, feed, self.precision)
-        self._closing = Closing(run, feed.data.classes, self.validation, emit, room)
+        self.closing = Closing(run, feed.data.classes, self.validation, emit, room)
         self.progress = Progress(policy=PolicyState(lr=recipe.optim.lr))
         self.pace = Pace()
         self._run = run
@@ -107,7 +107,7 @@ class Trainer:
                 self._log.early_stop()
             self._log.best_saved(self.progress.best_val_acc)
             best = f"best epoch {self.progress.policy.best_epoch}"
-            self._closing.draw(self._run.confusion_picture().name, self.progress.best_cells, best, self._log)
+            self.closing.draw(self._run.confusion_picture().name, self.progress.best_cells, best, self._log)
         finally:
             self._log.close()
         return outcome
@@ -286,7 +286,7 @@ class Trainer:
 
     def _close_epoch(self, result: Evaluation, seconds: float) -> None:
         progress, epoch = self.progress, self.progress.epoch
-        verdict = self._closing.close(
+        verdict = self.closing.close(
             progress, self.recipe, self._log, result, seconds, self.pace.images_per_s
         )
         self._meter = Meter(self.device, progress)

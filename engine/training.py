@@ -13,13 +13,10 @@ from engine.device import choose_device
 from engine.errors import UserError
 from engine.event import Event
 from engine.events import Outcome, Stage, Warning
-from engine.files import replace_file
-from engine.judged import LARGEST
 from engine.models import build_model
 from engine.outliers.acting import Acting
 from engine.progress import Progress
 from engine.recipe import Recipe
-from engine.regular import read_regular
 from engine.rundir import RunDir
 from engine.sections import Model
 from engine.steering import Steering
@@ -87,23 +84,11 @@ class Training:
                 folder, trainer.model, trainer.judged, trainer.optimizer, trainer.scaler, data.classes
             )
             checkpoint.settle_best(self._run.checkpoints, trainer.progress.policy.best_epoch)
-            self._put_back_judged()
+            if (best := checkpoint.find(self._run.checkpoints, "best")) is not None:
+                trainer.closing.put_back_judged(best)
         self._steering = Steering(
             self._run, self._trainer, self._feed, self._controls, facts, self._outliers, self._emit
         )
-
-    def _put_back_judged(self) -> None:
-        """Have validation.csv be of the best weights: after a kill it may be of an epoch that is trained anew."""
-        best = checkpoint.find(self._run.checkpoints, "best")
-        try:
-            judged = (
-                read_regular(best / checkpoint.JUDGED, LARGEST, follow=False) if best is not None else b""
-            )
-        except OSError:  # an older version has saved them
-            return
-        if judged:
-            path = self._run.validation
-            self._controls.room.keep_trying(lambda: replace_file(path, judged), path)
 
     def kept_images(self) -> str:
         """Return where decoded images are kept, in words."""

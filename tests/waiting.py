@@ -3,12 +3,9 @@
 import time
 from collections.abc import Callable
 
-PATIENCE = 90.0
-"""Seconds: a busy machine takes its time."""
 
-
-def until(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + PATIENCE
+def until(condition: Callable[[], object], seconds: float = 90.0) -> None:
+    deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "waited in vain"
         time.sleep(0.02)

@@ -66,10 +66,6 @@ class Patience:
         """Why it can't be read now."""
         self._since = 0.0
 
-    def renew(self) -> None:
-        """It could be read."""
-        self.problem = ""
-
     def lasts(self, error: OSError) -> bool:
         """Say whether to try once more."""
         now = time.monotonic()
@@ -78,15 +74,17 @@ class Patience:
         self.problem = error.strerror or str(error)
         return now - self._since < _PATIENCE
 
-    def waits_for(self, run: RunDir) -> bool:
-        """Say whether to look once more at a run that seems to have broken off: its disk may be away."""
-        try:
-            run.journal.stat()
-            open_regular(run.lock_file, follow=False).close()
-        except OSError as error:
-            return self.lasts(error)
-        self.renew()
-        return run.is_alive()
+    def goes_on(self, run: RunDir, *, alive: bool, ended: bool) -> bool:
+        """Say whether to look once more at a run; where it seems to have broken off its disk may be away."""
+        if not alive and not ended:
+            try:
+                run.journal.stat()
+                open_regular(run.lock_file, follow=False).close()
+            except OSError as error:
+                return self.lasts(error)
+            alive = run.is_alive()
+        self.problem = ""
+        return alive
 
 
 class _LogLostError(Exception):
@@ -161,10 +159,7 @@ class _Headless:
             bar.hide()
             _write(lines)
         bar.show(self._state)
-        if not alive and self._state.ended is None:
-            return self._patience.waits_for(self._run)
-        self._patience.renew()
-        return alive
+        return self._patience.goes_on(self._run, alive=alive, ended=self._state.ended is not None)
 
     def _close(self) -> int:
         ended, name = self._state.ended, printable(self._run.name)

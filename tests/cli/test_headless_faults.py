@@ -115,12 +115,12 @@ def test_a_disk_that_is_away_is_no_end_of_a_run(tmp_path: Path) -> None:
     patience, lock = Patience(), run.lock()
     try:
         away = run.path.rename(tmp_path / "away")
-        assert patience.waits_for(run)
+        assert patience.goes_on(run, alive=False, ended=False)
         assert patience.problem == "No such file or directory"
         away.rename(run.path)
-        assert patience.waits_for(run)  # it is seen again, and alive
+        assert patience.goes_on(run, alive=False, ended=False)  # it is seen again, and alive
         assert not patience.problem
     finally:
         lock.release()
-    assert not patience.waits_for(run)
+    assert not patience.goes_on(run, alive=False, ended=False)
     assert not patience.problem

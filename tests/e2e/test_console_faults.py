@@ -115,6 +115,13 @@ def at(training: RunDir) -> int:
     return watcher.events[-1].seq
 
 
+def draws_much(console: Terminal) -> None:
+    """Have the whole screen drawn again and again: more than a terminal that takes nothing has room for."""
+    for width in range(60, 200):
+        console.resize(width, 40)
+        time.sleep(0.02)
+
+
 def comes_to_a_stop(console: Terminal) -> None:
     deadline = time.monotonic() + 10
     while psutil.Process(console.pid).status() != psutil.STATUS_STOPPED:
@@ -243,9 +250,7 @@ def test_a_terminal_that_takes_nothing_does_not_keep_it(training: RunDir, consol
     """Output stopped, as by a line that is dead: the run goes on, and the console can still be ended."""
     before = at(training)
     console.stop_reading()
-    for width in range(60, 200):  # each has the whole screen drawn
-        console.resize(width, 40)
-        time.sleep(0.02)
+    draws_much(console)
     goes_on(training, before)
     os.kill(console.pid, signal.SIGTERM)
     assert console.ended(10) == -signal.SIGTERM
@@ -259,9 +264,7 @@ def test_after_a_kill_the_next_start_cleans_up(training: RunDir) -> None:
         stands(console, "live")
         (first,) = psutil.Process(console.pid).children()
         with console.slow():
-            for width in range(60, 200):  # each has the whole screen drawn
-                console.resize(width, 40)
-                time.sleep(0.02)
+            draws_much(console)
             first.kill()  # within a frame: the terminal holds back what it has of it until one ends
         console.resize(*SIZE)
         console.until(lambda _: console.output.count(b"\x1b[?1049h") == 2, "the next console")

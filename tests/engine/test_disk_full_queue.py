@@ -4,14 +4,16 @@ import statistics
 import time
 from pathlib import Path
 
-from engine.commands import Checkpoint, Exclude, Pause, Set, Stop, send
+from engine.commands import Checkpoint, Exclude, Set, Stop, send
 from engine.events import DiskFreed, EpochEnded, Step
 from engine.outlier_events import OutlierExcluded
 from engine.steering_events import CommandAccepted, CommandRejected, SettingChanged
 from tests.engine.conducting import Watcher
 from tests.engine.disks import POINTS, Place
+from tests.engine.test_disk_full import pause
 
 ENDLESS = ("train.epochs=100000", "schedule.patience=100000")
+# Not on_event, which acts on a thread of its own: the next image would be told before.
 FULL_AFTER_THE_FIRST = """
 from pathlib import Path
 from engine import journal
@@ -38,9 +40,7 @@ def test_what_was_refused_meanwhile_is_not_done_afterwards(place: Place, tmp_pat
     run = place.new(tmp_path.name, *ENDLESS)
     place.engines.start(run, place.hook(run, r"/\.last\.new"))
     watcher = Watcher(run)
-    watcher.until(lambda state: state.epochs)
-    for command in (Pause(), Checkpoint()):
-        assert isinstance(watcher.ask(command), CommandAccepted)
+    pause(watcher)
     place.flag.touch()
     # Both at once, so that the engine finds both when it looks.
     waits, refused = send(run.commands, Checkpoint()), send(run.commands, Set(key="optim.lr", value="0.002"))
@@ -84,7 +84,7 @@ def test_images_of_which_some_were_left_out_are_all_left_out_by_the_next_attempt
 
 
 def test_what_a_run_waits_is_no_time_of_its_epochs(place: Place, tmp_path: Path) -> None:
-    """Within an epoch, at its end and while a command saves: ten seconds each, in which an epoch takes one."""
+    """Ten seconds, wherever in an epoch the disk is found full; an epoch takes less than one."""
     run = place.new(tmp_path.name, *ENDLESS, "train.accumulate=2")
     place.engines.start(run, place.hook(run, "|".join((POINTS["journal"], POINTS["train.log"]))))
     watcher = Watcher(run)

@@ -35,7 +35,7 @@ def test_it_goes_on_after_the_disk_was_away(
 
     sampler = SystemSampler(folder, emit)
     try:
-        until(lambda: samples)
+        until(lambda: samples, 20)
         away = True
         if not refuses:
             folder.rmdir()
@@ -45,7 +45,7 @@ def test_it_goes_on_after_the_disk_was_away(
         assert len(samples) == count
         away = False
         folder.mkdir(exist_ok=True)
-        until(lambda: len(samples) > count)
+        until(lambda: len(samples) > count, 20)
     finally:
         sampler.close()
     assert all(isinstance(one, SystemSample) and one.disk_free > 0 for one in samples)

@@ -52,8 +52,8 @@ def test_closed_while_pictures_are_being_written(tmp_path: Path, monkeypatch: py
         helper = RecipeHelper(
             "endless_writer", load_recipe("quick", []), ["{folder}"], facts.append, ends.append
         )
-        until(lambda helper=helper: len(list(helper.folder.glob("*.png"))) > 300)  # type: ignore[misc]
+        until(lambda helper=helper: len(list(helper.folder.glob("*.png"))) > 300, 20)  # type: ignore[misc]
         helper.close()
-        until(lambda facts=facts: gone(facts[0]["pid"]))  # type: ignore[misc]
-        until(lambda: not list(folders.iterdir()))
+        until(lambda facts=facts: gone(facts[0]["pid"]), 20)  # type: ignore[misc]
+        until(lambda: not list(folders.iterdir()), 20)
         assert not ends

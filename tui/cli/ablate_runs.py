@@ -114,10 +114,7 @@ class Ablation:
                 alive = run.is_alive()
                 try:
                     state.apply_all(reader.read())
-                    if alive or state.ended is not None:
-                        patience.renew()
-                    else:
-                        alive = patience.waits_for(run)
+                    alive = patience.goes_on(run, alive=alive, ended=state.ended is not None)
                 except OSError as error:
                     alive = patience.lasts(error)  # the lock can't be believed either
                 if not alive:
