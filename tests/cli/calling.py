@@ -2,13 +2,15 @@
 
 import os
 import subprocess
-import sys
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
-PROGRAM = Path(sys.executable).with_name("vrdl-tui")
+from tests import warm
+
+PROGRAM = warm.VRDL_TUI
 
 
 @dataclass(frozen=True)
@@ -39,11 +41,10 @@ def environment(**changes: str) -> dict[str, str]:
 
 def call(*arguments: str | Path, cwd: Path, **changes: str) -> Answer:
     """Run the program to its end in ``cwd``, off a terminal; ``changes`` are to the environment."""
-    done = subprocess.run(
+    done = warm.run(
         [PROGRAM, *map(str, arguments)],
         cwd=cwd,
         stdin=subprocess.DEVNULL,
-        capture_output=True,
         text=True,
         timeout=220,
         env=environment(**changes),
@@ -51,9 +52,9 @@ def call(*arguments: str | Path, cwd: Path, **changes: str) -> Answer:
     return Answer(done.returncode, done.stdout, done.stderr)
 
 
-def start(*arguments: str | Path, cwd: Path) -> "subprocess.Popen[str]":
+def start(*arguments: str | Path, cwd: Path) -> "warm.Forked | subprocess.Popen[Any]":
     """Start the program in ``cwd``, with pipes for its output."""
-    return subprocess.Popen(
+    return warm.start(
         [PROGRAM, *map(str, arguments)],
         cwd=cwd,
         stdin=subprocess.DEVNULL,

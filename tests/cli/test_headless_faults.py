@@ -12,6 +12,7 @@ from engine.commands import Stop, send
 from engine.journal import JournalReader
 from engine.rundir import RunDir
 from engine.state import RunState
+from tests import warm
 from tests.cli.calling import PROGRAM, environment, start
 from tests.made_data import TINY
 from tests.waiting import until
@@ -51,10 +52,10 @@ def unreadable(*files: Path) -> Iterator[None]:
 @pytest.mark.parametrize("notes", ["seen", "full"])
 def test_a_full_disk_under_the_log_is_no_bad_input(pictures: Path, tmp_path: Path, notes: str) -> None:
     with FULL.open("w") as full:
-        done = subprocess.run(
+        done = warm.run(
             [PROGRAM, "train", pictures, "--recipe", "quick", "--name", "mine", "--headless", *SETTINGS],
-            cwd=tmp_path, stdin=subprocess.DEVNULL, stdout=full, text=True, timeout=120, env=environment(),
-            stderr=full if notes == "full" else subprocess.PIPE,
+            cwd=tmp_path, stdout=full, stderr=full if notes == "full" else subprocess.PIPE, text=True, timeout=120,
+            env=environment(),
         )  # fmt: skip
     run = RunDir(tmp_path / "runs/mine")
     assert run.is_alive()
@@ -71,11 +72,10 @@ def test_a_full_disk_under_the_log_is_no_bad_input(pictures: Path, tmp_path: Pat
 @full_device
 def test_a_full_disk_under_the_notes_changes_nothing(pictures: Path, tmp_path: Path) -> None:
     with FULL.open("w") as full:
-        done = subprocess.run(
+        done = warm.run(
             [PROGRAM, "train", pictures, "--recipe", "quick", "--name", "mine", "--headless"]
             + [word for setting in TINY for word in ("--set", setting)],
-            cwd=tmp_path, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=full, text=True, timeout=120,
-            env=environment(),
+            cwd=tmp_path, stderr=full, text=True, timeout=120, env=environment(),
         )  # fmt: skip
     assert done.returncode == 0
     assert done.stdout == (tmp_path / "runs/mine/train.log").read_text()

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import warm
 from tests.cli.calling import call, environment, refusal, start
 from tests.cli.test_training import train, until
 from tests.made_data import COLOURS
@@ -68,7 +69,7 @@ def test_a_prediction_beside_a_training_changes_nothing_in_it(place: Path, pictu
             place / "b.csv",
             "--beside",
         ]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment()) as helper:
+        with warm.start(command, stdout=subprocess.PIPE, text=True, env=environment()) as helper:
             assert helper.stdout is not None
             assert helper.stdout.readline() == '{"done": 0, "total": 5}\n'
             assert call("send", "beside", "resume", cwd=place).code == 0

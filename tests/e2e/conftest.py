@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from engine.rundir import RunDir, list_runs
-from tests.e2e.terminal import PATIENCE, Terminal
+from tests.e2e.terminal import EXECUTED, PATIENCE, Terminal
 from tests.made_data import make_pictures
 
 
@@ -47,11 +47,11 @@ def home(
 
 @pytest.fixture
 def terminal(home: Path) -> Iterator[Callable[..., Terminal]]:
-    """Start ``vrdl-tui`` with the arguments given, on a terminal of its own."""
+    """Start ``vrdl-tui`` with the arguments given, as a person does, on a terminal of its own."""
     opened: list[Terminal] = []
 
     def start(*arguments: str, size: tuple[int, int] = (120, 40), controlling: bool = True) -> Terminal:
-        opened.append(Terminal(*arguments, cwd=home, size=size, controlling=controlling))
+        opened.append(Terminal(*arguments, cwd=home, size=size, controlling=controlling, program=EXECUTED))
         return opened[-1]
 
     yield start

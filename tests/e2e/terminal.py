@@ -5,19 +5,21 @@ import select
 import signal
 import struct
 import subprocess
-import sys
 import termios
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from fcntl import ioctl
 from pathlib import Path
 
-import ptyprocess
 import pyte
 
-PROGRAM = Path(sys.executable).parent / "vrdl-tui"
+from tests import warm
+
+PROGRAM = warm.VRDL_TUI
+EXECUTED = ("env", str(PROGRAM))
+"""The program as a shell starts it, and not forked; so is all that it starts."""
 PATIENCE = 60.0
 ESCAPE = "\x1b"
 HOME = "\x1b[H"
@@ -52,12 +54,11 @@ def environment() -> dict[str, str]:
 
 def command(*arguments: str, cwd: Path) -> "subprocess.CompletedProcess[str]":
     """Run ``vrdl-tui`` with ``arguments`` off a terminal, to its end."""
-    return subprocess.run(
-        [str(PROGRAM), *arguments],
+    return warm.run(
+        [PROGRAM, *arguments],
         cwd=cwd,
         env=environment(),
         stdin=subprocess.DEVNULL,
-        capture_output=True,
         text=True,
         timeout=PATIENCE,
     )
@@ -79,12 +80,16 @@ class Terminal:
         program: Sequence[str] = (str(PROGRAM),),
     ) -> None:
         columns, rows = size
-        argv, env = [*program, *arguments], environment()
-        self._exit_code: Callable[[], int | None]
-        if controlling:
-            self._fd, self.pid, self._exit_code = _with_controlling_terminal(argv, cwd, env, size)
-        else:
-            self._fd, self.pid, self._exit_code = _without_controlling_terminal(argv, cwd, env, size)
+        self._fd, inner = os.openpty()
+        try:
+            _set_size(self._fd, size)
+            self._process = warm.start(
+                [*program, *arguments], cwd=cwd, env=environment(), stdin=inner, stdout=inner, stderr=inner,
+                start_new_session=True, controlling=controlling,
+            )  # fmt: skip
+        finally:
+            os.close(inner)
+        self.pid = self._process.pid
         self.output = bytearray()
         self._screen = pyte.Screen(columns, rows)
         self._stream = pyte.ByteStream(self._screen)
@@ -179,7 +184,7 @@ class Terminal:
     def ended(self, seconds: float = PATIENCE) -> int:
         """Wait for the program's end and return its exit code, or minus the signal that ended it."""
         deadline = time.monotonic() + seconds
-        while (code := self._exit_code()) is None:
+        while (code := self._process.poll()) is None:
             assert time.monotonic() < deadline, f"still running; the screen:\n{self.text}"
             time.sleep(0.01)
         self._reader.join(PATIENCE)
@@ -202,7 +207,7 @@ class Terminal:
     def kill(self) -> None:
         """End the program as ``kill -9`` does."""
         with suppress(ProcessLookupError):
-            if self._exit_code() is None:
+            if self._process.poll() is None:
                 os.kill(self.pid, signal.SIGKILL)
         self.ended()
 
@@ -217,39 +222,6 @@ class Terminal:
     def close(self) -> None:
         self.kill()
         self.hang_up()
-
-
-_Started = tuple[int, int, Callable[[], int | None]]
-
-
-def _with_controlling_terminal(
-    argv: list[str], cwd: Path, env: Mapping[str, str], size: tuple[int, int]
-) -> _Started:
-    process = ptyprocess.PtyProcess.spawn(argv, cwd=str(cwd), env=dict(env), dimensions=size[::-1])
-    fd = os.dup(process.fd)
-    process.fileobj.close()
-    process.closed = True  # the terminal's end here is this module's to close
-
-    def exit_code() -> int | None:
-        if process.isalive():
-            return None
-        return process.exitstatus if process.signalstatus is None else -process.signalstatus
-
-    return fd, process.pid, exit_code
-
-
-def _without_controlling_terminal(
-    argv: list[str], cwd: Path, env: Mapping[str, str], size: tuple[int, int]
-) -> _Started:
-    fd, inner = os.openpty()
-    try:
-        _set_size(fd, size)
-        process = subprocess.Popen(
-            argv, cwd=cwd, env=env, stdin=inner, stdout=inner, stderr=inner, start_new_session=True
-        )
-    finally:
-        os.close(inner)
-    return fd, process.pid, process.poll
 
 
 def _set_size(fd: int, size: tuple[int, int]) -> None:

@@ -44,6 +44,7 @@ from engine.outlier_events import (
 from engine.rundir import RunDir
 from engine.steering_events import CommandAccepted, CommandRejected, EpochCut, RolledBack, SettingChanged
 from engine.text import printable
+from tests import warm
 from tests.e2e.terminal import ESCAPE, PROGRAM, Terminal, environment
 from tests.made_data import TINY, save_noise
 from tests.made_hostile import LONG, PAYLOADS, Looks, file_name, strays
@@ -63,8 +64,7 @@ REAL, TWIN, WRITTEN = file_name("csi"), file_name("bytes"), file_name("markup")
 
 def call(*arguments: str, cwd: Path, stdin: int = subprocess.DEVNULL) -> "subprocess.CompletedProcess[bytes]":
     """Run ``vrdl-tui`` off a terminal; its arguments may hold any bytes."""
-    words = [str(PROGRAM), *arguments]
-    return subprocess.run(words, cwd=cwd, env=environment(), stdin=stdin, capture_output=True, timeout=120)
+    return warm.run([PROGRAM, *arguments], cwd=cwd, env=environment(), stdin=stdin, timeout=120)
 
 
 @pytest.fixture(scope="module")

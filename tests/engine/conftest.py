@@ -1,4 +1,3 @@
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -7,9 +6,6 @@ import pytest
 from tests.engine.disks import Place
 from tests.engine.hooked import Engines
 from tests.made_data import make_pictures
-
-os.environ["HF_HUB_OFFLINE"] = "1"
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as the engine's own process does
 
 
 @pytest.fixture(scope="session")

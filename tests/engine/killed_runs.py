@@ -11,7 +11,7 @@ from pathlib import Path
 from engine.journal import JournalReader
 from engine.journal_index import past_state
 from engine.rundir import RunDir
-from tests.engine.killing import Ask, Job, Nursery
+from tests.engine.killing import Ask, Engines, Job
 from tests.made_data import make_pictures, make_run
 
 KILLED = -9
@@ -34,14 +34,13 @@ ASKS = [
 
 
 @contextmanager
-def ground() -> Iterator[tuple[Path, Nursery]]:
-    """Make a folder for runs, and the process that starts their engines."""
+def ground() -> Iterator[tuple[Path, Engines]]:
+    """Make a folder for runs, and for what their engines keep."""
     # In memory where there is such a folder: a kill is no power cut, and a sync costs nothing there.
     shared = Path("/dev/shm")
     root = Path(tempfile.mkdtemp(prefix="vrdl-kills-", dir=shared if shared.is_dir() else None))
     try:
-        with Nursery(root / "cache") as process:
-            yield root, process
+        yield root, Engines(root / "cache")
     finally:
         shutil.rmtree(root)
 
@@ -51,7 +50,7 @@ class Field:
     """Where runs of one recipe are made, each beside pictures of its own, and killed."""
 
     root: Path
-    nursery: Nursery
+    engines: Engines
     settings: tuple[str, ...]
     asks: list[Ask] = field(default_factory=list)
     runs: int = 0
@@ -76,6 +75,6 @@ class Field:
         return trace.read_text().splitlines()
 
     def attempt(self, run: RunDir, **where: object) -> int:
-        return self.nursery.engine(
+        return self.engines.run(
             Job(run=str(run.path), asks=self.asks, within=str(self.root.parent), **where)  # type: ignore[arg-type]
         )

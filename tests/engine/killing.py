@@ -1,8 +1,7 @@
 """Engines that are killed: at a time, or before or after the n-th system call that touches a path.
 
-Importing torch takes longer than a small run. So one process imports it and forks each engine, which then is a
-process of its own, with its own lock, threads and end. ``arm`` also works in ``python -m engine`` itself, by a
-``sitecustomize`` on its path.
+``python -m tests.engine.killing JOB`` is the engine on the run of a ``Job`` in JSON. ``arm`` also works in
+``python -m engine`` itself, by a ``sitecustomize`` on its path.
 """
 
 import builtins
@@ -10,25 +9,17 @@ import io
 import json
 import os
 import re
-import select
 import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from tests.engine.forked import fork_engine
-
-ROOT = Path(__file__).parents[2]
-ENVIRONMENT = {
-    "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE", "HF_HUB_OFFLINE": "1",
-    "PYTHONPATH": str(ROOT),
-}  # fmt: skip
+from tests import warm
 
 _CALLS = (
     "open", "write", "pwrite", "fsync", "fdatasync", "ftruncate", "rename", "replace", "link", "unlink", "mkdir",
@@ -67,31 +58,25 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     """How many bytes of journal make an index worth while, looked at ten times a second; 0: as it is."""
 
 
-class Nursery:
-    """The process that has imported torch. Use as a context."""
+class Engines:
+    """Engines that share a folder ``cache`` for what is kept for later."""
 
     def __init__(self, cache: Path) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "tests.engine.killing"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-            env={**os.environ, **ENVIRONMENT, "XDG_CACHE_HOME": str(cache)},
-        )  # fmt: skip
+        self._environment = {**os.environ, **warm.ENVIRONMENT, "XDG_CACHE_HOME": str(cache)}
 
-        assert self._process.stdout is not None
-        self._process.stdout.readline()
-
-    def __enter__(self) -> "Nursery":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._process.communicate()
-
-    def engine(self, job: Job) -> int:
+    def run(self, job: Job) -> int:
         """Run an engine to its end, or to its death; return its exit code, -9 for a kill."""
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.write(msgspec.json.encode(job) + b"\n")
-        self._process.stdin.flush()
-        return int(self._process.stdout.readline())
+        with Path(job.run, "engine.log").open("ab") as log:
+            engine = warm.start(
+                [sys.executable, "-P", "-m", "tests.engine.killing", msgspec.json.encode(job).decode()],
+                env=self._environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+            )  # fmt: skip
+        if job.seconds:
+            try:
+                return engine.wait(job.seconds)
+            except subprocess.TimeoutExpired:
+                engine.kill()
+        return engine.wait()
 
 
 def arm(job: Job) -> None:
@@ -192,24 +177,16 @@ def _opened_file(path: Any, mode: str = "r", *rest: Any, **named: Any) -> str:
     return _touched(path) if set(mode) & set("wax+") else ""
 
 
-def _serve(jobs: Sequence[bytes] | Any) -> None:
-    for line in jobs:
-        job = msgspec.json.decode(line, type=Job)
-        child = fork_engine(job.run, partial(arm, job))
-        handle = os.pidfd_open(child)
-        if job.seconds and not select.select([handle], [], [], job.seconds)[0]:
-            signal.pidfd_send_signal(handle, signal.SIGKILL)
-        _, status = os.waitpid(child, 0)
-        os.close(handle)
-        print(os.waitstatus_to_exitcode(status), flush=True)
+def main() -> int:
+    """Run the engine that is to be killed; return its exit code where it is not."""
+    job = msgspec.json.decode(sys.argv[1], type=Job)
+    warm.execute_children()
+    arm(job)
+    from engine.__main__ import main as engine
+
+    sys.argv = ["engine", job.run]
+    return engine()
 
 
 if __name__ == "__main__":
-    import engine.__main__
-    import engine.figures
-    import engine.outliers.detect
-    import engine.outliers.stage
-    import engine.training  # noqa: F401
-
-    print("ready", flush=True)
-    _serve(sys.stdin.buffer)
+    sys.exit(main())

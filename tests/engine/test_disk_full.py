@@ -6,7 +6,6 @@ import os
 import re
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +16,7 @@ from engine.commands import AnyCommand, Checkpoint, Pause, Restore, Set, Stop, s
 from engine.events import DiskFreed, DiskFull, RunEnded, Step, Warning
 from engine.journal import JournalReader, JournalWriter
 from engine.steering_events import CommandAccepted, CommandRejected
+from tests import warm
 from tests.engine.conducting import Watcher
 from tests.engine.disks import POINTS, Place
 from tests.engine.same_end import differences
@@ -55,12 +55,7 @@ def test_where_the_word_is_shown(place: Place, tmp_path: Path) -> None:
     place.start_on_a_full_disk(run, POINTS["best, written"])
     try:
         listed = [
-            subprocess.run(
-                [sys.executable, "-m", "tui", *words],
-                capture_output=True,
-                text=True,
-                stdin=subprocess.DEVNULL,
-            )
+            warm.run([warm.VRDL_TUI, *words], stdin=subprocess.DEVNULL, text=True)
             for words in (("runs", "--runs", run.path.parent), ("runs", "--json", "--runs", run.path.parent))
         ]
     finally:

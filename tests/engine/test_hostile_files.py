@@ -25,6 +25,7 @@ from engine.rundir import RunDir
 from engine.sections import Data
 from engine.train_log import TrainLog
 from engine.trash import list_trash, move_to_trash, restore
+from tests import warm
 from tests.engine.conducting import Watcher, play
 from tests.made_data import make_pictures, make_run
 from tui.widgets.folder_tree import FolderTree
@@ -166,10 +167,7 @@ def run(tmp_path: Path) -> RunDir:
 def test_an_engine_does_not_begin_on_a_link(tmp_path: Path, run: RunDir, name: str) -> None:
     (run.path / name).symlink_to(tmp_path / "precious")
     before = sorted(run.path.rglob("*"))
-    done = subprocess.run(
-        [sys.executable, "-P", "-m", "engine", run.path],
-        capture_output=True, text=True, stdin=subprocess.DEVNULL,
-    )  # fmt: skip
+    done = warm.run([sys.executable, "-P", "-m", "engine", run.path], text=True)
     assert done.returncode == 2
     assert done.stderr.startswith(f"engine: {run.path / name} is a link")
     assert done.stderr.count("\n") == 1

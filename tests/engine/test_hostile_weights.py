@@ -6,7 +6,6 @@ import pickle
 import resource
 import shutil
 import struct
-import subprocess
 import sys
 import zipfile
 from collections.abc import Callable
@@ -27,6 +26,7 @@ from engine.recipe import load_recipe
 from engine.rundir import RunDir
 from engine.sections import Model
 from engine.tensor_file import read_metadata
+from tests import warm
 from tests.engine.conducting import play
 from tests.engine.test_resume import assert_same_end
 from tests.made_data import COLOURS, make_run
@@ -382,10 +382,8 @@ def test_prediction_from_damaged_weights(again: RunDir, pictures: Path) -> None:
     path = again.checkpoints / "best" / MODEL
     rewrite(path, put("conv_stem.weight", poisoned))
     out = again.path / "out.csv"
-    done = subprocess.run(
-        [sys.executable, "-m", "engine.predict_main", again.path, "--out", out, "--test", pictures / "test"],
-        capture_output=True, text=True,
-    )  # fmt: skip
+    command = [sys.executable, "-m", "engine.predict_main", again.path, "--out", out]
+    done = warm.run([*command, "--test", pictures / "test"], text=True)
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1
     assert "conv_stem.weight holds NaN or infinity" in done.stderr

@@ -15,8 +15,9 @@ from engine.events import Step
 from engine.journal import JournalReader, JournalWriter
 from engine.journal_index import index_path, past_state
 from engine.state import RunState
+from tests import warm
 from tests.engine.killed_runs import ASKS, KILLED, PLAIN, RICH, Field, ground
-from tests.engine.killing import ENVIRONMENT, ROOT, Job, Nursery
+from tests.engine.killing import Engines, Job
 from tests.engine.same_end import differences
 
 pytestmark = pytest.mark.timeout(600)
@@ -31,21 +32,21 @@ if sys.orig_argv[2:4] == ["-m", "engine"]:
 
 
 @pytest.fixture(scope="module")
-def nursery() -> Iterator[tuple[Path, Nursery]]:
+def place() -> Iterator[tuple[Path, Engines]]:
     with ground() as made:
         yield made
 
 
 @pytest.fixture(scope="module")
-def plain(nursery: tuple[Path, Nursery]) -> Field:
-    root, process = nursery
-    return Field(root / "plain", process, PLAIN, ASKS)
+def plain(place: tuple[Path, Engines]) -> Field:
+    root, engines = place
+    return Field(root / "plain", engines, PLAIN, ASKS)
 
 
 @pytest.fixture(scope="module")
-def rich(nursery: tuple[Path, Nursery]) -> Field:
-    root, process = nursery
-    return Field(root / "rich", process, RICH, ASKS)
+def rich(place: tuple[Path, Engines]) -> Field:
+    root, engines = place
+    return Field(root / "rich", engines, RICH, ASKS)
 
 
 # In the order in which a run comes by. A few are met by each attempt anew: their number is high enough.
@@ -95,9 +96,9 @@ def test_at_every_named_point(rich: Field, after: bool) -> None:
     assert missed == []
 
 
-def test_before_and_after_every_call_of_the_saves(nursery: tuple[Path, Nursery]) -> None:
-    root, process = nursery
-    small = Field(root / "small", process, (*PLAIN, "train.epochs=2"))
+def test_before_and_after_every_call_of_the_saves(place: tuple[Path, Engines]) -> None:
+    root, engines = place
+    small = Field(root / "small", engines, (*PLAIN, "train.epochs=2"))
     calls = small.calls("/checkpoints")
     assert len(calls) > 25
     for number in range(1, len(calls) + 1):
@@ -108,9 +109,9 @@ def test_before_and_after_every_call_of_the_saves(nursery: tuple[Path, Nursery])
         assert differences(run, small.whole) == [], f"before call {number}: {calls[number - 1]}"
 
 
-def test_before_every_call_from_the_prediction_to_the_end(nursery: tuple[Path, Nursery]) -> None:
-    root, process = nursery
-    ending = Field(root / "ending", process, (*PLAIN, "train.epochs=1"))
+def test_before_every_call_from_the_prediction_to_the_end(place: tuple[Path, Engines]) -> None:
+    root, engines = place
+    ending = Field(root / "ending", engines, (*PLAIN, "train.epochs=1"))
     for number in count(1):
         run = ending.new()
         code = ending.attempt(run, since=r"^replace .*/\.prediction\.csv", calls="/run", number=number)
@@ -180,7 +181,7 @@ def test_the_engine_as_it_is_started(plain: Field, tmp_path: Path) -> None:
     job = Job(
         run=str(run.path), calls=r"^rename .*/\.last\.new$", number=2, asks=plain.asks, within=str(plain.root)
     )
-    environment = {**os.environ, **ENVIRONMENT, "PYTHONPATH": f"{tmp_path}:{ROOT}"}
+    environment = {**os.environ, **warm.ENVIRONMENT, "PYTHONPATH": f"{tmp_path}:{warm.ROOT}"}
     with run.engine_log.open("ab") as log:
         command = [sys.executable, "-P", "-m", "engine", str(run.path)]
         environment["KILL"] = msgspec.json.encode(job).decode()

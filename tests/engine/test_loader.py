@@ -1,5 +1,6 @@
 """Image processes and their caches: the same pixels whatever happens to them."""
 
+import contextlib
 import itertools
 import os
 import signal
@@ -132,8 +133,9 @@ def test_processes_that_die_at_once_end_the_run_with_a_word(data: DataSet, tmp_p
 
         def slay() -> None:
             while not stop.is_set():
-                for child in psutil.Process().children():
-                    child.kill()
+                for pid in bench.pool.pids():
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(pid, signal.SIGKILL)
                 time.sleep(0.005)
 
         thread = threading.Thread(target=slay)

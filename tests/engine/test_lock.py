@@ -19,6 +19,7 @@ from engine.events import RunEnded, Step
 from engine.journal import JournalReader
 from engine.rundir import RunDir
 from engine.runlock import FOLDER_GONE, Holder, StaleLockError, is_beating
+from tests import warm
 from tests.engine.conducting import Watcher
 from tests.engine.hooked import ENVIRONMENT, Engines
 from tests.made_data import make_run
@@ -56,9 +57,9 @@ def lying(tmp_path: Path) -> dict[str, str]:
 
 
 def resume(run: RunDir, environment: dict[str, str], *options: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
+    return warm.run(
         [sys.executable, "-m", "tui", "resume", run.path, "--headless", *options],
-        env=environment, capture_output=True, text=True, stdin=subprocess.DEVNULL,
+        env=environment, text=True, stdin=subprocess.DEVNULL,
     )  # fmt: skip
 
 

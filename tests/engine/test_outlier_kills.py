@@ -1,8 +1,6 @@
 """Engines killed in the outlier stage, again and again: the end is that of a run that nobody touched."""
 
-import os
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -13,6 +11,7 @@ import pytest
 
 from engine.outlier_events import OutlierExcluded, OutliersDone, ThresholdSet
 from engine.rundir import RunDir
+from tests import warm
 from tests.engine.conducting import Watcher
 from tests.made_data import make_pictures, make_run
 
@@ -25,12 +24,11 @@ STAGE = (
 
 
 @contextmanager
-def engine(run: RunDir) -> Iterator["subprocess.Popen[bytes]"]:
+def engine(run: RunDir) -> Iterator[warm.Process]:
     with run.engine_log.open("ab") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "engine", str(run.path)], stdout=log, stderr=log,
-            start_new_session=True, env={**os.environ, "OMP_NUM_THREADS": "1"},
-        )  # fmt: skip
+        process = warm.start(
+            [sys.executable, "-P", "-m", "engine", run.path], stdout=log, stderr=log, start_new_session=True
+        )
     try:
         yield process
     finally:

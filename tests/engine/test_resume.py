@@ -14,6 +14,7 @@ from engine.events import EpochEnded
 from engine.rundir import RunDir
 from engine.state import RunState
 from engine.steering_events import CommandAccepted
+from tests import warm
 from tests.engine.conducting import Watcher, play
 from tests.made_data import make_run
 
@@ -93,9 +94,7 @@ def test_kill_dash_nine(
     pictures: Path, runs: Path, unbroken: RunDir, moment: Callable[[RunState], bool]
 ) -> None:
     run = make_run(runs, pictures, *SETTINGS)
-    process = subprocess.Popen(
-        [sys.executable, "-P", "-m", "engine", str(run.path)], stderr=subprocess.DEVNULL
-    )
+    process = warm.start([sys.executable, "-P", "-m", "engine", run.path], stderr=subprocess.DEVNULL)
     watcher = Watcher(run)
     watcher.until(moment)
     process.kill()
@@ -111,9 +110,7 @@ def test_kill_dash_nine(
 
 def test_sigterm_saves_and_ends_as_interrupted(pictures: Path, runs: Path, unbroken: RunDir) -> None:
     run = make_run(runs, pictures, *SETTINGS)
-    process = subprocess.Popen(
-        [sys.executable, "-P", "-m", "engine", str(run.path)], stderr=subprocess.DEVNULL
-    )
+    process = warm.start([sys.executable, "-P", "-m", "engine", run.path], stderr=subprocess.DEVNULL)
     watcher = Watcher(run)
     watcher.until(lambda state: state.step is not None and state.step.epoch == 2)
     process.send_signal(signal.SIGHUP)

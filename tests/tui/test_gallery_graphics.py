@@ -78,11 +78,15 @@ def test_kittys_cells_are_as_wide_as_they_look() -> None:
     assert {str(row.style) for row in rows} == {"#123456"}
 
 
-@pytest.mark.parametrize("sequence", [
-    kitty.transmit(0x123456, Thumbnail(20, 20, os.urandom(1200)), 30, 12),
-    kitty.forget(0x123456),
-    "\x1b7\x1b[3;4H\x1bPq\"1;1;6;6#0;2;100;0;0#0!6~-\x1b\\\x1b8",
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "sequence",
+    [
+        kitty.transmit(0x123456, Thumbnail(20, 20, bytes(range(240)) * 5), 30, 12),
+        kitty.forget(0x123456),
+        '\x1b7\x1b[3;4H\x1bPq"1;1;6;6#0;2;100;0;0#0!6~-\x1b\\\x1b8',
+    ],
+    ids=["transmit", "forget", "sixel"],
+)
 def test_fewer_bytes_leave_pictures_whole(sequence: str) -> None:
     terse = Terse()
     terse("\x1b[31mred")
