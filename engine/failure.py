@@ -8,20 +8,36 @@ _NO_MEMORY = ("out of memory", "can't allocate memory", "cannot allocate memory"
 """As CUDA, torch, the system and OpenCV say it."""
 
 
-def describe(error: BaseException) -> str:
-    """Say in a line what went wrong; where nobody has put it into words yet, the traceback is in engine.log."""
+def cause(error: BaseException) -> str:
+    """Return in a line what went wrong; where nobody has put it into words yet, the traceback is in engine.log."""
     if isinstance(error, UserError):
         return str(error)
-    if isinstance(error, OSError) and is_broken(error) and error.filename:
-        path = printable(str(error.filename))
+    if isinstance(error, OSError) and error.filename:
+        where = printable(str(error.filename2 or error.filename))
         return (
-            f"{path} can't be written: {error.strerror}; see to the disk and resume, what was saved is kept"
+            f"{where} can't be written: {error.strerror}"
+            if is_broken(error)
+            else f"{where}: {error.strerror}"
         )
     text = str(error).strip().splitlines()
     what = f"{type(error).__name__}: {text[0]}" if text else type(error).__name__
-    if isinstance(error, MemoryError) or any(word in str(error).lower() for word in _NO_MEMORY):
+    return f"{what}{'; it is out of memory' if _is_out_of_memory(error) else ''}"
+
+
+def describe(error: BaseException) -> str:
+    """Return in a line why a run failed, and what to do about it."""
+    what = cause(error)
+    if isinstance(error, UserError):
+        return what
+    if isinstance(error, OSError) and is_broken(error) and error.filename:
+        return f"{what}; see to the disk and resume, what was saved is kept"
+    if _is_out_of_memory(error):
         what += (
-            "; it is out of memory: lower data.batch_size (train.accumulate makes up for it), data.train_size or "
-            "data.workers, or take a smaller model, in recipe.toml, and resume"
+            ": lower data.batch_size (train.accumulate makes up for it), data.train_size or data.workers, or take a "
+            "smaller model, in recipe.toml, and resume"
         )
     return f"{what} (the traceback is in engine.log)"
+
+
+def _is_out_of_memory(error: BaseException) -> bool:
+    return isinstance(error, MemoryError) or any(word in str(error).lower() for word in _NO_MEMORY)

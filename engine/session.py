@@ -10,7 +10,7 @@ import traceback
 from types import FrameType
 from typing import TYPE_CHECKING, TypeVar
 
-from engine import __version__
+from engine import __version__, stop_signals
 from engine.commands import Spool
 from engine.controls import Controls, StopRun
 from engine.disk_full import Room
@@ -70,8 +70,7 @@ class Session:
         """Whether commands and SIGTERM are attended to between two pieces of work; else SIGTERM ends it at once."""
         self._telling = False
         """Whether this thread is writing into the journal, which is not left half-way."""
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1):  # the last is a batch system's warning
-            signal.signal(number, self._terminate)
+        stop_signals.answer(self._terminate)
 
     def run(self) -> int:
         """Do all of it and return the process's exit code. Nothing is raised: the reason is in the journal."""

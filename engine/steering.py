@@ -1,6 +1,7 @@
 """What a command does to a run: save, predict, set. Between the spool and the training loop."""
 
 import contextlib
+import traceback
 from collections.abc import Callable
 
 import torch
@@ -19,7 +20,8 @@ from engine.controls import Controls, StopRun
 from engine.data.feed import Feed
 from engine.errors import UserError
 from engine.event import Event
-from engine.events import LrDecayed, PredictionProgress, PredictionWritten
+from engine.events import LrDecayed, PredictionProgress, PredictionWritten, Warning
+from engine.failure import cause
 from engine.files import replace_file
 from engine.finite import NoNumberError
 from engine.meter import Throttle
@@ -124,7 +126,28 @@ class Steering:
             raise UserError("no best weights yet: the first epoch hasn't been validated")
 
     def predict_now(self) -> None:
-        """Write ``prediction.csv`` from the best weights so far, in a model of their own."""
+        """Write ``prediction.csv`` from the best weights so far, in a model of their own.
+
+        Raises UserError with the reason, whatever it is, for which there is none: no training ends for it.
+        """
+        try:
+            self._predict()
+        except UserError:
+            raise
+        except Exception as error:
+            traceback.print_exc()
+            raise UserError(cause(error)) from error
+
+    def predict_at_end(self) -> None:
+        """Write the last prediction; a training that is finished is no failure for want of it."""
+        try:
+            self.predict_now()
+        except UserError as error:
+            self._emit(
+                Warning(message=f"no prediction: {error}; vrdl-tui predict makes it once that is mended")
+            )
+
+    def _predict(self) -> None:
         self._writer.flush()
         folder = checkpoint.find(self._run.checkpoints, "best")
         if folder is None:

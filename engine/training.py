@@ -112,7 +112,7 @@ class Training:
         predicted = predicted and began == (progress.epoch, progress.step)
         if len(self._data.test) and self._trainer.recipe.train.predict and not predicted:
             announce("predicting", "the test set, with the best weights")
-            self._steering.predict_now()
+            self._steering.predict_at_end()
         return outcome
 
     def restart_clock(self) -> None:

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 from types import FrameType
 
+from engine import stop_signals
 from engine.errors import UserError
 from engine.events import (
     AnyEvent,
@@ -104,8 +105,7 @@ class _Headless:
 
     def follow(self) -> int:
         """Follow the engine that is started here."""
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1):
-            signal.signal(number, self._on_signal)
+        stop_signals.answer(self._on_signal)
         process = start_engine(self._run)
         asked = False
         with ProgressBar() as bar:

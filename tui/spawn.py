@@ -8,6 +8,7 @@ from pathlib import Path
 from engine.regular import open_own
 from engine.rundir import RunDir
 from engine.runlock import RunLock
+from engine.stop_signals import held_back
 
 # Who asks whether a run is alive holds its lock for an instant.
 _PATIENCE = 0.2
@@ -38,7 +39,7 @@ def ablation_log(folder: Path) -> Path:
 
 def _start(module: str, folder: Path, lock: RunLock, log: Path) -> int:
     try:
-        with os.fdopen(open_own(log, os.O_WRONLY | os.O_APPEND), "ab") as file:
+        with os.fdopen(open_own(log, os.O_WRONLY | os.O_APPEND), "ab") as file, held_back():
             process = subprocess.Popen(
                 # -P: a folder of the user's that holds an engine.py must not shadow ours
                 [sys.executable, "-P", "-m", module, str(folder), "--lock-fd", str(lock.fd)],

@@ -13,7 +13,12 @@ from tests.cli.calling import call, refusal, start
 from tests.made_data import TINY
 from tests.waiting import until
 
-SETTINGS = tuple(word for setting in (*TINY, "data.workers=1") for word in ("--set", setting))
+# So long that a run is still at it when it is interrupted.
+SETTINGS = tuple(
+    word
+    for setting in (*TINY, "data.workers=1", "train.epochs=20", "schedule.patience=20")
+    for word in ("--set", setting)
+)
 
 
 def ablate(pictures: Path, *more: str) -> tuple[str, ...]:
@@ -43,7 +48,7 @@ def test_both_killed_then_interrupted_then_done(pictures: Path, tmp_path: Path) 
     answer = call(*ablate(pictures), cwd=tmp_path)
     assert answer.code == 0, answer.err
     assert "[1/2] baseline-seed0: kept, best " in answer.err
-    assert re.search(r"\[2/2\] mixup-on-seed0: best \d+\.\d\d % in epoch \d of 3, \d:\d\d\n", answer.err)
+    assert re.search(r"\[2/2\] mixup-on-seed0: best \d+\.\d\d % in epoch \d+ of 20, \d:\d\d\n", answer.err)
     assert first.journal.stat().st_mtime_ns == began
     row = re.search(
         r"mixup \(mixup\.alpha=0\.5\) +1 +[\d.]+ % +[\d.]+ % +[+-][\d.]+ +one seed: nothing", answer.out
@@ -53,7 +58,7 @@ def test_both_killed_then_interrupted_then_done(pictures: Path, tmp_path: Path) 
     assert (folder / "runs.csv").read_text().count("\n") == 3
     assert (folder / "effects.csv").read_text().count("\n") == 2
     message = refusal(*ablate(pictures, "--set", "train.epochs=4"), cwd=tmp_path)
-    assert message.startswith("ablation abl in runs has another recipe (train.epochs = 3)")
+    assert message.startswith("ablation abl in runs has another recipe (train.epochs = 20)")
 
 
 def test_a_run_that_fails_ends_it(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from engine.rundir import RunDir
 from tests.cli.calling import Answer, call, refusal, start
 from tests.made_data import COLOURS, TINY
 from tests.waiting import until
@@ -134,6 +135,17 @@ def test_a_second_interrupt_leaves_at_once(place: Path, pictures: Path) -> None:
     assert process.returncode == 130
     assert "go on with: vrdl-tui resume hasty" in notes
     until(lambda: listed(place, "hasty")["state"] == "interrupted")
+
+
+def test_interrupted_before_the_engine_knows_how_to_end(place: Path, pictures: Path) -> None:
+    run = RunDir(place / "runs/early")
+    with start(*train(pictures, "early", "--headless", *ENDLESS), cwd=place) as process:
+        until(run.is_alive)
+        process.send_signal(signal.SIGINT)
+        _, notes = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert "go on with: vrdl-tui resume early" in notes
+    assert listed(place, "early")["state"] == "interrupted"
 
 
 def test_a_run_outlives_its_terminal_and_takes_commands(place: Path, pictures: Path) -> None:

@@ -52,10 +52,12 @@ def environment() -> dict[str, str]:
     }
 
 
-def command(*arguments: str, cwd: Path) -> "subprocess.CompletedProcess[str]":
+def command(
+    *arguments: str, cwd: Path, program: Sequence[str] = (str(PROGRAM),)
+) -> "subprocess.CompletedProcess[str]":
     """Run ``vrdl-tui`` with ``arguments`` off a terminal, to its end."""
     return warm.run(
-        [PROGRAM, *arguments],
+        [*program, *arguments],
         cwd=cwd,
         env=environment(),
         stdin=subprocess.DEVNULL,

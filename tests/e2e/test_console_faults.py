@@ -182,13 +182,13 @@ def test_stopped_and_continued(training: RunDir, console: Terminal, where: str) 
 
 
 @WHERE
-def test_resized_a_thousand_times_in_a_minute(training: RunDir, console: Terminal, where: str) -> None:
+@pytest.mark.parametrize("number", [100, pytest.param(1000, marks=pytest.mark.slow)])
+def test_resized_again_and_again(training: RunDir, console: Terminal, where: str, number: int) -> None:
+    """A hundred times a second, to sizes of every kind."""
     before, draw = at(training), random.Random(6)
     sizes = [(1, 1), (2, 2), (500, 200), (1, 200), (500, 1), (80, 24)]
-    for number in range(1000):
-        console.resize(
-            *(sizes[number % 50] if number % 50 < 6 else (draw.randint(1, 250), draw.randint(1, 80)))
-        )
+    for turn in range(number):
+        console.resize(*(sizes[turn % 50] if turn % 50 < 6 else (draw.randint(1, 250), draw.randint(1, 80))))
         time.sleep(0.01)
     for size in ((1, 1), (2, 2), (500, 200)):
         console.resize(*size)
@@ -223,7 +223,7 @@ GARBAGE: dict[str, Callable[[random.Random], bytes]] = {
 }
 
 
-@WHERE
+@pytest.mark.parametrize("where", ["live", pytest.param("runs", marks=pytest.mark.slow)])
 def test_pasted_garbage(training: RunDir, console: Terminal, where: str) -> None:
     """It neither ends the console nor does anything to the run; the keys work after it."""
     before, draw = at(training), random.Random(6)
@@ -284,14 +284,15 @@ def test_after_a_kill_the_next_start_cleans_up(training: RunDir) -> None:
         console.close()
 
 
-def test_stopped_while_it_draws(tmp_path: Path) -> None:
-    """Two hundred times, at any moment of a replay that draws all the time: none leaves it hanging."""
+@pytest.mark.parametrize("pairs", [10, pytest.param(100, marks=pytest.mark.slow)])
+def test_stopped_while_it_draws(tmp_path: Path, pairs: int) -> None:
+    """Again and again, at any moment of a replay that draws all the time: none leaves it hanging."""
     made_runs.make_run(tmp_path / "runs", "busy", [*events(300, 100), *made_runs.finished()[-1:]])
     console = Terminal("attach", "busy", "--replay", "200", cwd=tmp_path, size=(200, 60))
     try:
         console.shows("accuracy", "confusion")
         chance = random.Random(2)
-        for number in [signal.SIGTSTP, signal.SIGSTOP] * 100:
+        for number in [signal.SIGTSTP, signal.SIGSTOP] * pairs:
             time.sleep(chance.uniform(0, 0.05))
             os.kill(console.pid, number)
             comes_to_a_stop(console)

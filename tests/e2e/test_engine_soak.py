@@ -8,6 +8,7 @@ import pytest
 from benchmarks.engine_soak import consistent, soak
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(180)
 def test_two_hundred_epochs(tmp_path: Path) -> None:
     soaked = soak(tmp_path, 200, every=0.05)

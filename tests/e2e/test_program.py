@@ -9,11 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from engine.commands import Pause
 from engine.events import CheckpointSaved, RunEnded, RunStarted
 from engine.rundir import RunDir
 from engine.state import RunState
+from engine.steering_events import CommandAccepted
 from tests.e2e.conftest import end_engine
-from tests.e2e.terminal import ESCAPE, HOME, Terminal, command
+from tests.e2e.terminal import ESCAPE, EXECUTED, HOME, Terminal, command
 from tests.engine.conducting import Watcher
 from tests.made_data import TINY
 from tests.tui import made_runs
@@ -193,7 +195,7 @@ def resume_detached(home: Path, watcher: Watcher) -> None:
         event for event in watcher.events if isinstance(event, CheckpointSaved) and event.which == "last"
     ][-1]
     assert saved.reason == "stopped"
-    done = command("resume", "tiny", "--detach", cwd=home)
+    done = command("resume", "tiny", "--detach", cwd=home, program=EXECUTED)
     assert (done.returncode, done.stderr) == (0, "")
     assert re.fullmatch(r"run tiny is started \(process \d+\); watch it: vrdl-tui attach tiny\n", done.stdout)
     watcher.until(lambda state: state.ended is None or state.ended.outcome == "failed")
@@ -208,9 +210,11 @@ def finish(home: Path, console: Terminal, watcher: Watcher) -> None:
     console.shows("STARTING")
     console.until(trains, "training after the resume")
     watcher.until(lambda state: state.step)
+    assert isinstance(watcher.ask(Pause()), CommandAccepted)
     last = position(watcher.state)[0] + 1
-    done = command("send", "tiny", "set", f"train.epochs={last}", cwd=home)
-    assert done.returncode == 0, done.stderr
+    for words in (("set", f"train.epochs={last}"), ("resume",)):
+        done = command("send", "tiny", *words, cwd=home)
+        assert done.returncode == 0, done.stderr
     console.shows("FINISHED", f"epoch {last}/{last}", "q leave")
     watcher.until(lambda state: state.ended)
     assert [epoch.epoch for epoch in watcher.state.epochs] == list(range(1, last + 1))

@@ -26,6 +26,7 @@ from tests.made_data import TINY
 
 SSHD = shutil.which("sshd", path="/usr/sbin:/usr/local/sbin:/sbin:" + os.environ.get("PATH", ""))
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.timeout(240),
     pytest.mark.skipif(
         SSHD is None or shutil.which("ssh") is None, reason="no OpenSSH server here: install openssh-server"

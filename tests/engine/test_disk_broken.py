@@ -2,6 +2,7 @@
 
 import errno
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from engine import checkpoint
 from engine.checkpoint import Which
 from engine.events import RunEnded, Warning
 from engine.rundir import RunDir
+from tests import warm
 from tests.engine.conducting import Watcher
 from tests.engine.disks import POINTS, Place
 from tests.engine.test_resume import assert_same_end
@@ -20,6 +22,8 @@ HELPFUL = {
     "picture": "confusion_matrix1.png can't be written: {}; the run goes on without",
     "picture, synced": "confusion_matrix1.png can't be written: {}; the run goes on without",
     "validation.csv": "validation.csv can't be written: {}; the run goes on without",
+    "prediction.csv": "prediction.csv can't be written: {}; vrdl-tui predict makes it once that is mended",
+    "prediction.csv, in place": "prediction.csv can't be written: {}; vrdl-tui predict makes it once that is mended",
 }
 """Files for people, without which a run goes on; with what it says."""
 NEEDED = [point for point in POINTS if point not in (*HELPFUL, "all of the run's files")]
@@ -69,6 +73,12 @@ def test_a_run_goes_on_without_what_only_helps(place: Place, tmp_path: Path, poi
     watcher.look()
     told = [event.message for event in watcher.events if isinstance(event, Warning)]
     assert any(message.endswith(HELPFUL[point].format(os.strerror(errno.EIO))) for message in told), told
+    if point.startswith("prediction.csv"):
+        assert not run.prediction.exists()
+        place.free()
+        predict = [sys.executable, "-P", "-m", "engine.predict_main", run.path, "--out", run.prediction]
+        done = warm.run(predict, text=True)
+        assert done.returncode == 0, done.stderr
     assert run.prediction.read_bytes() == place.whole.prediction.read_bytes()
     for name in ("best/model", "last/model"):
         ours, theirs = (load_file(one.checkpoints / f"{name}.safetensors") for one in (run, place.whole))

@@ -84,7 +84,7 @@ def test_images_of_which_some_were_left_out_are_all_left_out_by_the_next_attempt
 
 
 def test_what_a_run_waits_is_no_time_of_its_epochs(place: Place, tmp_path: Path) -> None:
-    """Ten seconds, wherever in an epoch the disk is found full; an epoch takes less than one."""
+    """Five seconds, wherever in an epoch the disk is found full; an epoch takes less than one."""
     run = place.new(tmp_path.name, *ENDLESS, "train.accumulate=2")
     place.engines.start(run, place.hook(run, "|".join((POINTS["journal"], POINTS["train.log"]))))
     watcher = Watcher(run)
@@ -92,14 +92,14 @@ def test_what_a_run_waits_is_no_time_of_its_epochs(place: Place, tmp_path: Path)
     for _ in range(2):
         place.flag.touch()
         watcher.until(lambda state: state.full)
-        time.sleep(10)
+        time.sleep(5)
         place.free()
         epochs = len(watcher.state.epochs)
         watcher.until(lambda state, epochs=epochs: not state.full and len(state.epochs) > epochs + 1)  # type: ignore[misc]
     assert isinstance(watcher.ask(Stop()), CommandAccepted)
     assert place.engines.wait() == 0, run.engine_log.read_text()[-3000:]
-    assert min(event.waited for event in told(watcher, DiskFreed)) > 9
-    assert max(event.seconds for event in told(watcher, EpochEnded)) < 9
+    assert min(event.waited for event in told(watcher, DiskFreed)) > 4.5
+    assert max(event.seconds for event in told(watcher, EpochEnded)) < 4.5
     rates = [event.images_per_s for event in told(watcher, Step) if event.images_per_s]
     assert min(rates) > 1
     assert max(rates) < 100 * statistics.median(rates)

@@ -8,7 +8,7 @@ from tests.engine.same_end import differences
 
 SLOW = """
 from tests.engine import faulty
-faulty.slow_down(0.05)
+faulty.slow_down(0.02)
 """
 
 

@@ -96,6 +96,7 @@ def test_at_every_named_point(rich: Field, after: bool) -> None:
     assert missed == []
 
 
+@pytest.mark.slow
 def test_before_and_after_every_call_of_the_saves(place: tuple[Path, Engines]) -> None:
     root, engines = place
     small = Field(root / "small", engines, (*PLAIN, "train.epochs=2"))
@@ -109,6 +110,7 @@ def test_before_and_after_every_call_of_the_saves(place: tuple[Path, Engines]) -
         assert differences(run, small.whole) == [], f"before call {number}: {calls[number - 1]}"
 
 
+@pytest.mark.slow
 def test_before_every_call_from_the_prediction_to_the_end(place: tuple[Path, Engines]) -> None:
     root, engines = place
     ending = Field(root / "ending", engines, (*PLAIN, "train.epochs=1"))
@@ -124,6 +126,7 @@ def test_before_every_call_from_the_prediction_to_the_end(place: tuple[Path, Eng
     assert number > 4
 
 
+@pytest.mark.slow
 def test_before_every_call_while_a_command_is_obeyed(plain: Field) -> None:
     calls = r"/events\.jsonl|/\.recipe|/commands/|\.last\.new$"  # inside of a save is another test's matter
     sent = [rf"^rename .*/commands/{number}-" for number in range(len(ASKS))]
@@ -145,11 +148,12 @@ def obeyed(calls: list[str]) -> int:
     )
 
 
-def test_ten_at_random(rich: Field) -> None:
+@pytest.mark.parametrize("number", [2, pytest.param(30, marks=pytest.mark.slow)])
+def test_at_random(rich: Field, number: int) -> None:
     assert rich.whole_state.ended is not None
     assert rich.whole_state.ended.outcome == "early_stopped"
     chance, kills = random.Random(7), 0
-    while kills < 10:
+    while kills < number:
         run = rich.new()
         while (code := rich.attempt(run, seconds=chance.uniform(0, rich.seconds))) == KILLED:
             kills += 1

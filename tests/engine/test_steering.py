@@ -6,8 +6,8 @@ from pathlib import Path
 
 from safetensors.torch import load_file
 
-from engine.commands import Checkpoint, Exclude, Pause, Predict, Resume, Rollback, Set, Skip, Stop
-from engine.events import CheckpointSaved, Step
+from engine.commands import Checkpoint, Exclude, Pause, Predict, Resume, Rollback, Set, Skip, Stop, send
+from engine.events import CheckpointSaved, Step, Warning
 from engine.steering_events import (
     CommandAccepted,
     CommandRejected,
@@ -63,6 +63,33 @@ def test_predict_from_the_best_so_far_while_training_goes_on(pictures: Path, run
     ours, theirs = (load_file(place.checkpoints / "last/model.safetensors") for place in (run, plain))
     assert all(value.equal(theirs[key]) for key, value in ours.items())
     assert run.train_log.read_text() == plain.train_log.read_text()
+
+
+def test_a_prediction_that_cannot_be_made_ends_no_training(pictures: Path, runs: Path) -> None:
+    run = make_run(runs, pictures, "train.epochs=99999", "schedule.patience=99999")
+    run.prediction.mkdir()  # in the place of the file: nobody can write that
+
+    def script(watcher: Watcher) -> None:
+        watcher.until(lambda state: state.epochs)
+        identity = send(run.commands, Predict())
+        watcher.until(lambda _: any(isinstance(one, CommandRejected) for one in watcher.events))
+        refused = next(one for one in watcher.events if isinstance(one, CommandRejected))
+        assert refused.id == identity
+        assert refused.reason == f"{run.prediction}: Is a directory"
+        epochs = len(watcher.state.epochs)
+        watcher.until(lambda state: len(state.epochs) > epochs + 1)
+        last = watcher.state.epochs[-1].epoch + 2
+        assert isinstance(watcher.ask(Set(key="train.epochs", value=str(last))), CommandAccepted)
+
+    played = play(run, script)
+    assert played.code == 0
+    assert played.state.ended is not None
+    assert played.state.ended.outcome == "finished"
+    warning = (
+        f"no prediction: {run.prediction}: Is a directory; vrdl-tui predict makes it once that is mended"
+    )
+    assert [event.message for event in played.events if isinstance(event, Warning)][-1] == warning
+    assert list(run.prediction.iterdir()) == []
 
 
 def test_predict_is_refused_with_nothing_to_predict(tmp_path: Path, runs: Path) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 
+from engine import stop_signals
 from engine.ablation import Plan, Training
 from engine.commands import Stop, send
 from engine.compare import Entrant
@@ -50,8 +51,7 @@ class Ablation:
         The first SIGINT, SIGTERM or SIGUSR1 asks the engine to stop with a checkpoint, the second leaves it to that.
         Raises OSError where a run can't be written.
         """
-        for wish in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1):
-            signal.signal(wish, self._on_signal)
+        stop_signals.answer(self._on_signal)
         for number, training in enumerate(self._trainings, 1):
             if self._signals:
                 return self._interrupted()
