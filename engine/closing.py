@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from engine import figures
 from engine.disk_full import Room
 from engine.evaluate import Evaluation
 from engine.event import Event
@@ -99,7 +98,14 @@ class Closing:
         correct, seen = sum(cell[2] for cell in cells if cell[0] == cell[1]), sum(cell[2] for cell in cells)
         title = f"{which}: {correct} of {seen} validation images right"
         path = self._run.path / name
-        if self._help(path, lambda: figures.draw_confusion_matrix(path, cells, self._classes, title)):
+
+        def write() -> None:
+            # Here and not at the start: half a second, which no run waits for before its first picture.
+            from engine.figures import draw_confusion_matrix
+
+            draw_confusion_matrix(path, cells, self._classes, title)
+
+        if self._help(path, write):
             log.confusion_matrix(name)
 
     def _help(self, path: Path, write: Callable[[], object]) -> bool:

@@ -60,14 +60,14 @@ def wrong_of(state: RunState) -> int:
 def panels_over_the_screen(console: Terminal, run: RunDir) -> None:
     state = state_of(run)
     plot(console, state)
-    epochs, first = state.epochs, state.epochs[0]
+    epochs, first, last = state.epochs, state.epochs[0], state.epochs[-1]
     console.press("2")
-    console.shows("━ learning rate", "0.0004", f"LR {epochs[-1].lr:.9f}")
+    console.shows("━ learning rate", "0.0001", f"LR {epochs[-1].lr:.9f}")
     console.press("3")
     console.shows("watches  validation accuracy", *(f"{epoch.val_loss:.5f}" for epoch in epochs))
     console.shows(f"{first.train_acc:.2f}", f"{first.train_loss:.5f}")
     console.press("4")
-    console.shows(f"epoch {epochs[-1].best_epoch}: {wrong_of(state)} of 18 wrong", "a by class")
+    console.shows(f"epoch {last.epoch}: {wrong_of(state)} of 18 wrong", "a by class")
     console.press("a")
     console.shows("accuracy by class", "worst first", "a matrix")
     assert state.confusion is not None

@@ -21,18 +21,10 @@ SETTINGS = (
     "mixup.alpha=0.2",
 )  # fmt: skip
 SCORES = """
-from dataclasses import replace
-from engine.validation import Validation
-
-judge = Validation.judge
-
-def scored(self, *args, epoch, **named):
-    result = judge(self, *args, epoch=epoch, **named)
-    return replace(result, loss_sum=result.seen * (1.2, 1.0, 1.1, 0.9, 0.95, 1.3)[epoch - 1])
-
-Validation.judge = scored
+from tests.engine.scores import make_scores
+make_scores(val_loss=(1.2, 1.0, 1.1, 0.9, 0.95, 1.3))
 """
-"""Which epoch is the best is made, and no matter of a processor's rounding: 1, 2 and 4 are new ones."""
+"""New bests are the epochs 1, 2 and 4."""
 ROLL_BACK = """
 from pathlib import Path
 from engine.commands import Rollback, send
@@ -145,8 +137,10 @@ def act():
     # They are the best still: there is nothing to predict with, and the training is finished all the same.
     assert told(run, RunEnded)[-1].outcome == "finished"
     assert not told(run, PredictionWritten)
-    last_words = told(run, Warning)[-1].message
-    assert last_words.startswith(f"no prediction: {refused.reason.partition(' ')[0]}"), last_words
+    assert told(run, Warning)[-1].message == (
+        "no prediction: the weights don't make a test_efficientnet: 1 tensor of another shape, "
+        "blocks.0.0.conv.weight first; vrdl-tui predict makes it once that is mended"
+    )
 
 
 def spoil(run: str) -> None:
