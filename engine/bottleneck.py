@@ -1,7 +1,6 @@
 """Does training wait for its images? If so, what to change, in one sentence."""
 
-import os
-
+from engine.cores import available_cores
 from engine.sections import Data
 
 WORTH_SAYING = 0.1
@@ -15,7 +14,7 @@ def advice(waited: float, taken: float, data: Data, workers: int, kept: str) -> 
     """
     if taken <= 0 or waited / taken < WORTH_SAYING:
         return ""
-    cores = len(os.sched_getaffinity(0))
+    cores = available_cores()
     ways = []
     if workers < cores:
         ways.append(f"raise data.workers (now {workers}, {cores} cores)")

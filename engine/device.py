@@ -23,6 +23,15 @@ def choose_device(asked: str) -> torch.device:
     return torch.device(asked)
 
 
+def to_device(tensor: torch.Tensor, device: torch.device) -> torch.Tensor:
+    """Return ``tensor`` on ``device``, copied while this thread goes on where that is safe.
+
+    CUDA takes memory that isn't pinned into a buffer of its own before the call returns; MPS may still be reading it
+    when it is written over.
+    """
+    return tensor.to(device, non_blocking=device.type == "cuda")
+
+
 @dataclass(frozen=True, slots=True)
 class Precision:
     """The number format of the forward pass; None is float32 throughout."""

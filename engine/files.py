@@ -61,6 +61,14 @@ def _make(path: Path) -> int:
     return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode_in(path.parent))
 
 
+def sync_data(fd: int) -> None:
+    """Return once what was written to a file is on the disk, and what it takes to read it. Raises OSError."""
+    if hasattr(os, "fdatasync"):
+        os.fdatasync(fd)
+    else:  # macOS
+        os.fsync(fd)
+
+
 def append_whole(fd: int, content: bytes, *, sync: bool = True) -> None:
     """Add ``content`` to a file that is open for appending, and sync it. Raises OSError; nothing was added then.
 
@@ -71,7 +79,7 @@ def append_whole(fd: int, content: bytes, *, sync: bool = True) -> None:
         if os.write(fd, content) != len(content):  # a disk filling up
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         if sync:
-            os.fdatasync(fd)
+            sync_data(fd)
     except OSError:
         with contextlib.suppress(OSError):
             os.ftruncate(fd, size)

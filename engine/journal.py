@@ -12,7 +12,7 @@ import msgspec
 
 from engine.event import Event
 from engine.events import AnyEvent, Step, SystemSample, decode_line, encode_line
-from engine.files import append_whole, fsync_folder
+from engine.files import append_whole, fsync_folder, sync_data
 from engine.outlier_events import AutoencoderEpoch, OutlierExcluded, OutlierProgress, OutlierRestored
 from engine.regular import open_own, open_regular
 
@@ -92,7 +92,7 @@ class JournalWriter:
     def close(self) -> None:
         """Sync what isn't yet, and let the file go. Raises OSError."""
         try:
-            os.fdatasync(self._fd)
+            sync_data(self._fd)
         finally:
             os.close(self._fd)
 

@@ -17,6 +17,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from engine.errors import UserError
+from engine.files import sync_data
 from engine.regular import open_regular, read_regular
 from engine.text import printable
 
@@ -139,7 +140,7 @@ class RunLock:
                     with contextlib.suppress(OSError):  # a full disk is the training's own matter
                         # Asked anew, a host that has another name by now would be taken for a thief.
                         self._name(replace(self._adopted, beat=time.time()))
-                        os.fdatasync(self.fd)  # other hosts see it only then
+                        sync_data(self.fd)  # other hosts see it only then
             time.sleep(_LOOK_EVERY)
 
 

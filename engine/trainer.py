@@ -15,7 +15,7 @@ from engine.compiled import CompiledForward
 from engine.data.feed import Batched, Feed
 from engine.data.mixup import draw_mix
 from engine.data.order import Indices
-from engine.device import Precision
+from engine.device import Precision, to_device
 from engine.disk_full import Room
 from engine.ema import RunningMean
 from engine.errors import UserError
@@ -232,7 +232,7 @@ class Trainer:
         images, labels, share, partner_labels = batch.images, batch.labels, 1.0, None
         if alpha > 0:
             share, order = draw_mix(alpha, len(batch), seed=seed, epoch=progress.epoch, step=progress.step)
-            partners = torch.from_numpy(order).to(self.device, non_blocking=True)
+            partners = to_device(torch.from_numpy(order), self.device)
             images, partner_labels = torch.lerp(images[partners], images, share), labels[partners]
         torch.manual_seed(step_seed(seed, progress.epoch, progress.step))
         with self.precision.autocast():

@@ -15,6 +15,7 @@ from engine.data.messages import Done
 from engine.data.normalize import Normalize
 from engine.data.order import Indices, plain_batches, train_batches
 from engine.data.pool import Pool
+from engine.device import to_device
 from engine.event import Event
 from engine.events import BadImage, Warning
 from engine.outliers.exclusions import Exclusions
@@ -119,7 +120,7 @@ class Feed:
     def _batched(self, images: ImageSet, plan: list[Indices], epoch: int) -> Iterator[Batched]:
         labels = np.array(images.labels)
         for batch in self._loader.batches(images, plan, epoch, self._hear):
-            chosen = torch.from_numpy(labels[batch.indices]).to(self._device, non_blocking=True)
+            chosen = to_device(torch.from_numpy(labels[batch.indices]), self._device)
             yield Batched(self._normalize(batch.pixels), chosen, batch.indices)
 
     def _hear(self, images: ImageSet, index: int, done: Done) -> None:

@@ -1,17 +1,14 @@
 """Where a run's decoded images are kept: in memory within its budget, on disk, or nowhere."""
 
-import contextlib
 import os
 import shutil
 from collections.abc import Mapping
 from hashlib import blake2b
-from pathlib import Path
-
-import psutil
 
 from engine.cachedir import DISK_LIMIT, cache_files, cache_folder, open_cache_file, remove_unused
 from engine.data.cache import file_size, record_size
 from engine.data.images import DataSet, ImageSet, Split
+from engine.data.memory import free_memory
 from engine.data.messages import CachePlace
 from engine.data.prepare import train_side
 from engine.files import make_private
@@ -95,12 +92,8 @@ def _counts(splits: tuple[ImageSet, ...], strides: dict[str, int], room: int) ->
 
 
 def memory_budget() -> int:
-    """Return a quarter of the memory that is free now, bytes; a container's own limit counts."""
-    free = int(psutil.virtual_memory().available)
-    with contextlib.suppress(OSError, ValueError):
-        limit = int(Path("/sys/fs/cgroup/memory.max").read_text())
-        free = min(free, limit - int(Path("/sys/fs/cgroup/memory.current").read_text()))
-    return max(0, free) // 4
+    """Return a quarter of the memory that is free now, bytes; the limit of a container or a batch job counts."""
+    return free_memory() // 4
 
 
 def _stride(recipe: Recipe, split: str) -> int:

@@ -4,6 +4,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from engine.device import to_device
+
 
 class Normalize:
     """Turn (n, size, size, 3) uint8 pixels into (n, 3, size, size) floats in the model's own scale.
@@ -24,5 +26,5 @@ class Normalize:
         batch = torch.from_numpy(pixels)
         if self._device.type == "cuda":
             batch = batch.pin_memory()
-        images = batch.to(self._device, non_blocking=True).permute(0, 3, 1, 2)
+        images = to_device(batch, self._device).permute(0, 3, 1, 2)
         return torch.addcmul(self._shift, images.float(), self._scale)

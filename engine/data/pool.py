@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable
 
 import msgspec
 
+from engine.cores import available_cores
 from engine.data.channel import Channel, wait
 from engine.data.images import Split
 from engine.data.messages import Done, Setup, Task
@@ -32,7 +33,7 @@ _encoder, _decoder = msgspec.msgpack.Encoder(), msgspec.msgpack.Decoder(Done)
 
 def worker_count(asked: int) -> int:
     """Return how many processes read images; -1 asks for one for each core, up to 8."""
-    return asked if asked >= 0 else min(8, len(os.sched_getaffinity(0)))
+    return asked if asked >= 0 else min(8, available_cores())
 
 
 def _nameless_file() -> int:
