@@ -26,8 +26,8 @@ def main() -> int:
     wanted = int(sys.argv[1]) if len(sys.argv) > 1 else KILLS
     chance = random.Random(int(sys.argv[2]) if len(sys.argv) > 2 else 0)
     began, kills, same = time.monotonic(), 0, 0
-    with ground() as (root, nursery):
-        fields = [Field(root / name, nursery, recipe, ASKS) for name, recipe in _RECIPES.items()]
+    with ground() as (root, engines):
+        fields = [Field(root / name, engines, recipe, ASKS) for name, recipe in _RECIPES.items()]
         for number, field in enumerate(cycle(fields), 1):
             run = field.new()
             moments: list[str] = []

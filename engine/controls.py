@@ -223,8 +223,12 @@ class Controls:
             case Predict():
                 run.check_predict()
                 self._accept(command, "predicting with the best weights so far")
-                run.predict_now()
-                run.restart_clock()
+                try:
+                    run.predict_now()
+                except UserError as error:  # accepted it is by now
+                    self._emit(Warning(message=f"no prediction: {error}; the training goes on"))
+                finally:
+                    run.restart_clock()
             case Set():
                 self._accept(command, f"{command.key} = {command.value}", run.set_now(command))
                 run.keep_settings()

@@ -9,7 +9,7 @@ _NO_MEMORY = ("out of memory", "can't allocate memory", "cannot allocate memory"
 
 
 def cause(error: BaseException) -> str:
-    """Return in a line what went wrong; where nobody has put it into words yet, the traceback is in engine.log."""
+    """Return in a line what went wrong, without what to do about it."""
     if isinstance(error, UserError):
         return str(error)
     if isinstance(error, OSError) and error.filename:
@@ -20,12 +20,14 @@ def cause(error: BaseException) -> str:
             else f"{where}: {error.strerror}"
         )
     text = str(error).strip().splitlines()
-    what = f"{type(error).__name__}: {text[0]}" if text else type(error).__name__
-    return f"{what}{'; it is out of memory' if _is_out_of_memory(error) else ''}"
+    return f"{type(error).__name__}: {text[0]}" if text else type(error).__name__
 
 
 def describe(error: BaseException) -> str:
-    """Return in a line why a run failed, and what to do about it."""
+    """Return in a line why a run failed, and what to do about it.
+
+    Where nobody has put that into words yet, the traceback is in engine.log.
+    """
     what = cause(error)
     if isinstance(error, UserError):
         return what
@@ -33,8 +35,8 @@ def describe(error: BaseException) -> str:
         return f"{what}; see to the disk and resume, what was saved is kept"
     if _is_out_of_memory(error):
         what += (
-            ": lower data.batch_size (train.accumulate makes up for it), data.train_size or data.workers, or take a "
-            "smaller model, in recipe.toml, and resume"
+            "; it is out of memory: lower data.batch_size (train.accumulate makes up for it), data.train_size or "
+            "data.workers, or take a smaller model, in recipe.toml, and resume"
         )
     return f"{what} (the traceback is in engine.log)"
 

@@ -70,13 +70,13 @@ class Session:
         """Whether commands and SIGTERM are attended to between two pieces of work; else SIGTERM ends it at once."""
         self._telling = False
         """Whether this thread is writing into the journal, which is not left half-way."""
-        stop_signals.answer(self._terminate)
 
     def run(self) -> int:
         """Do all of it and return the process's exit code. Nothing is raised: the reason is in the journal."""
         outcome: Outcome
-        self._room.keep_reserve()
         try:
+            stop_signals.answer(self._terminate)  # one that came before ends the run here
+            self._room.keep_reserve()
             outcome, reason = self._stages(), ""
         except StopRun as order:
             outcome, reason = order.outcome, order.reason

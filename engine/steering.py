@@ -2,7 +2,7 @@
 
 import contextlib
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import torch
 
@@ -18,6 +18,7 @@ from engine.checkpoint_writer import CheckpointWriter
 from engine.commands import Command, Exclude, Restore, Rollback, Set, Skip
 from engine.controls import Controls, StopRun
 from engine.data.feed import Feed
+from engine.data.order import Indices
 from engine.errors import UserError
 from engine.event import Event
 from engine.events import LrDecayed, PredictionProgress, PredictionWritten, Warning
@@ -37,6 +38,22 @@ from engine.trainer import Trainer
 _NAN_ROLLBACKS = 3
 _BYTES_A_ROW = 100
 """Of a prediction, about."""
+
+
+class _TrainingEndsError(BaseException):
+    """Carries an error past what is only about a prediction."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
+@contextlib.contextmanager
+def _ends_the_training() -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:
+        raise _TrainingEndsError(error) from error
 
 
 class Steering:
@@ -128,26 +145,34 @@ class Steering:
     def predict_now(self) -> None:
         """Write ``prediction.csv`` from the best weights so far, in a model of their own.
 
-        Raises UserError with the reason, whatever it is, for which there is none: no training ends for it.
+        Raises UserError with the reason where that can't be done; whatever it is, no training ends for it. What would
+        end the training itself (a journal or an image process that is gone, an order to stop) is raised as it is.
         """
         try:
-            self._predict()
+            rows, epoch = self._predict()
+        except _TrainingEndsError as end:
+            raise end.error from None
         except UserError:
             raise
         except Exception as error:
-            traceback.print_exc()
+            if isinstance(error, OSError) and error.filename == str(self._run.journal):
+                raise
+            with contextlib.suppress(OSError):
+                traceback.print_exc()
             raise UserError(cause(error)) from error
+        self._emit(PredictionWritten(path=self._run.prediction.name, rows=rows, epoch=epoch))
 
     def predict_at_end(self) -> None:
         """Write the last prediction; a training that is finished is no failure for want of it."""
         try:
             self.predict_now()
         except UserError as error:
-            self._emit(
-                Warning(message=f"no prediction: {error}; vrdl-tui predict makes it once that is mended")
-            )
+            older = ", and prediction.csv is an older one" if self._run.prediction.is_file() else ""
+            words = f"no prediction{older}: {error}; vrdl-tui predict makes it once that is mended"
+            self._emit(Warning(message=words))
 
-    def _predict(self) -> None:
+    def _predict(self) -> tuple[int, int]:
+        """Return how many rows were written, and of which epoch the weights are."""
         self._writer.flush()
         folder = checkpoint.find(self._run.checkpoints, "best")
         if folder is None:
@@ -158,17 +183,22 @@ class Steering:
         paths = self._feed.data.test.paths
         due = Throttle()
 
-        def tick(done: int) -> None:
-            if due() or done == len(paths):
-                self._emit(PredictionProgress(done=done, total=len(paths)))
-            self._controls.heed_signal(self)
+        def batches() -> Iterator[tuple[torch.Tensor, Indices]]:
+            with _ends_the_training():
+                yield from self._feed.test()
 
-        found = predict(model, self._feed.test(), paths, self._trainer.precision, tick=tick)
+        def tick(done: int) -> None:
+            with _ends_the_training():
+                if due() or done == len(paths):
+                    self._emit(PredictionProgress(done=done, total=len(paths)))
+                self._controls.heed_signal(self)
+
+        found = predict(model, batches(), paths, self._trainer.precision, tick=tick)
         path, labels = self._run.prediction, found.labels(facts.classes)
         rows = self._controls.room.keep_trying(
             lambda: write_prediction(path, found.paths, labels), path, need=_BYTES_A_ROW * len(labels)
         )
-        self._emit(PredictionWritten(path=self._run.prediction.name, rows=rows, epoch=facts.best_epoch))
+        return rows, facts.best_epoch
 
     def rollback_now(self, command: Rollback) -> tuple[Event, str]:
         """Go on from the best weights so far, and save that. Raises UserError when there are none."""

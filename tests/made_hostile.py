@@ -87,7 +87,7 @@ class Looks:
             b"\x1b[?2026l"
         ):
             size = len(console.output)
-            time.sleep(0.12)  # the console draws ten times a second at most
+            time.sleep(0.2)  # the console draws ten times a second at most
         self._stream.feed(bytes(console.output[self._read : size]))
         self._read = size
         rows = [[self._screen.buffer[y][x].data for x in range(self._columns * 2)] for y in range(self._rows)]

@@ -96,7 +96,7 @@ class Forked:
     def _wait(self, timeout: float | None) -> int | None:
         with self._lock:
             if self.returncode is None and select.select([self._answer], [], [], timeout)[0]:
-                self.returncode = int(self._answer.recv(_SIZE * 4) or b"-9")
+                self.returncode = _receive_number(self._answer)
                 self._answer.close()
         return self.returncode
 
@@ -124,6 +124,7 @@ class Forked:
         for thread in threads:
             thread.join(None if deadline is None else max(0.0, deadline - time.monotonic()))
             if thread.is_alive():
+                self.stdout = self.stderr = None  # it is read until all who may write to it have ended
                 raise subprocess.TimeoutExpired(self._argv, timeout or 0.0)
         self.wait(None if deadline is None else max(0.0, deadline - time.monotonic()))
         for pipe in pipes:
@@ -238,9 +239,13 @@ class _Nursery:
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115
         with theirs:
             self._process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "tests.warm", str(theirs.fileno())], pass_fds=(theirs.fileno(),),
-                env={**os.environ, **ENVIRONMENT}, stdin=subprocess.DEVNULL, stderr=self._errors, cwd=ROOT,
-            )  # fmt: skip
+                [sys.executable, "-P", "-m", "tests.warm", str(theirs.fileno())],
+                pass_fds=(theirs.fileno(),),
+                stdin=subprocess.DEVNULL,
+                stderr=self._errors,
+                cwd=ROOT,
+                env={**os.environ, **ENVIRONMENT, "HF_HOME": str(ROOT / "nobody's weights")},
+            )
         atexit.register(self._end)
 
     def fork(self, request: dict[str, Any], files: list[int]) -> tuple[int, socket.socket]:
@@ -251,8 +256,8 @@ class _Nursery:
             with theirs, self._lock:
                 sent = socket.send_fds(self._control, [content], [*files, theirs.fileno()])
                 self._control.sendall(content[sent:])
-            return int(ours.recv(_SIZE * 4)), ours
-        except (OSError, ValueError) as error:
+            return _receive_number(ours), ours
+        except (OSError, EOFError) as error:
             code = self._process.wait()
             self._errors.seek(0)
             reason = self._errors.read().decode()
@@ -288,7 +293,7 @@ def _serve(control: socket.socket) -> None:
                 if not pid:
                     break
                 with answers.pop(pid) as answer, contextlib.suppress(OSError):
-                    answer.send(str(os.waitstatus_to_exitcode(status)).encode())
+                    answer.sendall(os.waitstatus_to_exitcode(status).to_bytes(_SIZE, "big", signed=True))
         if control in ready:
             received = _receive(control)
             if received is None:
@@ -301,7 +306,7 @@ def _serve(control: socket.socket) -> None:
                 os.close(fd)
             answers[pid] = socket.socket(fileno=files[3])
             with contextlib.suppress(OSError):
-                answers[pid].send(str(pid).encode())
+                answers[pid].sendall(pid.to_bytes(_SIZE, "big", signed=True))
 
 
 def _receive(control: socket.socket) -> tuple[dict[str, Any], list[int]] | None:
@@ -311,8 +316,22 @@ def _receive(control: socket.socket) -> tuple[dict[str, Any], list[int]] | None:
     size = int.from_bytes(content[:_SIZE], "big")
     content = content[_SIZE:]
     while len(content) < size:
-        content += control.recv(size - len(content))
+        more = control.recv(size - len(content))
+        if not more:
+            return None
+        content += more
     return json.loads(content), files
+
+
+def _receive_number(answer: socket.socket) -> int:
+    """Return a process id or an exit code. Raises EOFError when the process that forks is gone."""
+    content = b""
+    while len(content) < _SIZE:
+        more = answer.recv(_SIZE - len(content))
+        if not more:
+            raise EOFError
+        content += more
+    return int.from_bytes(content, "big", signed=True)
 
 
 def _be(request: dict[str, Any], files: list[int]) -> NoReturn:
@@ -352,7 +371,8 @@ def _run(program: Program, env: Mapping[str, str], keep: Sequence[int] = ()) -> 
     for number in signal.valid_signals():
         if signal.getsignal(number) not in (signal.SIG_IGN, signal.SIG_DFL, None):
             signal.signal(number, signal.SIG_DFL)
-    signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+    for number in (signal.SIGPIPE, signal.SIGXFSZ):  # as the interpreter has them
+        signal.signal(number, signal.SIG_IGN)
     if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     os.environ.clear()

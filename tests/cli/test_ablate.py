@@ -40,7 +40,7 @@ def test_both_killed_then_interrupted_then_done(pictures: Path, tmp_path: Path) 
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=90)
     assert process.returncode == 130, err
-    assert "[1/2] baseline-seed0: training\n" in err  # it was cut off before its first epoch
+    assert re.search(r"\[1/2\] baseline-seed0: (training|goes on after \d+ epochs?)\n", err), err
     assert err.endswith("interrupted; the same command goes on\n")
     assert not second.is_alive()
 

@@ -22,8 +22,8 @@ pytestmark = pytest.mark.timeout(240)
 SIZES = [(80, 24), (120, 40), (200, 60)]
 # A sixth of the pictures left out, and a rate so low that some are still taken for others in the end.
 SETTINGS = (
-    *TINY, "optim.lr=0.0001", "train.epochs=6", "outliers.method=autoencoder", "outliers.epochs=2",
-    "outliers.size=32", "outliers.percentile=80", "outliers.relax=0",
+    *TINY, "optim.lr=0.0001", "train.epochs=6", "schedule.patience=20", "outliers.method=autoencoder",
+    "outliers.epochs=2", "outliers.size=32", "outliers.percentile=80", "outliers.relax=0",
 )  # fmt: skip
 # And the last epoch is the best, whatever the processor's rounding makes of the numbers.
 SCORES = """

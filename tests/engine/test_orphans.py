@@ -15,7 +15,12 @@ from tests.made_data import make_pictures, make_run
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
 def test_no_image_process_outlives_a_killed_engine(tmp_path: Path, how: signal.Signals) -> None:
-    run = make_run(tmp_path / "runs", make_pictures(tmp_path / "pictures"), "train.epochs=100000")
+    run = make_run(
+        tmp_path / "runs",
+        make_pictures(tmp_path / "pictures"),
+        "train.epochs=100000",
+        "schedule.patience=100000",
+    )
     engine = warm.start([sys.executable, "-P", "-m", "engine", run.path], stdout=subprocess.DEVNULL)
     try:
         Watcher(run).until(lambda state: state.epochs)

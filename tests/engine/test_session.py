@@ -103,7 +103,9 @@ def test_early_stop_and_decay_follow_the_policy(
     assert played.state.ended is not None
     assert played.state.ended.outcome == "early_stopped"
     assert played.state.early_stop.epochs_to_stop == 0
-    for decay in (event for event in played.events if isinstance(event, LrDecayed)):
+    decays = [event for event in played.events if isinstance(event, LrDecayed)]
+    assert [decay.epoch for decay in decays] == [5, 7]
+    for decay in decays:
         assert decay.new == decay.old * 0.5
         assert ended[decay.epoch - 1].lr == decay.new
     text = run.train_log.read_text()

@@ -135,6 +135,19 @@ def test_a_stop_before_an_epochs_first_step_takes_no_line_of_the_log_back(
     assert_same_end(run, unbroken)
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGUSR1])
+def test_before_the_engine_can_answer(
+    engines: Engines, data: Path, runs: Path, unbroken: RunDir, number: signal.Signals
+) -> None:
+    """Whoever starts an engine has it hold the signal back until then."""
+    run = make_run(runs, data, *SETTINGS)
+    held_back = "signal.pthread_sigmask(signal.SIG_BLOCK, [SIGNAL])\nact()\n"
+    assert engines.run(run, f"import signal\nSIGNAL = {int(number)}\n{SEND}{held_back}") == 130
+    interrupted(run)
+    assert engines.run(run) == 0, run.engine_log.read_text()
+    assert_same_end(run, unbroken)
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1])
 def test_while_torch_is_imported(
     engines: Engines, data: Path, runs: Path, unbroken: RunDir, tmp_path: Path, number: signal.Signals
