@@ -22,9 +22,11 @@ TINY = (
 )  # fmt: skip
 
 
-def make_pictures(root: Path, *, train: int = 9, val: int = 4, test: int = 5, size: int = 40) -> Path:
+def make_pictures(
+    root: Path, *, train: int = 9, val: int = 4, test: int = 5, size: int = 40, seed: int = SEED
+) -> Path:
     """Write ``train``, ``val`` noisy pictures of each of three colours, and ``test`` in all, as PNG."""
-    rng = np.random.default_rng(SEED)
+    rng = np.random.default_rng(seed)
     for split, count in (("train", train), ("val", val)):
         for name, colour in COLOURS.items():
             folder = root / split / name

@@ -1,8 +1,11 @@
 """Fixtures of the console's tests: a fixed time zone, runs that hold their lock, and consoles on them."""
 
+import subprocess
 import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import made_runs
 import pytest
@@ -10,6 +13,7 @@ import pytest
 from engine.event import Event
 from engine.rundir import RunDir
 from engine.runlock import RunLock
+from tests import warm
 from tui.app import ConsoleApp
 
 NAME = "20261124-040821-tf_efficientnet_lite0"
@@ -29,6 +33,17 @@ def _utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def _cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """What the list of runs remembers is no concern of the user's own cache."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+
+
+@pytest.fixture(autouse=True)
+def _helpers_are_forked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The console's helpers import torch for seconds; in the tests on a terminal they are started as they are."""
+
+    def popen(argv: list[str], *, encoding: str, **named: Any) -> warm.Process:
+        return warm.start(argv, **named)
+
+    helpers = SimpleNamespace(Popen=popen, DEVNULL=subprocess.DEVNULL, PIPE=subprocess.PIPE)
+    monkeypatch.setattr("tui.helper.subprocess", helpers)
 
 
 @pytest.fixture

@@ -101,7 +101,7 @@ def test_the_process_ends_with_the_thumbnails(serve: Callable[..., Served], tmp_
     pid = served.thumbnails.pid
     assert pid is not None
     served.thumbnails.stop()
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 30
     while Path(f"/proc/{pid}").exists():
         assert time.monotonic() < deadline
         time.sleep(0.02)

@@ -35,7 +35,7 @@ def form(app: ConsoleApp, data: Path | None) -> NewRunScreen:
 
 @EACH_SIZE
 def test_new_run(snap_compare: Snap, size: tuple[int, int]) -> None:
-    make_pictures(Path("pictures"))
+    make_pictures(Path("pictures"), seed=1)
     app = ConsoleApp(Path("runs"), None)
 
     async def opened(pilot: Pilot[int]) -> None:
@@ -61,7 +61,7 @@ def test_nothing_entered_yet(snap_compare: Snap) -> None:
 
 
 def test_something_is_wrong_in_ascii(snap_compare: Snap) -> None:
-    make_pictures(Path("pictures"))
+    make_pictures(Path("pictures"), seed=1)
     app = ConsoleApp(Path("runs"), None, True)
 
     async def opened(pilot: Pilot[int]) -> None:
@@ -90,7 +90,7 @@ def test_over_the_form(snap_compare: Snap, key: str) -> None:
 
 @EACH_SIZE
 def test_data_folder(snap_compare: Snap, size: tuple[int, int]) -> None:
-    make_pictures(Path("data/pictures"))
+    make_pictures(Path("data/pictures"), seed=1)
     app = ConsoleApp(Path("runs"), None)
 
     async def opened(pilot: Pilot[int]) -> None:
@@ -125,7 +125,7 @@ def test_a_hundred_classes_with_long_names(snap_compare: Snap, size: tuple[int, 
 
 @EACH_SIZE
 def test_preview(snap_compare: Snap, size: tuple[int, int]) -> None:
-    make_pictures(Path("pictures"))
+    make_pictures(Path("pictures"), seed=1)
     app = ConsoleApp(Path("runs"), None)
 
     async def opened(pilot: Pilot[int]) -> None:

@@ -29,6 +29,11 @@ SIZE = (120, 40)
 
 
 @pytest.fixture(autouse=True)
+def _helpers_are_forked() -> None:
+    """They are started as they are: what is asked for while a prediction is under way needs one that takes its time."""
+
+
+@pytest.fixture(autouse=True)
 def _half_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever terminal the tests run in."""
     monkeypatch.setenv("TERM", "xterm-256color")

@@ -19,7 +19,7 @@ def screen_text(pilot: Pilot[int]) -> str:
     return "\n".join(strip.text for strip in pilot.app.screen._compositor.render_strips())
 
 
-async def until(pilot: Pilot[int], true: Callable[[], object], seconds: float = 8.0) -> None:
+async def until(pilot: Pilot[int], true: Callable[[], object], seconds: float = 30.0) -> None:
     """Wait until ``true()``; fail with the screen when it doesn't come."""
     deadline = time.monotonic() + seconds
     while not true():
