@@ -21,8 +21,9 @@ def tune_process() -> None:
     ``tf_efficientnet_lite0`` take three quarters of the time, and beside a busy program a run that spins twice.
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    if _busy_with_others() < _QUIET:
-        os.environ.setdefault("GOMP_SPINCOUNT", "10000")
+    alone = os.environ.get("OMP_NUM_THREADS") == "1"  # nobody waits for anybody
+    if "GOMP_SPINCOUNT" not in os.environ and not alone and _busy_with_others() < _QUIET:
+        os.environ["GOMP_SPINCOUNT"] = "10000"
     _keep_freed_memory()
 
 

@@ -23,9 +23,10 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before, os.environ.ge
 
 
 def run(*arguments: str, **changes: str) -> tuple[int, str]:
+    others = {name: value for name, value in os.environ.items() if not name.startswith(("OMP_", "GOMP_"))}
     done = subprocess.run(
         [sys.executable, "-c", CODE, *arguments], capture_output=True, text=True, check=True,
-        env={**os.environ, **changes},
+        env={**others, **changes},
     )  # fmt: skip
     faults, policy = done.stdout.split()
     return int(faults), policy
