@@ -244,9 +244,15 @@ class _Nursery:
                 stdin=subprocess.DEVNULL,
                 stderr=self._errors,
                 cwd=ROOT,
-                env={**os.environ, **ENVIRONMENT, "HF_HOME": str(ROOT / "nobody's weights")},
+                env=self._environment(),
             )
         atexit.register(self._end)
+
+    @staticmethod
+    def _environment() -> dict[str, str]:
+        """Return that of who runs the tests, without what the test that happens to be the first has set."""
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("XDG_")}
+        return {**kept, **ENVIRONMENT, "HF_HOME": str(ROOT / "nobody's weights")}
 
     def fork(self, request: dict[str, Any], files: list[int]) -> tuple[int, socket.socket]:
         ours, theirs = socket.socketpair()
@@ -381,6 +387,7 @@ def _run(program: Program, env: Mapping[str, str], keep: Sequence[int] = ()) -> 
     sys.stdin = sys.__stdin__ = _stream(0, unbuffered)
     sys.stdout = sys.__stdout__ = _stream(1, unbuffered)
     sys.stderr = sys.__stderr__ = _stream(2, unbuffered)
+    atexit._clear()  # what the libraries have to put in order at the end is their first process's
     sys.excepthook, threading.excepthook = sys.__excepthook__, threading.__excepthook__
     sys.argv = program.argv
     sys.orig_argv = [sys.executable, *(["-m"] if program.module else []), *program.argv]

@@ -1,10 +1,12 @@
 """The predictions: the dialogue, the process beside, the table."""
 
 import asyncio
+import signal
 import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import made_judged
 import made_runs
@@ -17,6 +19,7 @@ from engine.predicted import beside, write_probabilities
 from engine.rundir import RunDir
 from tests.made_data import make_pictures
 from tests.made_data import make_run as prepare
+from tui import helper
 from tui.app import ConsoleApp
 from tui.helper import run_helper
 from tui.widgets.prediction_form import Filled, PredictionForm
@@ -26,11 +29,6 @@ from tui.widgets.prediction_rows import Rows
 Make = Callable[..., RunDir]
 Console = Callable[..., ConsoleApp]
 SIZE = (120, 40)
-
-
-@pytest.fixture(autouse=True)
-def _helpers_are_forked() -> None:
-    """They are started as they are: what is asked for while a prediction is under way needs one that takes its time."""
 
 
 @pytest.fixture(autouse=True)
@@ -194,7 +192,17 @@ async def test_a_prediction_in_a_process_of_its_own(trained: RunDir) -> None:
     assert beside(trained.prediction).exists()
 
 
-async def test_a_second_prediction_waits_for_the_first(trained: RunDir) -> None:
+async def test_a_second_prediction_waits_for_the_first(
+    trained: RunDir, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    popen = helper.subprocess.Popen
+
+    def stopped(*args: Any, **named: Any) -> Any:
+        process = popen(*args, **named)
+        process.send_signal(signal.SIGSTOP)  # as long as it is looked at, it is under way
+        return process
+
+    monkeypatch.setattr(helper.subprocess, "Popen", stopped)
     app = ConsoleApp(trained.path.parent, trained)
     async with app.run_test(size=SIZE) as pilot:
         await opened(pilot, "x", "writes prediction.csv")
