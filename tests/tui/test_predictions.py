@@ -195,11 +195,12 @@ async def test_a_prediction_in_a_process_of_its_own(trained: RunDir) -> None:
 async def test_a_second_prediction_waits_for_the_first(
     trained: RunDir, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    popen = helper.subprocess.Popen
+    popen, processes = helper.subprocess.Popen, []
 
     def stopped(*args: Any, **named: Any) -> Any:
         process = popen(*args, **named)
-        process.send_signal(signal.SIGSTOP)  # as long as it is looked at, it is under way
+        process.send_signal(signal.SIGSTOP)  # it is under way as long as the test looks at it
+        processes.append(process)
         return process
 
     monkeypatch.setattr(helper.subprocess, "Popen", stopped)
@@ -214,6 +215,7 @@ async def test_a_second_prediction_waits_for_the_first(
         await shows(pilot, "predicting with 1 run", "c cancel")
         (job,) = [one for one in threading.enumerate() if one.name == "prediction"]
         await pilot.press("c")
+        processes[0].send_signal(signal.SIGCONT)  # at its next word
         await until(pilot, lambda: "cancelled, nothing was written" in screen_text(pilot), 60)
         await pilot.press("x")
         await shows(pilot, "writes prediction.csv from the best weights")
