@@ -214,6 +214,7 @@ async def test_a_second_prediction_waits_for_the_first(
         await pilot.press("x")
         await shows(pilot, "predicting with 1 run", "c cancel")
         (job,) = [one for one in threading.enumerate() if one.name == "prediction"]
+        await until(pilot, lambda: processes, 60)
         await pilot.press("c")
         processes[0].send_signal(signal.SIGCONT)  # at its next word
         await until(pilot, lambda: "cancelled, nothing was written" in screen_text(pilot), 60)
