@@ -111,7 +111,7 @@ def test_side_by_side_is_one_by_one() -> None:
     for ours, theirs in zip(found, alone, strict=True):
         assert ours.label == theirs.label
         assert ours.train == pytest.approx(theirs.train, rel=5e-3)
-        assert ours.val == pytest.approx(theirs.val, rel=1e-4)
+        assert ours.val == pytest.approx(theirs.val, rel=5e-3)
     assert told == [(label, epoch) for epoch in range(1, 5) for label in range(3)]
 
 
