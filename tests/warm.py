@@ -43,6 +43,7 @@ LIBRARIES = {
 """What libraries read once, when they are imported. Tests share the cores, one worker of pytest-xdist on each."""
 ENVIRONMENT = {**LIBRARIES, "PYTHONPATH": str(ROOT)}
 
+_POPEN = subprocess.Popen
 _OWN_MODULES = ("engine", "tui", "tests.engine")
 _SIZE = 4
 
@@ -103,9 +104,6 @@ class Forked:
     def send_signal(self, number: int) -> None:
         if self.poll() is None:
             os.kill(self.pid, number)
-
-    def terminate(self) -> None:
-        self.send_signal(signal.SIGTERM)
 
     def kill(self) -> None:
         self.send_signal(signal.SIGKILL)
@@ -178,7 +176,7 @@ def start(
                     ends.callback(os.close, fd)
                 case subprocess.STDOUT:
                     fd = files[1]
-                case subprocess.PIPE:
+                case subprocess.PIPE if number:
                     ours, fd = os.pipe()
                     ends.callback(os.close, fd)
                     read = os.fdopen(ours, "r" if text else "rb")
@@ -225,9 +223,6 @@ def run(
 def execute_children() -> None:
     """Have what this process starts from now on executed: it would inherit what a test has changed in here."""
     subprocess.Popen = _POPEN  # type: ignore[misc]
-
-
-_POPEN = subprocess.Popen
 
 
 class _Nursery:

@@ -11,6 +11,12 @@ import psutil
 
 _CGROUPS = Path("/sys/fs/cgroup")
 _OWN = Path("/proc/self/cgroup")
+_FILES = (
+    ("memory.max", "memory.current", "inactive_file"),
+    ("memory.high", "memory.current", "inactive_file"),
+    ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
+)
+"""Limit, use, and what of that use the system gives up first: its line of ``memory.stat``."""
 
 
 def free_memory(own: Path = _OWN, root: Path = _CGROUPS) -> int:
@@ -26,14 +32,6 @@ def free_memory(own: Path = _OWN, root: Path = _CGROUPS) -> int:
                 taken = int((group / used).read_text()) - _reclaimable(group, cache)
                 free = min(free, most - taken)
     return max(0, free)
-
-
-_FILES = (
-    ("memory.max", "memory.current", "inactive_file"),
-    ("memory.high", "memory.current", "inactive_file"),
-    ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
-)
-"""Limit, use, and what of that use the system gives up first: its line of ``memory.stat``."""
 
 
 def _groups(own: Path, root: Path) -> list[Path]:

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 from tests import warm
 
@@ -52,7 +51,7 @@ def call(*arguments: str | Path, cwd: Path, **changes: str) -> Answer:
     return Answer(done.returncode, done.stdout, done.stderr)
 
 
-def start(*arguments: str | Path, cwd: Path) -> "warm.Forked | subprocess.Popen[Any]":
+def start(*arguments: str | Path, cwd: Path) -> warm.Process:
     """Start the program in ``cwd``, with pipes for its output."""
     return warm.start(
         [PROGRAM, *map(str, arguments)],

@@ -62,7 +62,7 @@ def panels_over_the_screen(console: Terminal, run: RunDir) -> None:
     plot(console, state)
     epochs, first, last = state.epochs, state.epochs[0], state.epochs[-1]
     console.press("2")
-    console.shows("━ learning rate", "0.0001", f"LR {epochs[-1].lr:.9f}")
+    console.shows("━ learning rate", "0.0001", f"LR {last.lr:.9f}")
     console.press("3")
     console.shows("watches  validation accuracy", *(f"{epoch.val_loss:.5f}" for epoch in epochs))
     console.shows(f"{first.train_acc:.2f}", f"{first.train_loss:.5f}")
