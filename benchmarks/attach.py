@@ -15,9 +15,9 @@ import psutil
 
 from benchmarks.made_history import NAME, best_of, events
 from benchmarks.terminal import BRAILLE, CONSOLE, Terminal, load, spread
-from engine.events import Step, encode_line
-from engine.journal_index import Renewal, index_path
-from engine.rundir import RunDir
+from engine.journal.events import Step, encode_line
+from engine.journal.index import Renewal, index_path
+from engine.run.directory import RunDir
 from tests.tui.made_runs import MODEL, START
 
 EVENTS, EPOCHS, TIMES = 1_000_000, 200, 5

@@ -1,6 +1,6 @@
 """What the report's augmentation costs an image, with torchvision and with one resampling.
 
-On one core, at 256 px, in turn: torchvision's chain of PIL transforms (REPORT.md section 2) from the file; the
+On one core, at 256 px, in turn: torchvision's chain of PIL transforms (method.md, Augmentation) from the file; the
 engine's from the file; the engine's from a picture that is decoded and reduced already, as the cache keeps it.
 
     python benchmarks/augment_cost.py [FOLDER OF PHOTOS]
@@ -22,10 +22,10 @@ from PIL import Image
 from torchvision import transforms
 from torchvision.transforms import functional
 
-from engine.data.augment import augmented
+from engine.data.augment.augment import augmented
+from engine.data.augment.geometry import reduced
 from engine.data.decode import Pixels, read_image
-from engine.data.geometry import reduced
-from engine.sections import Augment
+from engine.recipe.sections import Augment
 
 PICTURES, WIDTH, HEIGHT, QUALITY = 24, 500, 375, 90
 SIZE, CACHED, ROUNDS = 256, 362, 9

@@ -21,12 +21,12 @@ import torch
 from torch import nn
 
 from benchmarks.terminal import load
+from engine.compute.rng import Purpose, stream
+from engine.data.augment.geometry import to_square
 from engine.data.decode import read_image
-from engine.data.geometry import to_square
-from engine.outliers.autoencoder import ClassPixels, autoencoder_errors
-from engine.outliers.autoencoder_net import first_weights
-from engine.outliers.verdict import Verdict, judge
-from engine.rng import Purpose, stream
+from engine.outliers.detect.autoencoder import ClassPixels, autoencoder_errors
+from engine.outliers.detect.autoencoder_net import first_weights
+from engine.outliers.detect.verdict import Verdict, judge
 
 SIZE, BATCH, SEED = 128, 32, 0
 DRAWN = (32, 45, 70)

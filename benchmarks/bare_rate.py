@@ -8,7 +8,7 @@ Prints the rate of some stretches of steps; epoch_time.py compares the engine wi
 import sys
 import time
 
-from engine.tuning import tune_process
+from engine.training.tuning import tune_process
 
 STRETCHES, STEPS = 5, 4
 

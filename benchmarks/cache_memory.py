@@ -16,11 +16,11 @@ import psutil
 from PIL import Image
 
 from benchmarks.terminal import load
-from engine.events import StageStarted
-from engine.journal import JournalReader
-from engine.layout import find_folders
-from engine.recipe import load_recipe
-from engine.rundir import RunDir
+from engine.journal.events import StageStarted
+from engine.journal.log import JournalReader
+from engine.recipe.data_layout import find_folders
+from engine.recipe.recipe import load_recipe
+from engine.run.directory import RunDir
 from tui.spawn import start_engine
 
 BUDGET_MB, SIZE = 20, 256

@@ -14,9 +14,9 @@ import psutil
 
 from benchmarks.made_history import STEPS, run_under_way
 from benchmarks.terminal import BRAILLE, CONSOLE, Terminal, load
-from engine.events import CheckpointSaved, EpochEnded, EpochStarted, LrDecayed, Step, SystemSample
-from engine.journal import JournalWriter
-from engine.rundir import RunDir
+from engine.journal.events import CheckpointSaved, EpochEnded, EpochStarted, LrDecayed, Step, SystemSample
+from engine.journal.log import JournalWriter
+from engine.run.directory import RunDir
 from tests.tui.made_runs import accuracy, matrix
 
 EPOCHS, PER_SECOND = 60, 10

@@ -16,9 +16,9 @@ import numpy as np
 import psutil
 
 from benchmarks.terminal import BRAILLE, CONSOLE, Terminal, load
-from engine.events import AnyEvent, EpochEnded, EpochStarted, RunEnded
-from engine.journal import JournalReader
-from engine.student import t_quantile
+from engine.analysis.stats import t_quantile
+from engine.journal.events import AnyEvent, EpochEnded, EpochStarted, RunEnded
+from engine.journal.log import JournalReader
 from tests.made_data import make_pictures, make_run
 from tui.spawn import start_engine
 

@@ -18,9 +18,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from benchmarks.terminal import CONSOLE, load
-from engine.events import DatasetScanned, EpochEnded
-from engine.journal import JournalReader
-from engine.rundir import RunDir
+from engine.journal.events import DatasetScanned, EpochEnded
+from engine.journal.log import JournalReader
+from engine.run.directory import RunDir
 
 MODEL, SIZE, BATCH, EPOCHS, WORKERS = "tf_efficientnet_lite0", 128, 16, 4, 2
 OURS = (

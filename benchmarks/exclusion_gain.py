@@ -18,10 +18,10 @@ from matplotlib.figure import Figure
 
 from benchmarks.planted import foreign_to_photos, plant
 from benchmarks.terminal import CONSOLE, load
-from engine.events import EpochEnded
-from engine.journal import JournalReader
-from engine.rundir import RunDir
-from engine.state import RunState
+from engine.journal.events import EpochEnded
+from engine.journal.log import JournalReader
+from engine.journal.state import RunState
+from engine.run.directory import RunDir
 
 METHODS = ("none", "autoencoder", "embedding")
 # Two-sided 95 % points of Student's t by degrees of freedom.

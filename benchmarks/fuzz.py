@@ -25,7 +25,7 @@ if atheris is not None:
 else:
     from tests.fuzz import readers as _readers
 
-from engine.errors import UserError
+from engine.core.errors import UserError
 from tests.fuzz.bounds import bounded_memory, bounded_time
 from tests.fuzz.mutate import mutate
 

@@ -15,20 +15,18 @@ from pathlib import Path
 
 import torch
 
-from engine.commands import Spool
-from engine.controls import Controls
+from engine.control.commands import Spool
+from engine.control.controls import Controls, Steered
 from engine.data.images import scan
-from engine.data.pool import Pool, worker_count
-from engine.disk_full import Room
-from engine.event import Event
-from engine.events import EpochEnded, Step
-from engine.journal import JournalWriter
-from engine.outlier_state import OutlierStage
-from engine.outliers.acting import Acting
-from engine.recipe import load_recipe
-from engine.rundir import RunDir
-from engine.steered import Steered
-from engine.training import Training
+from engine.data.loading.pool import Pool, worker_count
+from engine.journal.events import EpochEnded, Event, Step
+from engine.journal.log import JournalWriter
+from engine.journal.state import OutlierStage
+from engine.outliers.files.acting import Acting
+from engine.recipe.recipe import load_recipe
+from engine.run.directory import RunDir
+from engine.run.disk_space import Room
+from engine.training.setup import Training
 from tests.made_data import make_pictures, make_run
 from tests.tui.made_runs import history
 

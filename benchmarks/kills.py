@@ -12,9 +12,9 @@ import sys
 import time
 from itertools import cycle
 
-from engine.events import StageStarted, Step
-from engine.journal import JournalReader
-from engine.rundir import RunDir
+from engine.journal.events import StageStarted, Step
+from engine.journal.log import JournalReader
+from engine.run.directory import RunDir
 from tests.engine.killed_runs import ASKS, KILLED, PLAIN, RICH, Field, ground
 from tests.engine.same_end import differences
 

@@ -3,9 +3,8 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from engine.event import Event
-from engine.events import ConfusionMatrix, EpochEnded, EpochStarted, Step
-from engine.rundir import RunDir
+from engine.journal.events import ConfusionMatrix, EpochEnded, EpochStarted, Event, Step
+from engine.run.directory import RunDir
 from tests.tui.made_runs import beginning, history, make_run, matrix
 
 NAME = "20261124-040821-tf_efficientnet_lite0"

@@ -24,21 +24,21 @@ from sklearn.metrics import roc_auc_score
 
 from benchmarks.planted import KINDS, Draw, Kind, foreign_to_digits, foreign_to_photos, plant
 from benchmarks.terminal import load, spread
-from engine import demo_data
+from engine.compute.device import Precision
+from engine.data.augment.geometry import to_square
 from engine.data.decode import read_image
-from engine.data.geometry import to_square
 from engine.data.images import as_listed
+from engine.data.loading.pool import Pool
 from engine.data.normalize import Normalize
-from engine.data.pool import Pool
-from engine.device import Precision
-from engine.evaluate import evaluate
-from engine.fold import Folding
-from engine.models import build_model
-from engine.outliers.detect import Detection
-from engine.outliers.embedding import Embedder
-from engine.outliers.reading import Reader
-from engine.outliers.suspicion import suspicion
-from engine.recipe import Recipe, load_recipe
+from engine.model.build import build_model
+from engine.model.fold import Folding
+from engine.outliers.detect.detect import Detection
+from engine.outliers.detect.embedding import Embedder
+from engine.outliers.detect.reading import Reader
+from engine.outliers.detect.suspicion import suspicion
+from engine.recipe.recipe import Recipe, load_recipe
+from engine.tools import demo_data
+from engine.training.evaluate import evaluate
 
 SHARES = (0.05, 0.1)
 AUROC_GOAL, COST_GOAL, PAIRS = 0.95, 1.2, 9

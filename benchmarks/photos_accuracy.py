@@ -14,9 +14,9 @@ import time
 from pathlib import Path
 
 from benchmarks.terminal import CONSOLE, load
-from engine.events import RunEnded, RunStarted
-from engine.journal import JournalReader
-from engine.rundir import RunDir
+from engine.journal.events import RunEnded, RunStarted
+from engine.journal.log import JournalReader
+from engine.run.directory import RunDir
 
 GOAL = 78.0
 FIXED = (

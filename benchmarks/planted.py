@@ -13,8 +13,8 @@ from sklearn.datasets import load_digits, load_sample_image
 
 from engine.data.decode import Pixels, read_image
 from engine.data.images import DataSet, scan
-from engine.layout import find_folders
-from engine.sections import Data
+from engine.recipe.data_layout import find_folders
+from engine.recipe.sections import Data
 
 Kind = Literal["moved", "foreign", "spoiled"]
 KINDS: tuple[Kind, ...] = ("moved", "foreign", "spoiled")

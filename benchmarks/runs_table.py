@@ -12,8 +12,8 @@ from pathlib import Path
 
 from benchmarks.made_history import events
 from benchmarks.terminal import CONSOLE, Terminal, load, spread
-from engine.events import RunEnded
-from engine.rundir import RunDir
+from engine.journal.events import RunEnded
+from engine.run.directory import RunDir
 from tests.tui.made_runs import make_run
 
 RUNS, FEW, EPOCHS, TICKS, TIMES = 1000, 10, 60, 20, 5

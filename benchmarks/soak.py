@@ -15,7 +15,7 @@ import psutil
 
 from benchmarks.made_history import NAME, events
 from benchmarks.terminal import BRAILLE, CONSOLE, Terminal, load
-from engine.events import RunEnded
+from engine.journal.events import RunEnded
 from tests.tui.made_runs import make_run
 
 EPOCHS, TICKS, SPEED, EVERY = 1000, 100, 1000, 2.0

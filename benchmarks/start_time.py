@@ -14,10 +14,10 @@ import time
 from pathlib import Path
 
 from benchmarks.terminal import CONSOLE, load
-from engine.commands import Stop, send
-from engine.events import AnyEvent, RunStarted, StageStarted, Step
-from engine.journal import JournalReader
-from engine.rundir import RunDir
+from engine.control.commands import Stop, send
+from engine.journal.events import AnyEvent, RunStarted, StageStarted, Step
+from engine.journal.log import JournalReader
+from engine.run.directory import RunDir
 
 GOAL = 1.5
 

@@ -5,12 +5,12 @@ import signal
 import sys
 from pathlib import Path
 
-from engine.errors import UserError
-from engine.offline import keep_offline
-from engine.rundir import RunDir, is_run
-from engine.runlock import RunLock
-from engine.session import Session
-from engine.tuning import tune_process
+from engine.core.errors import UserError
+from engine.core.offline import keep_offline
+from engine.run.directory import RunDir, is_run
+from engine.run.lock import RunLock
+from engine.training.session import Session
+from engine.training.tuning import tune_process
 
 
 def main() -> int:

@@ -5,11 +5,10 @@ from pathlib import Path
 
 import msgspec
 
-from engine.event import Event
-from engine.events import DatasetScanned, EpochEnded, EpochStarted, RunStarted, encode_line
-from engine.judged import Judged, write_judged
-from engine.recipe import load_recipe
-from engine.rundir import RunDir
+from engine.analysis.predictions import Judged, write_judged
+from engine.journal.events import DatasetScanned, EpochEnded, EpochStarted, Event, RunStarted, encode_line
+from engine.recipe.recipe import load_recipe
+from engine.run.directory import RunDir
 
 CLASSES = ("bird", "cat", "dog")
 IMAGES = 100

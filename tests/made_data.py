@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from engine.layout import find_folders
-from engine.recipe import load_recipe
-from engine.rundir import RunDir
+from engine.recipe.data_layout import find_folders
+from engine.recipe.recipe import load_recipe
+from engine.run.directory import RunDir
 
 SEED = int(os.environ.get("PICTURES_SEED", "1"))
 """Of the pictures: no test may depend on what is learned from them."""

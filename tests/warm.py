@@ -451,11 +451,11 @@ class _Forking(subprocess.Popen[Any]):
 _IMPORTED = (
     "torch._dynamo",  # an optimizer imports it with its first step
     "matplotlib.font_manager",
-    "engine.ensemble",
-    "engine.figures",
-    "engine.outliers.detect",
+    "engine.training.predict",
+    "engine.figures.confusion",
+    "engine.outliers.detect.detect",
     "engine.outliers.stage",
-    "engine.training",
+    "engine.training.setup",
     "tui.app",
     "tui.cli.program",
 )

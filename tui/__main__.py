@@ -5,8 +5,8 @@ import io
 import os
 import sys
 
-from engine.errors import UserError
-from engine.text import printable
+from engine.core.errors import UserError
+from engine.core.text import printable
 
 _READER_GONE = 128 + 13
 _REMEDIES = {
@@ -23,7 +23,7 @@ def main() -> int:
         if isinstance(stream, io.TextIOWrapper):  # a locale that can't write a name must not stop the program
             stream.reconfigure(errors="backslashreplace")
     try:
-        from engine.offline import keep_offline
+        from engine.core.offline import keep_offline
         from tui.cli.program import run
 
         keep_offline()

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from engine.errors import UserError
+from engine.core.errors import UserError
 from tui.lookout import Lookout
 
 if TYPE_CHECKING:

@@ -7,11 +7,11 @@ import socket
 from pathlib import Path
 from typing import NamedTuple
 
-from engine.ablation import PLAN_FILE, Plan, begin, check_goes_on, load_plan
-from engine.errors import UserError
-from engine.overview import glance
-from engine.rundir import RunDir, is_run
-from engine.text import printable
+from engine.analysis.ablation import PLAN_FILE, Plan, begin, check_goes_on, load_plan
+from engine.core.errors import UserError
+from engine.core.text import printable
+from engine.run.directory import RunDir, is_run
+from engine.run.overview import glance
 from tui.log_tail import log_tail
 from tui.spawn import ablation_log, start_ablation
 

@@ -16,9 +16,8 @@ from textual.events import Event, InputEvent
 from textual.filter import Monochrome, NoColor
 from textual.screen import Screen
 
-from engine.notice import Ending
-from engine.rundir import RunDir
-from engine.settings import Settings
+from engine.run.directory import RunDir
+from engine.run.notify import Ending, Settings
 from tui.endings import Endings
 from tui.key_order import KeyOrder
 from tui.link import Follower

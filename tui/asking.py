@@ -5,8 +5,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import NamedTuple
 
-from engine.commands import AnyCommand
-from engine.rundir import RunDir
+from engine.control.commands import AnyCommand
+from engine.run.directory import RunDir
 from tui import link
 
 

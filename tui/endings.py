@@ -7,11 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.events import RunEnded
-from engine.journal import JournalReader
-from engine.notice import Attendance, Ending, run_command
-from engine.rundir import RunDir
-from engine.state import RunState
+from engine.journal.events import RunEnded
+from engine.journal.log import JournalReader
+from engine.journal.state import RunState
+from engine.run.directory import RunDir
+from engine.run.notify import Attendance, Ending, run_command
 from tui.lookout import Lookout
 from tui.notify import ending
 
@@ -106,7 +106,7 @@ class Endings(Lookout):
             one.attendance = None
 
     def _watch(self) -> None:
-        from engine.run_tree import find_runs
+        from engine.run.directory import find_runs
 
         self._began = time.time()
         search_at = time.monotonic() + _PERIOD  # after the first screen
@@ -169,7 +169,7 @@ class Endings(Lookout):
 
     def _judge(self, one: _Watched, *, alive: bool) -> None:
         """Tell of the end of a run that was seen alive, if its engine has ended it or is gone."""
-        from engine.overview import glance
+        from engine.run.overview import glance
 
         with contextlib.suppress(OSError):
             state = glance(one.run)[0]
@@ -188,7 +188,7 @@ class Endings(Lookout):
             state = RunState()
             state.apply_all(JournalReader(one.run.journal, max(0, one.stamp[0])).read())
             if isinstance(state.ended, RunEnded):
-                from engine.overview import glance
+                from engine.run.overview import glance
 
                 end = ending(one.run, [state.ended], glance(one.run)[0], False, False)
                 if end is not None:

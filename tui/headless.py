@@ -8,27 +8,29 @@ import time
 from pathlib import Path
 from types import FrameType
 
-from engine import stop_signals
-from engine.errors import UserError
-from engine.events import (
+from engine.core import stop_signals
+from engine.core.errors import UserError
+from engine.core.files import open_regular
+from engine.core.text import printable
+from engine.journal.events import (
     AnyEvent,
     BadImage,
     DatasetScanned,
     EpochStarted,
     LrDecayed,
+    Paused,
     PredictionWritten,
+    Resumed,
     RunEnded,
     RunStarted,
+    SettingChanged,
     StageStarted,
     Warning,
 )
-from engine.journal import JournalReader
-from engine.journal_index import past_state
-from engine.progress import peek
-from engine.regular import open_regular
-from engine.rundir import RunDir
-from engine.steering_events import Paused, Resumed, SettingChanged
-from engine.text import printable
+from engine.journal.index import past_state
+from engine.journal.log import JournalReader
+from engine.run.directory import RunDir
+from engine.run.train_state import peek
 from tui.cli.naming import run_argument, shown_path
 from tui.cli.say import note
 from tui.cli.standing import standing

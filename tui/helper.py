@@ -7,19 +7,33 @@ import tempfile
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from engine.errors import UserError
-from engine.text import printable
+from engine.core.errors import UserError
+from engine.core.text import printable
 
 
 class HelperError(Exception):
     """The helper broke down; the text is one line."""
 
 
-def run_helper(module: str, arguments: Sequence[str], told: Callable[[dict[str, Any]], None]) -> None:
-    """Run ``python -m module`` to its end and hand each JSON line of its output to ``told``.
+class CancelledError(Exception):
+    """Nobody wants the helper's answer any more."""
 
-    Raises UserError with the helper's own line when it calls its input bad (exit code 2), HelperError
-    when it ends in any other way than well.
+
+def _always() -> bool:
+    return True
+
+
+def run_helper(
+    module: str,
+    arguments: Sequence[str],
+    told: Callable[[dict[str, Any]], None],
+    wanted: Callable[[], bool] = _always,
+) -> None:
+    """Run ``python -m module`` to its end and hand each fact that it prints to ``told``.
+
+    ``wanted`` is asked several times a second (the helper has a heartbeat); once it says no, the helper is killed and
+    CancelledError raised. Raises UserError with the helper's own line when it calls its input bad (exit code 2),
+    HelperError when it fails.
     """
     with tempfile.TemporaryFile() as errors:
         # -P: a folder of the user's that holds an engine.py must not shadow ours
@@ -36,6 +50,8 @@ def run_helper(module: str, arguments: Sequence[str], told: Callable[[dict[str, 
             try:
                 for line in process.stdout:
                     _tell(line, told)
+                    if not wanted():
+                        raise CancelledError
             except BaseException:
                 process.kill()
                 raise
@@ -50,7 +66,7 @@ def _tell(line: str, told: Callable[[dict[str, Any]], None]) -> None:
         fact = json.loads(line)
     except ValueError:  # a library that prints
         return
-    if isinstance(fact, dict):
+    if isinstance(fact, dict) and "alive" not in fact:
         told(fact)
 
 

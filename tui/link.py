@@ -6,13 +6,13 @@ import time
 from collections import deque
 from collections.abc import Callable
 
-from engine.commands import AnyCommand, send
-from engine.errors import UserError
-from engine.events import AnyEvent
-from engine.journal import JournalReader
-from engine.journal_index import Past
-from engine.rundir import RunDir
-from engine.state import RunState
+from engine.control.commands import AnyCommand, send
+from engine.core.errors import UserError
+from engine.journal.events import AnyEvent
+from engine.journal.index import Past
+from engine.journal.log import JournalReader
+from engine.journal.state import RunState
+from engine.run.directory import RunDir
 from tui.log_tail import log_tail
 from tui.lookout import Lookout
 from tui.spawn import start_engine

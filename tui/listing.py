@@ -5,12 +5,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from engine.journal import JournalReader
-from engine.labels import Labels, labels_file
-from engine.overview import Overview, glance, overview_of
-from engine.overview_cache import OverviewCache
-from engine.run_tree import FoundRun, find_runs
-from engine.state import RunState
+from engine.journal.log import JournalReader
+from engine.journal.state import RunState
+from engine.run.directory import FoundRun, find_runs
+from engine.run.labels import Labels, labels_file
+from engine.run.overview import Overview, OverviewCache, glance, overview_of
 from tui.lookout import Lookout
 from tui.run_rows import RunRow, labels_of, unreadable
 from tui.widgets.standing import status_of

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from engine.regular import open_regular
+from engine.core.files import open_regular
 
 
 def log_tail(log: Path, size: int) -> list[str]:

@@ -3,11 +3,10 @@
 import os
 from collections.abc import Callable, Iterable, Mapping
 
-from engine.events import AnyEvent, RunEnded
-from engine.notice import Ending
-from engine.rundir import RunDir
-from engine.settings import Notices
-from engine.state import RunState
+from engine.journal.events import AnyEvent, RunEnded
+from engine.journal.state import RunState
+from engine.run.directory import RunDir
+from engine.run.notify import Ending, Notices
 
 _BELL = "\a"
 

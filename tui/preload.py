@@ -14,7 +14,7 @@ def preload(done: Callable[[], object]) -> None:
     def work() -> None:
         try:
             for name in (
-                "engine.recipe",
+                "engine.recipe.recipe",
                 *(f"tui.screens.{one.name}" for one in pkgutil.iter_modules(screens.__path__)),
             ):
                 import_module(name)

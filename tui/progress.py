@@ -4,7 +4,7 @@ import sys
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from engine.state import RunState
+from engine.journal.state import RunState
 from tui.widgets.wording import duration, rate
 
 if TYPE_CHECKING:

@@ -4,8 +4,8 @@ import contextlib
 import math
 from collections.abc import Iterator
 
-from engine.events import AnyEvent, RunEnded, RunStarted, StageStarted
-from engine.rundir import RunDir
+from engine.journal.events import AnyEvent, RunEnded, RunStarted, StageStarted
+from engine.run.directory import RunDir
 from tui.link import Model, Source
 from tui.play_clock import PlayClock
 from tui.tape import Tape, span

@@ -3,12 +3,11 @@
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from engine.commands import Stop
-from engine.errors import UserError
-from engine.labels import Labels, read_labels, write_labels
-from engine.run_moves import rename_run
-from engine.rundir import RunDir
-from engine.trash import Trashed, list_trash, move_to_trash, restore
+from engine.control.commands import Stop
+from engine.core.errors import UserError
+from engine.run.directory import RunDir
+from engine.run.labels import Labels, read_labels, write_labels
+from engine.run.moves import Trashed, list_trash, move_to_trash, rename_run, restore
 from tui import link
 from tui.run_rows import RunRow
 

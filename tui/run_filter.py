@@ -11,8 +11,8 @@ import re
 import time
 from collections.abc import Callable
 
-from engine.errors import UserError
-from engine.text import nearest, printable
+from engine.core.errors import UserError
+from engine.core.text import nearest, printable
 from tui.run_fields import FIELDS, Field
 from tui.run_rows import RunRow
 

@@ -6,10 +6,10 @@ from collections import deque
 from collections.abc import Callable
 from typing import NamedTuple
 
-from engine.events import EpochEnded
-from engine.overview import Overview, read_events
-from engine.rundir import RunDir
-from engine.state import RunState
+from engine.journal.events import EpochEnded
+from engine.journal.state import RunState
+from engine.run.directory import RunDir
+from engine.run.overview import Overview, read_events
 from tui.run_rows import RunRow
 from tui.widgets.happenings import Happening, Teller
 

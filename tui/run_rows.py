@@ -2,12 +2,11 @@
 
 from typing import NamedTuple
 
-from engine.errors import UserError
-from engine.labels import Labels, read_labels
-from engine.overview import Overview, glance, overview_of
-from engine.run_tree import FoundRun
-from engine.rundir import RunDir
-from engine.state import RunState
+from engine.core.errors import UserError
+from engine.journal.state import RunState
+from engine.run.directory import FoundRun, RunDir
+from engine.run.labels import Labels, read_labels
+from engine.run.overview import Overview, glance, overview_of
 
 
 class RunRow(NamedTuple):

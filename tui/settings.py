@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from engine.files import make_private, replace_file
-from engine.settings import read_toml
+from engine.core.files import make_private, replace_file
+from engine.run.notify import read_toml
 from tui.theme_names import ThemeName
 
 _PAUSE = 0.5

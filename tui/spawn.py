@@ -5,10 +5,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-from engine.regular import open_own
-from engine.rundir import RunDir
-from engine.runlock import RunLock
-from engine.stop_signals import held_back
+from engine.core.files import open_own
+from engine.core.stop_signals import held_back
+from engine.run.directory import RunDir
+from engine.run.lock import RunLock
 
 # Who asks whether a run is alive holds its lock for an instant.
 _PATIENCE = 0.2
@@ -27,7 +27,7 @@ def start_engine(run: RunDir) -> int:
 def start_ablation(folder: Path, lock: RunLock) -> int:
     """Start the ablation that was begun in ``folder``, as an engine is started, and return its process id.
 
-    ``lock`` is ``engine.ablation.begin``'s, and released. Raises OSError where the folder can't be written.
+    ``lock`` is ``engine.analysis.ablation.begin``'s, and released. Raises OSError where the folder can't be written.
     """
     return _start("tui.cli.ablate_main", folder, lock, ablation_log(folder))
 

@@ -4,10 +4,10 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from engine.events import AnyEvent, Step, decode_line
-from engine.journal import JournalReader
-from engine.journal_index import telling
-from engine.regular import open_regular
+from engine.core.files import open_regular
+from engine.journal.events import AnyEvent, Step, decode_line
+from engine.journal.index import telling
+from engine.journal.log import JournalReader
 
 _TAIL = 1 << 20
 

@@ -43,7 +43,7 @@ class Thumbnail:
 class Thumbnails:
     """Serves the newest wishes only, so that a hand that moves fast waits for one picture and not for all.
 
-    ``on_news`` is called from the thread whenever a picture came. The process (``engine.thumbnails``) starts with
+    ``on_news`` is called from the thread whenever a picture came. The process (``engine.tools.thumbnails``) starts with
     the first wish; a file that kills it, or that takes it longer than ``patience`` seconds, costs a restart.
     """
 
@@ -139,7 +139,7 @@ class Thumbnails:
     def _start(self) -> None:
         process = subprocess.Popen(
             # -P: a folder of the user's that holds an engine.py must not shadow ours
-            [sys.executable, "-P", "-m", "engine.thumbnails"],
+            [sys.executable, "-P", "-m", "engine.tools.thumbnails"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

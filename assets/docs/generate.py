@@ -12,8 +12,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, get_args
 
-from engine import events, outlier_events, steering_events
-from engine.recipe import LIVE_KEYS, Recipe, preset_names, presets_folder
+from engine.journal import events
+from engine.journal import events as outlier_events
+from engine.journal import events as steering_events
+from engine.recipe.recipe import LIVE_KEYS, Recipe, preset_names, presets_folder
 
 Table = Sequence[tuple[str, ...]]
 

@@ -27,9 +27,9 @@ from cells import compact, two_by_two
 from PIL import Image
 from textual.pilot import Pilot
 
-from engine import demo_data
-from engine.labels import Labels, write_labels
-from engine.rundir import RunDir
+from engine.run.directory import RunDir
+from engine.run.labels import Labels, write_labels
+from engine.tools import demo_data
 from tui.app import ConsoleApp
 from tui.settings import Layout, Memory
 from tui.theme_names import THEME_NAMES, ThemeName

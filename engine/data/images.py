@@ -6,14 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from engine.errors import UserError
-from engine.files import replace_file
-from engine.layout import list_data
-from engine.outliers.moving import is_plain
-from engine.rng import Purpose, stream
-from engine.sections import Data
-from engine.table import table
-from engine.text import printable
+from engine.compute.rng import Purpose, stream
+from engine.core.errors import UserError
+from engine.core.files import is_plain, replace_file
+from engine.core.table import table
+from engine.core.text import printable
+from engine.recipe.data_layout import list_data
+from engine.recipe.sections import Data
 
 Split = Literal["train", "val", "test"]
 
@@ -52,7 +51,7 @@ def scan(data: Data, seed: int, record: Path, *, files_move: bool = False) -> Da
     Without a validation folder, ``val_fraction`` of each class (at least one image, and at least one
     left to train on) is split off by ``seed``; ``record`` keeps that split, so that a resumed run has the
     same one even if files were added since. With ``files_move`` (the run itself moves outliers away) a split
-    by folders is recorded too. Raises UserError as ``engine.layout.list_data`` does.
+    by folders is recorded too. Raises UserError as ``engine.recipe.data_layout.list_data`` does.
     """
     listing = list_data(data.train, data.val, data.test)
     root, classes = Path(data.train), listing.classes
@@ -75,7 +74,7 @@ def scan(data: Data, seed: int, record: Path, *, files_move: bool = False) -> Da
 def as_listed(data: Data) -> DataSet:
     """List class folders with nothing split off: where there is no validation folder, nothing validates.
 
-    Raises UserError as ``engine.layout.list_data`` does.
+    Raises UserError as ``engine.recipe.data_layout.list_data`` does.
     """
     listing = list_data(data.train, data.val, "", splits=False)
     train = _image_set("train", Path(data.train), listing.classes, listing.train)

@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from engine.device import to_device
+from engine.compute.device import to_device
 
 
 class Normalize:

@@ -1,1 +1,4 @@
-"""Outliers: training images that don't belong to their class. Found, left out, let back in (REPORT.md section 1)."""
+"""Finding training images that don't belong to their class, and setting them aside.
+
+``detect`` scores images, ``files`` moves and records them; this package joins the two into the stage before training.
+"""

@@ -8,11 +8,11 @@ from pathlib import Path
 from matplotlib import get_data_path
 from PIL import Image, ImageDraw, ImageFont
 
+from engine.core.files import replace_file
+from engine.core.text import printable
+from engine.data.augment.geometry import to_square
 from engine.data.decode import BadImageError, read_image
-from engine.data.geometry import to_square
-from engine.files import replace_file
-from engine.outlier_events import OutlierExcluded
-from engine.text import printable
+from engine.journal.events import OutlierExcluded
 
 _SIDE, _CAPTION, _GAP, _COLUMNS = 128, 44, 8, 10
 _MOST = 400

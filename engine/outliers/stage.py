@@ -3,26 +3,27 @@
 from collections.abc import Callable
 from pathlib import Path
 
+from engine.core.text import encodable, printable
+from engine.core.throttle import Throttle
 from engine.data.images import DataSet, ImageSet
-from engine.data.pool import Pool
-from engine.event import Event
-from engine.events import BadImage, Warning
-from engine.meter import Throttle
-from engine.outlier_events import (
+from engine.data.loading.pool import Pool
+from engine.journal.events import (
     AutoencoderEpoch,
+    BadImage,
+    Event,
     OutlierExcluded,
     OutlierProgress,
     OutliersDone,
     ThresholdSet,
+    Warning,
 )
-from engine.outliers.acting import Acting, Flagged
-from engine.outliers.detect import Detection
-from engine.outliers.reading import Reader
+from engine.outliers.detect.detect import Detection
+from engine.outliers.detect.reading import Reader
+from engine.outliers.detect.verdict import Verdict
+from engine.outliers.files.acting import Acting, Flagged
 from engine.outliers.sheet import draw_sheet
-from engine.outliers.verdict import Verdict
-from engine.recipe import Recipe
-from engine.rundir import RunDir
-from engine.text import encodable, printable
+from engine.recipe.recipe import Recipe
+from engine.run.directory import RunDir
 
 
 class Stage:

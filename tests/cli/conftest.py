@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.rundir import RunDir
-from engine.runlock import Holder
+from engine.run.directory import RunDir
+from engine.run.lock import Holder
 from tests.made_data import make_pictures
 
 

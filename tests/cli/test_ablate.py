@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.rundir import RunDir
+from engine.run.directory import RunDir
 from tests.cli.calling import call, refusal, start
 from tests.made_data import TINY
 from tests.waiting import until

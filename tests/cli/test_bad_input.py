@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.recipe import Recipe
-from engine.rundir import RunDir
+from engine.recipe.recipe import Recipe
+from engine.run.directory import RunDir
 from tests.cli.calling import call, refusal, start
 
 

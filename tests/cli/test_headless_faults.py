@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from engine.commands import Stop, send
-from engine.journal import JournalReader
-from engine.rundir import RunDir
-from engine.state import RunState
+from engine.control.commands import Stop, send
+from engine.journal.log import JournalReader
+from engine.journal.state import RunState
+from engine.run.directory import RunDir
 from tests import warm
 from tests.cli.calling import PROGRAM, environment, start
 from tests.made_data import TINY

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.recipe import LIVE_KEYS, preset_names
+from engine.recipe.recipe import LIVE_KEYS, preset_names
 from tests.cli.calling import call
 
 COMMANDS = (

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.recipe import Recipe, load_recipe
-from engine.rundir import RunDir
+from engine.recipe.recipe import Recipe, load_recipe
+from engine.run.directory import RunDir
 from tests.cli.calling import call, refusal, tree
 
 

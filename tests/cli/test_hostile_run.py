@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from engine.errors import UserError
-from engine.events import RunEnded
-from engine.journal import JournalWriter
-from engine.labels import read_labels
-from engine.recipe import Recipe
-from engine.run_moves import rename_run
-from engine.rundir import RunDir
+from engine.core.errors import UserError
+from engine.journal.events import RunEnded
+from engine.journal.log import JournalWriter
+from engine.recipe.recipe import Recipe
+from engine.run.directory import RunDir
+from engine.run.labels import read_labels
+from engine.run.moves import rename_run
 from tests.cli.calling import call, refusal
 
 PRECIOUS = "precious, and no line of it is a journal's\n"

@@ -9,9 +9,9 @@ import pytest
 import timm
 from safetensors.torch import save_file
 
-from engine.journal import JournalReader
-from engine.journal_index import past_state
-from engine.rundir import RunDir
+from engine.journal.index import past_state
+from engine.journal.log import JournalReader
+from engine.run.directory import RunDir
 from tests.cli.calling import PROGRAM, call, environment
 from tests.e2e.terminal import Terminal
 from tests.made_data import TINY
@@ -66,7 +66,7 @@ def settings(*more: str) -> list[str]:
 
 
 def test_the_recorder_sees_what_asks_for_weights(watched: Watched) -> None:
-    look = "from engine.weights_source import go_offline_if_unreachable as look; print(look())"
+    look = "from engine.recipe.weights_source import go_offline_if_unreachable as look; print(look())"
     assert python(look, watched.variables) == "True\n"
     assert "'127.0.0.1', 9" in watched.seen()
 
@@ -124,7 +124,7 @@ def test_offline_nothing_gets_out(watched: Watched) -> None:
     """Whatever library it is that tries; processes of this machine still speak to each other."""
     code = """
 import socket, urllib.request
-from engine.offline import forbid_network
+from engine.core.offline import forbid_network
 
 forbid_network()
 left, right = socket.socketpair()

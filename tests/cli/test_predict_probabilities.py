@@ -63,7 +63,7 @@ def test_a_prediction_beside_a_training_changes_nothing_in_it(place: Path, pictu
             sys.executable,
             "-P",
             "-m",
-            "engine.predict_main",
+            "engine.tools.predict",
             run,
             "--out",
             place / "b.csv",

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.labels import Labels, write_labels
-from engine.trash import move_to_trash
+from engine.run.labels import Labels, write_labels
+from engine.run.moves import move_to_trash
 from tests.cli.calling import call, refusal
 from tests.tui import made_runs
 

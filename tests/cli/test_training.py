@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from engine.rundir import RunDir
+from engine.run.directory import RunDir
 from tests.cli.calling import Answer, call, refusal, start
 from tests.made_data import COLOURS, TINY
 from tests.waiting import until

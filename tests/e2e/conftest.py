@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.rundir import RunDir, list_runs
+from engine.run.directory import RunDir, list_runs
 from tests.e2e.terminal import EXECUTED, PATIENCE, Terminal
 from tests.made_data import make_pictures
 

@@ -5,9 +5,9 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from engine.rundir import RunDir
-from engine.state import RunState
-from engine.steering_events import SettingChanged
+from engine.journal.events import SettingChanged
+from engine.journal.state import RunState
+from engine.run.directory import RunDir
 from tests.e2e.terminal import END, ESCAPE, Terminal
 from tests.engine.conducting import Watcher
 

@@ -13,8 +13,8 @@ import psutil
 import pytest
 
 from benchmarks.made_history import events
-from engine.events import EpochEnded, Step
-from engine.rundir import RunDir
+from engine.journal.events import EpochEnded, Step
+from engine.run.directory import RunDir
 from tests.e2e.conftest import end_engine
 from tests.e2e.terminal import EXECUTED, PATIENCE, PROGRAM, Terminal, command
 from tests.engine.conducting import Watcher

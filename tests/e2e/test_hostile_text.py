@@ -17,33 +17,35 @@ import numpy as np
 import pytest
 import tomli_w
 
-from engine.event import Event
-from engine.events import (
+from engine.core.text import printable
+from engine.journal.events import (
+    AutoencoderEpoch,
     BadImage,
     CheckpointSaved,
+    CommandAccepted,
+    CommandRejected,
     ConfusionMatrix,
     DatasetScanned,
+    EpochCut,
     EpochEnded,
     EpochStarted,
+    Event,
     LrDecayed,
-    PredictionWritten,
-    RunEnded,
-    RunStarted,
-    StageStarted,
-    Step,
-    Warning,
-    encode_line,
-)
-from engine.outlier_events import (
-    AutoencoderEpoch,
     OutlierExcluded,
     OutlierRestored,
     OutliersDone,
+    PredictionWritten,
+    RolledBack,
+    RunEnded,
+    RunStarted,
+    SettingChanged,
+    StageStarted,
+    Step,
     ThresholdSet,
+    Warning,
+    encode_line,
 )
-from engine.rundir import RunDir
-from engine.steering_events import CommandAccepted, CommandRejected, EpochCut, RolledBack, SettingChanged
-from engine.text import printable
+from engine.run.directory import RunDir
 from tests import warm
 from tests.e2e.terminal import ESCAPE, PROGRAM, Terminal, environment
 from tests.made_data import TINY, save_noise

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.rundir import RunDir
+from engine.run.directory import RunDir
 from tests.e2e.terminal import ESCAPE, Terminal
 from tests.engine.conducting import Watcher
 from tests.made_data import TINY, make_pictures

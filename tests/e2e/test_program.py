@@ -9,11 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from engine.commands import Pause
-from engine.events import CheckpointSaved, RunEnded, RunStarted
-from engine.rundir import RunDir
-from engine.state import RunState
-from engine.steering_events import CommandAccepted
+from engine.control.commands import Pause
+from engine.journal.events import CheckpointSaved, CommandAccepted, RunEnded, RunStarted
+from engine.journal.state import RunState
+from engine.run.directory import RunDir
 from tests.e2e.conftest import end_engine
 from tests.e2e.terminal import ESCAPE, EXECUTED, HOME, Terminal, command
 from tests.engine.conducting import Watcher

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from engine.commands import Pause
-from engine.labels import read_labels
-from engine.rundir import RunDir, list_runs
-from engine.text import printable
+from engine.control.commands import Pause
+from engine.core.text import printable
+from engine.run.directory import RunDir, list_runs
+from engine.run.labels import read_labels
 from tests import warm
 from tests.e2e import on_a_run
 from tests.e2e.conftest import end_engine

@@ -18,8 +18,8 @@ import psutil
 import pytest
 from safetensors.numpy import load_file
 
-from engine.events import EpochEnded, EpochStarted, RunStarted, Step
-from engine.rundir import RunDir
+from engine.journal.events import EpochEnded, EpochStarted, RunStarted, Step
+from engine.run.directory import RunDir
 from tests.e2e.terminal import PATIENCE, PROGRAM, Terminal, command, environment
 from tests.engine.conducting import Watcher
 from tests.made_data import TINY

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from engine.commands import Set
-from engine.rundir import RunDir
-from engine.steering_events import CommandAccepted, CommandRejected
+from engine.control.commands import Set
+from engine.journal.events import CommandAccepted, CommandRejected
+from engine.run.directory import RunDir
 from tests.e2e.terminal import Terminal
 from tests.engine.conducting import Watcher
 from tests.made_data import TINY

@@ -6,13 +6,12 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from engine.commands import AnyCommand, Stop, send
-from engine.events import AnyEvent
-from engine.journal import JournalReader
-from engine.rundir import RunDir
-from engine.session import Session
-from engine.state import RunState
-from engine.steering_events import CommandAccepted, CommandRejected
+from engine.control.commands import AnyCommand, Stop, send
+from engine.journal.events import AnyEvent, CommandAccepted, CommandRejected
+from engine.journal.log import JournalReader
+from engine.journal.state import RunState
+from engine.run.directory import RunDir
+from engine.training.session import Session
 
 _PATIENCE = 60.0
 

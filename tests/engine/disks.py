@@ -3,7 +3,7 @@
 import errno
 from pathlib import Path
 
-from engine.rundir import RunDir
+from engine.run.directory import RunDir
 from tests.engine.conducting import Watcher
 from tests.engine.hooked import Engines
 from tests.made_data import make_pictures, make_run
@@ -14,7 +14,7 @@ SETTINGS = (
     "schedule.patience=20", "train.epochs=3",
 )  # fmt: skip
 HOOK = """
-from engine import disk_full
+from engine.run import disk_space as disk_full
 from tests.engine import faulty
 disk_full._TRY_EVERY = 0.1
 faulty.fail({calls!r}, {code}, {flag!r}, reserve={reserve!r})

@@ -101,7 +101,7 @@ def recorded(file: Path) -> list[Call]:
 
 def wrap(around: Around, put: Callable[[Any, str, Any], object] = setattr) -> None:
     """Have ``around`` make the calls of this process that change files: those of ``os``, ``open`` and safetensors'."""
-    from engine import checkpoint
+    from engine.training import checkpoint
 
     def wrapped(name: str, call: Callable[..., Any], where: Callable[..., str]) -> Callable[..., Any]:
         def made(*arguments: Any, **named: Any) -> Any:

@@ -9,7 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from engine.rundir import RunDir
+from engine.run.directory import RunDir
 from tests import warm
 
 ENVIRONMENT = {
@@ -18,7 +18,7 @@ ENVIRONMENT = {
 }  # fmt: skip
 
 ON_EVENT = """
-from engine import journal
+from engine.journal import log as journal
 
 def on_event(wanted, act):
     "Call act once, on a thread of its own, as soon as an event is in the journal for which wanted says yes."

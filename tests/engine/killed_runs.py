@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from engine.journal import JournalReader
-from engine.journal_index import past_state
-from engine.rundir import RunDir
+from engine.journal.index import past_state
+from engine.journal.log import JournalReader
+from engine.run.directory import RunDir
 from tests.engine.killing import Ask, Engines, Job
 from tests.made_data import make_pictures, make_run
 

@@ -34,7 +34,7 @@ class Ask(msgspec.Struct, frozen=True):
     epoch: int
     step: int
     command: dict[str, object]
-    """As ``engine.commands`` has it, without its envelope."""
+    """As ``engine.control.commands`` has it, without its envelope."""
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):
@@ -119,15 +119,16 @@ def arm(job: Job) -> None:
                 kind.add(counted)
         setattr(os, name, counted)
     io.open = builtins.open = wrapped("open", io.open, _opened_file)
-    if job.asks or "engine.checkpoint" in sys.modules:
+    if job.asks or "engine.training.checkpoint" in sys.modules:
         _arm_engine(job, wrapped)
 
 
 def _arm_engine(job: Job, wrapped: Callable[..., Any]) -> None:
-    from engine import checkpoint, journal_index, steering, system
-    from engine.journal import JournalReader
-    from engine.rundir import RunDir
-    from engine.steering_events import CommandAccepted
+    from engine.journal import index as journal_index
+    from engine.journal.events import CommandAccepted
+    from engine.journal.log import JournalReader
+    from engine.run.directory import RunDir
+    from engine.training import checkpoint, steering, system
     from tests.engine.scores import make_scores
 
     # Written by Rust, which no wrapper of ``os`` sees.

@@ -9,9 +9,12 @@ from typing import Any
 import msgspec
 from safetensors.torch import load_file
 
-from engine.events import (
+from engine.core.tensor_file import read_metadata
+from engine.journal.events import (
     AnyEvent,
+    AutoencoderEpoch,
     CheckpointSaved,
+    CommandRejected,
     ConfusionMatrix,
     DatasetScanned,
     DiskFreed,
@@ -19,19 +22,18 @@ from engine.events import (
     EpochEnded,
     EpochStarted,
     LrDecayed,
+    OutlierProgress,
     PredictionProgress,
     RunStarted,
     StageStarted,
     Step,
     SystemSample,
+    ThresholdSet,
     Warning,
 )
-from engine.journal import JournalReader
-from engine.outlier_events import AutoencoderEpoch, OutlierProgress, ThresholdSet
-from engine.rundir import RunDir
-from engine.state import RunState
-from engine.steering_events import CommandRejected
-from engine.tensor_file import read_metadata
+from engine.journal.log import JournalReader
+from engine.journal.state import RunState
+from engine.run.directory import RunDir
 
 _PASSING = (
     RunStarted, StageStarted, DatasetScanned, SystemSample, AutoencoderEpoch, OutlierProgress, PredictionProgress,

@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 
-from engine.evaluate import Evaluation
-from engine.validation import Validation
+from engine.training.evaluate import Evaluation, Validation
 
 
 def make_scores(

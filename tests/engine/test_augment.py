@@ -11,14 +11,13 @@ from sklearn.datasets import load_sample_image
 from torchvision.transforms import InterpolationMode
 from torchvision.transforms import functional as tv
 
-from engine.data import colour
-from engine.data.augment import apply, augmented
+from engine.compute.rng import Purpose, stream
+from engine.data.augment.augment import apply, augmented, colour
+from engine.data.augment.draw import Colour, Draw, Jitter, Rect, draw
+from engine.data.augment.geometry import Box, Pad, to_square
+from engine.data.augment.warp import inside, views
 from engine.data.decode import Pixels
-from engine.data.draw import Colour, Draw, Jitter, Rect, draw
-from engine.data.geometry import Box, Pad, to_square
-from engine.data.warp import inside, views
-from engine.rng import Purpose, stream
-from engine.sections import Augment
+from engine.recipe.sections import Augment
 
 SIZE = 256
 

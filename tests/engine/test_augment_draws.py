@@ -9,9 +9,9 @@ import torch
 import torchvision.transforms as theirs
 from scipy.stats import ks_2samp
 
-from engine.data.draw import Draw, draw
-from engine.rng import Purpose, stream
-from engine.sections import Augment
+from engine.compute.rng import Purpose, stream
+from engine.data.augment.draw import Draw, draw
+from engine.recipe.sections import Augment
 
 SIZE, DRAWS = 256, 3000
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from engine.events import BadImage, EpochEnded, Warning
+from engine.journal.events import BadImage, EpochEnded, Warning
 from tests.engine.conducting import Watcher, play
 from tests.made_data import make_pictures, make_run, save_noise
 

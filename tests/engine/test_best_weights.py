@@ -7,11 +7,17 @@ import pytest
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from engine.checkpoint import load_model_file
-from engine.events import EpochEnded, PredictionWritten, RunEnded, Warning
-from engine.journal import JournalReader
-from engine.rundir import RunDir
-from engine.steering_events import CommandRejected, RolledBack
+from engine.journal.events import (
+    CommandRejected,
+    EpochEnded,
+    PredictionWritten,
+    RolledBack,
+    RunEnded,
+    Warning,
+)
+from engine.journal.log import JournalReader
+from engine.run.directory import RunDir
+from engine.training.checkpoint import load_model_file
 from tests.engine.hooked import Engines
 from tests.engine.test_resume import assert_same_end
 from tests.made_data import make_run
@@ -27,8 +33,8 @@ make_scores(val_loss=(1.2, 1.0, 1.1, 0.9, 0.95, 1.3))
 """New bests are the epochs 1, 2 and 4."""
 ROLL_BACK = """
 from pathlib import Path
-from engine.commands import Rollback, send
-from engine.rundir import RunDir
+from engine.control.commands import Rollback, send
+from engine.run.directory import RunDir
 
 def roll_back(*_):
     send(RunDir(Path(RUN)).commands, Rollback())
@@ -43,7 +49,7 @@ def nth(number, call, act):
         return call(*args, **named)
     return counted
 """
-IN_EPOCH_3 = "from engine.trainer import Trainer; Trainer._learn = nth(16, Trainer._learn, {act})\n"
+IN_EPOCH_3 = "from engine.training.trainer import Trainer; Trainer._learn = nth(16, Trainer._learn, {act})\n"
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +86,7 @@ def test_those_of_an_epoch_that_a_kill_made_void_are_not_used(
     run = make_run(runs, pictures, *SETTINGS, f"train.checkpoint_every={later - 1}", "train.epochs=6")
     kill = f"""{SCORES}
 import os, signal
-from engine.events import CheckpointSaved
+from engine.journal.events import CheckpointSaved
 on_event(
     lambda event: isinstance(event, CheckpointSaved) and (event.which, event.epoch) == ("best", {later}),
     lambda: os.kill(os.getpid(), signal.SIGKILL),
@@ -90,7 +96,7 @@ on_event(
     assert load_model_file(run.checkpoints / "best")[1].best_epoch == later
     stop = f"""{SCORES}
 import os, signal
-from engine.events import EpochStarted
+from engine.journal.events import EpochStarted
 on_event(lambda event: isinstance(event, EpochStarted), lambda: os.kill(os.getpid(), signal.SIGTERM))
 """
     assert engines.run(run, stop) == 130, run.engine_log.read_text()
@@ -107,7 +113,7 @@ def test_a_rollback_while_they_are_judged_is_refused(
     engines: Engines, pictures: Path, runs: Path, unbroken: RunDir
 ) -> None:
     run = make_run(runs, pictures, *SETTINGS, "train.epochs=6")
-    hook = "from engine.data.feed import Feed; Feed.val = nth(3, Feed.val, roll_back)"
+    hook = "from engine.data.batches import Feed; Feed.val = nth(3, Feed.val, roll_back)"
     assert engines.run(run, SCORES + ROLL_BACK + hook) == 0, run.engine_log.read_text()
     (refused,) = told(run, CommandRejected)
     assert refused.reason == "the epoch is being validated; roll back once that is done"
@@ -159,7 +165,7 @@ def test_a_rollback_that_cannot_be_saved_changes_nothing(
 ) -> None:
     run = make_run(runs, pictures, *SETTINGS, "train.epochs=6")
     refuse_once = """
-from engine import checkpoint
+from engine.training import checkpoint
 save_file = checkpoint.save_file
 
 def refused(*_):

@@ -4,8 +4,8 @@ import os
 
 import pytest
 
-from engine.bottleneck import advice
-from engine.sections import Data
+from engine.data.bottleneck import advice
+from engine.recipe.sections import Data
 
 CORES = len(os.sched_getaffinity(0))
 

@@ -12,11 +12,11 @@ from safetensors.torch import load_file, save_file
 from timm.data import create_dataset, create_loader
 from timm.utils import accuracy
 
-from engine import checkpoint
-from engine.errors import UserError
-from engine.models import build_model, read_weights
-from engine.rundir import RunDir
-from engine.sections import Model
+from engine.core.errors import UserError
+from engine.model.build import build_model, read_weights
+from engine.recipe.sections import Model
+from engine.run.directory import RunDir
+from engine.training import checkpoint
 from tests.engine.conducting import play
 from tests.engine.scores import make_scores
 from tests.made_data import COLOURS, make_pictures, make_run
@@ -97,8 +97,8 @@ def test_a_failed_save_leaves_the_one_before(
     shutil.copytree(run.checkpoints, folder)
     before = (folder / "best/model.safetensors").read_bytes()
     tensors, facts = checkpoint.load_model_file(folder / "best")
-    from engine.policy import PolicyState
-    from engine.progress import Progress
+    from engine.recipe.schedule import PolicyState
+    from engine.run.train_state import Progress
 
     snapshot = checkpoint.Snapshot(("best",), "test", facts, Progress(PolicyState(0.1)), tensors, {}, {})
 

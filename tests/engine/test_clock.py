@@ -10,12 +10,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from engine.commands import Pause, Resume
-from engine.events import EpochEnded, EpochStarted, Step
-from engine.journal import JournalReader
-from engine.journal_index import past_state
-from engine.rundir import RunDir
-from engine.steering_events import Resumed
+from engine.control.commands import Pause, Resume
+from engine.journal.events import EpochEnded, EpochStarted, Resumed, Step
+from engine.journal.index import past_state
+from engine.journal.log import JournalReader
+from engine.run.directory import RunDir
 from tests.engine.conducting import Watcher
 from tests.engine.hooked import Engines
 from tests.engine.test_resume import assert_same_end
@@ -27,7 +26,7 @@ SETTINGS = ("train.epochs=3", "data.workers=1", "data.batch_size=4", "mixup.alph
 # The wall clock jumps back an hour at the second epoch, forth a day at the third.
 JUMPS = """
 import time
-from engine.trainer import Trainer
+from engine.training.trainer import Trainer
 
 wall, epoch, shift = time.time, Trainer._epoch, [0.0]
 time.time = lambda: wall() + shift[0]
@@ -41,8 +40,8 @@ Trainer._epoch = jump
 PAUSED_IN_VALIDATION = """
 import threading
 from pathlib import Path
-from engine.commands import Pause, Resume, send
-from engine.data.feed import Feed
+from engine.control.commands import Pause, Resume, send
+from engine.data.batches import Feed
 
 commands, val = Path(RUN, "commands"), Feed.val
 
@@ -153,7 +152,7 @@ def test_no_negative_duration_is_shown() -> None:
 
 
 def test_a_suspension_is_no_part_of_the_pace() -> None:
-    from engine.meter import Pace
+    from engine.training.meter import Pace
 
     pace = Pace()
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from safetensors.torch import load_file
 
-from engine import checkpoint
-from engine.checkpoint import Which
-from engine.events import RunEnded, Warning
-from engine.rundir import RunDir
+from engine.journal.events import RunEnded, Warning
+from engine.run.directory import RunDir
+from engine.training import checkpoint
+from engine.training.checkpoint import Which
 from tests import warm
 from tests.engine.conducting import Watcher
 from tests.engine.disks import POINTS, Place
@@ -76,7 +76,7 @@ def test_a_run_goes_on_without_what_only_helps(place: Place, tmp_path: Path, poi
     if point.startswith("prediction.csv"):
         assert not run.prediction.exists()
         place.free()
-        predict = [sys.executable, "-P", "-m", "engine.predict_main", run.path, "--out", run.prediction]
+        predict = [sys.executable, "-P", "-m", "engine.tools.predict", run.path, "--out", run.prediction]
         done = warm.run(predict, text=True)
         assert done.returncode == 0, done.stderr
     assert run.prediction.read_bytes() == place.whole.prediction.read_bytes()

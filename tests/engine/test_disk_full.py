@@ -12,10 +12,17 @@ from pathlib import Path
 
 import pytest
 
-from engine.commands import AnyCommand, Checkpoint, Pause, Restore, Set, Stop, send
-from engine.events import DiskFreed, DiskFull, RunEnded, Step, Warning
-from engine.journal import JournalReader, JournalWriter
-from engine.steering_events import CommandAccepted, CommandRejected
+from engine.control.commands import AnyCommand, Checkpoint, Pause, Restore, Set, Stop, send
+from engine.journal.events import (
+    CommandAccepted,
+    CommandRejected,
+    DiskFreed,
+    DiskFull,
+    RunEnded,
+    Step,
+    Warning,
+)
+from engine.journal.log import JournalReader, JournalWriter
 from tests import warm
 from tests.engine.conducting import Watcher
 from tests.engine.disks import POINTS, Place

@@ -4,10 +4,16 @@ import statistics
 import time
 from pathlib import Path
 
-from engine.commands import Checkpoint, Exclude, Set, Stop, send
-from engine.events import DiskFreed, EpochEnded, Step
-from engine.outlier_events import OutlierExcluded
-from engine.steering_events import CommandAccepted, CommandRejected, SettingChanged
+from engine.control.commands import Checkpoint, Exclude, Set, Stop, send
+from engine.journal.events import (
+    CommandAccepted,
+    CommandRejected,
+    DiskFreed,
+    EpochEnded,
+    OutlierExcluded,
+    SettingChanged,
+    Step,
+)
 from tests.engine.conducting import Watcher
 from tests.engine.disks import POINTS, Place
 from tests.engine.test_disk_full import pause
@@ -16,8 +22,8 @@ ENDLESS = ("train.epochs=100000", "schedule.patience=100000")
 # Not on_event, which acts on a thread of its own: the next image would be told before.
 FULL_AFTER_THE_FIRST = """
 from pathlib import Path
-from engine import journal
-from engine.outlier_events import OutlierExcluded
+from engine.journal import log as journal
+from engine.journal.events import OutlierExcluded
 
 append_all = journal.JournalWriter.append_all
 

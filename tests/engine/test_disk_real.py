@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.events import DiskFreed, DiskFull
-from engine.rundir import RunDir
+from engine.journal.events import DiskFreed, DiskFull
+from engine.run.directory import RunDir
 from tests.engine.conducting import Watcher
 from tests.engine.disks import SETTINGS
 from tests.engine.hooked import Engines

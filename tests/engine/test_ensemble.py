@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from engine.ensemble import predict_runs
-from engine.errors import UserError
-from engine.layout import list_images
-from engine.rundir import RunDir
+from engine.core.errors import UserError
+from engine.recipe.data_layout import list_images
+from engine.run.directory import RunDir
+from engine.training.predict import predict_runs
 from tests.made_data import make_pictures, make_run
 from tui.helper import run_helper
 

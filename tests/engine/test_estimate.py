@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from engine.estimate_main import _Enough, _Stopwatch
+from engine.tools.estimate import _Enough, _Stopwatch
 
 
 def trainer(steps: int, accumulate: int) -> SimpleNamespace:

@@ -7,8 +7,8 @@ import pytest
 import timm
 from safetensors.torch import save_file
 
-from engine.events import BadImage, RunEnded, Warning
-from engine.recipe import load_recipe
+from engine.journal.events import BadImage, RunEnded, Warning
+from engine.recipe.recipe import load_recipe
 from tests.engine.conducting import Played, play
 from tests.made_data import make_pictures, make_run
 

@@ -5,10 +5,10 @@ import torch
 from timm.layers.std_conv import StdConv2d
 from torch import nn
 
-from engine.device import Precision
-from engine.fold import Folding, foldable
-from engine.models import build_model
-from engine.sections import Model
+from engine.compute.device import Precision
+from engine.model.build import build_model
+from engine.model.fold import Folding, foldable
+from engine.recipe.sections import Model
 
 CPU = Precision.choose(torch.device("cpu"), "auto")
 

@@ -7,17 +7,15 @@ from pathlib import Path
 import pytest
 import torch
 
-from engine.asked import Asked
-from engine.compare import Entrant, compare
-from engine.compare_tables import as_csv
-from engine.confusion import read_matrix, write_matrix
-from engine.events import EpochEnded
-from engine.judged import Judged, read_judged, write_judged
-from engine.outlier_events import OutlierExcluded
-from engine.outliers.ledger import write_ledger
-from engine.predict import Predictions, write_prediction, write_shares
-from engine.predicted import Predicted, read_prediction
-from engine.table import meant, shown
+from engine.analysis.compare import Entrant, compare
+from engine.analysis.compare_tables import as_csv
+from engine.analysis.confusion import read_matrix, write_matrix
+from engine.analysis.predictions import Judged, Predicted, read_judged, read_prediction, write_judged
+from engine.core.table import meant, shown
+from engine.journal.events import EpochEnded, OutlierExcluded
+from engine.journal.state import Asked
+from engine.outliers.files.ledger import write_ledger
+from engine.training.predict import Predictions, write_prediction, write_shares
 from tui.cli.outliers.found import Found
 
 NAMES = [

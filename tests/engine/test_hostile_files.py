@@ -12,19 +12,19 @@ from pathlib import Path
 import pytest
 from textual.app import App, ComposeResult
 
+from engine.core.errors import UserError
 from engine.data.images import scan
-from engine.disk_full import Room
-from engine.errors import UserError
-from engine.events import BadImage, Warning
-from engine.layout import find_folders, list_classes, list_data, list_images
-from engine.outliers.manifest import Content, Manifest, Owner, Planned
-from engine.outliers.place import beside, make_quarantine
-from engine.outliers.quarantine import Quarantine
-from engine.recipe import load_recipe
-from engine.rundir import RunDir
-from engine.sections import Data
-from engine.train_log import TrainLog
-from engine.trash import list_trash, move_to_trash, restore
+from engine.journal.events import BadImage, Warning
+from engine.outliers.files.manifest import Content, Manifest, Owner, Planned
+from engine.outliers.files.place import beside, make_quarantine
+from engine.outliers.files.quarantine import Quarantine
+from engine.recipe.data_layout import find_folders, list_classes, list_data, list_images
+from engine.recipe.recipe import load_recipe
+from engine.recipe.sections import Data
+from engine.run.directory import RunDir
+from engine.run.disk_space import Room
+from engine.run.moves import list_trash, move_to_trash, restore
+from engine.run.train_log import TrainLog
 from tests import warm
 from tests.engine.conducting import Watcher, play
 from tests.made_data import make_pictures, make_run
@@ -38,7 +38,7 @@ SCAN = """
 import resource, sys, time
 from pathlib import Path
 from engine.data.images import scan
-from engine.sections import Data
+from engine.recipe.sections import Data
 before, started = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.monotonic()
 data = scan(Data(train=sys.argv[1]), 0, Path(sys.argv[2]))
 after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

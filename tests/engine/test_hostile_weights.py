@@ -16,16 +16,16 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from engine import checkpoint
-from engine.errors import UserError
-from engine.events import Warning
-from engine.models import build_model, read_weights
-from engine.optimizer import build_optimizer
-from engine.progress import MODEL, TRAIN_STATE, peek
-from engine.recipe import load_recipe
-from engine.rundir import RunDir
-from engine.sections import Model
-from engine.tensor_file import read_metadata
+from engine.core.errors import UserError
+from engine.core.tensor_file import read_metadata
+from engine.journal.events import Warning
+from engine.model.build import build_model, read_weights
+from engine.recipe.recipe import load_recipe
+from engine.recipe.sections import Model
+from engine.run.directory import RunDir
+from engine.run.train_state import MODEL, TRAIN_STATE, peek
+from engine.training import checkpoint
+from engine.training.optimizer import build_optimizer
 from tests import warm
 from tests.engine.conducting import play
 from tests.engine.test_resume import assert_same_end
@@ -167,7 +167,7 @@ def whole(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> RunDir:
 @pytest.fixture(scope="module")
 def half(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> RunDir:
     """The same run, stopped after its second epoch."""
-    from engine.commands import Stop
+    from engine.control.commands import Stop
 
     run = make_run(tmp_path_factory.mktemp("half"), pictures, "train.epochs=4")
 
@@ -382,7 +382,7 @@ def test_prediction_from_damaged_weights(again: RunDir, pictures: Path) -> None:
     path = again.checkpoints / "best" / MODEL
     rewrite(path, put("conv_stem.weight", poisoned))
     out = again.path / "out.csv"
-    command = [sys.executable, "-m", "engine.predict_main", again.path, "--out", out]
+    command = [sys.executable, "-m", "engine.tools.predict", again.path, "--out", out]
     done = warm.run([*command, "--test", pictures / "test"], text=True)
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1

@@ -4,13 +4,12 @@ import numpy as np
 import pytest
 import torch
 
-from engine.data.augment import augmented
+from engine.data.augment.augment import augmented
+from engine.data.augment.geometry import Box, to_square
 from engine.data.decode import Pixels
-from engine.data.geometry import Box, to_square
-from engine.data.mixup import draw_mix
 from engine.data.normalize import Normalize
-from engine.data.order import train_batches
-from engine.sections import Augment
+from engine.data.order import draw_mix, train_batches
+from engine.recipe.sections import Augment
 
 
 def ramp(width: int, height: int) -> Pixels:

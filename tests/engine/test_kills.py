@@ -11,10 +11,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from engine.events import Step
-from engine.journal import JournalReader, JournalWriter
-from engine.journal_index import index_path, past_state
-from engine.state import RunState
+from engine.journal.events import Step
+from engine.journal.index import index_path, past_state
+from engine.journal.log import JournalReader, JournalWriter
+from engine.journal.state import RunState
 from tests import warm
 from tests.engine.killed_runs import ASKS, KILLED, PLAIN, RICH, Field, ground
 from tests.engine.killing import Engines, Job

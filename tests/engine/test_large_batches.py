@@ -7,13 +7,13 @@ import time
 import numpy as np
 import pytest
 
-from engine.data import pool as pool_module
 from engine.data.images import DataSet, scan
-from engine.data.loader import Loader
-from engine.data.messages import Done, Task
+from engine.data.loading import pool as pool_module
+from engine.data.loading.loader import Loader
+from engine.data.loading.messages import Done, Task
+from engine.data.loading.pool import Pool
 from engine.data.order import Indices
-from engine.data.pool import Pool
-from engine.recipe import Recipe, load_recipe
+from engine.recipe.recipe import Recipe, load_recipe
 from tests.made_data import make_pictures
 
 BATCH = 1024

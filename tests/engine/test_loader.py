@@ -13,15 +13,15 @@ import numpy as np
 import psutil
 import pytest
 
-from engine.cachedir import cache_files, cache_folder, remove_unused
+from engine.core.cachedir import cache_files, cache_folder, remove_unused
+from engine.core.errors import UserError
+from engine.data.cache_plan import Keeping
 from engine.data.images import DataSet, scan
-from engine.data.keeping import Keeping
-from engine.data.loader import Batch, Loader
-from engine.data.messages import Done
+from engine.data.loading.loader import Batch, Loader
+from engine.data.loading.messages import Done
+from engine.data.loading.pool import Pool
 from engine.data.order import Indices, plain_batches, train_batches
-from engine.data.pool import Pool
-from engine.errors import UserError
-from engine.recipe import Recipe, load_recipe
+from engine.recipe.recipe import Recipe, load_recipe
 from tests.made_data import make_pictures
 
 GROUND = (124, 116, 104)

@@ -14,11 +14,11 @@ from pathlib import Path
 import psutil
 import pytest
 
-from engine.errors import UserError
-from engine.events import RunEnded, Step
-from engine.journal import JournalReader
-from engine.rundir import RunDir
-from engine.runlock import FOLDER_GONE, Holder, StaleLockError, is_beating
+from engine.core.errors import UserError
+from engine.journal.events import RunEnded, Step
+from engine.journal.log import JournalReader
+from engine.run.directory import RunDir
+from engine.run.lock import FOLDER_GONE, Holder, StaleLockError, is_beating
 from tests import warm
 from tests.engine.conducting import Watcher
 from tests.engine.hooked import ENVIRONMENT, Engines
@@ -33,12 +33,12 @@ ELSEWHERE = "socket.gethostname = lambda: 'elsewhere'"
 RENAMED = """
 import socket
 from pathlib import Path
-from engine import runlock
+from engine.run import lock as runlock
 name, born, renamed = socket.gethostname, runlock._born, Path(RUN) / "renamed"
 socket.gethostname = lambda: "by-dhcp" if renamed.exists() else name()
 runlock._born = lambda pid: "" if renamed.exists() else born(pid)
 """
-QUICK = "from engine import runlock; runlock._EVERY = 0.2"
+QUICK = "from engine.run import lock as runlock; runlock._EVERY = 0.2"
 ENDLESS = ("train.epochs=100000", "data.workers=0", "schedule.patience=100000")
 
 

@@ -7,10 +7,9 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from engine.events import EpochEnded, LrDecayed, RunEnded, Step
-from engine.journal import JournalReader
-from engine.rundir import RunDir
-from engine.steering_events import RolledBack
+from engine.journal.events import EpochEnded, LrDecayed, RolledBack, RunEnded, Step
+from engine.journal.log import JournalReader
+from engine.run.directory import RunDir
 from tests.engine.hooked import Engines
 from tests.engine.test_resume import assert_same_end
 from tests.made_data import make_run
@@ -19,9 +18,9 @@ SETTINGS = ("train.epochs=3", "data.workers=0", "data.batch_size=4", "data.cache
 ROLLBACK = (*SETTINGS, "train.on_nan=rollback", "schedule.factor=0.6")
 
 BAD = """
-from engine import meter
-from engine.trainer import Trainer
-meter._BETWEEN_READS = {pace}
+from engine.core import throttle
+from engine.training.trainer import Trainer
+throttle._BETWEEN = {pace}
 loss = Trainer._loss
 
 def bad_loss(self, outputs, labels):
@@ -33,7 +32,7 @@ Trainer._loss = bad_loss
 """
 SELDOM, ALWAYS = 1e9, 0.0
 BAD_WEIGHT = """
-from engine.update import Update
+from engine.training.update import Update
 apply = Update.apply
 count = 0
 
@@ -148,9 +147,9 @@ def test_weights_that_no_loss_has_shown_yet(engines: Engines, pictures: Path, ru
 
 
 def test_counting_on_the_device_names_the_step_among_passed_over_ones() -> None:
-    from engine.meter import Meter
-    from engine.policy import PolicyState
-    from engine.progress import Progress
+    from engine.recipe.schedule import PolicyState
+    from engine.run.train_state import Progress
+    from engine.training.meter import Meter
 
     meter = Meter(torch.device("cpu"), Progress(PolicyState(0.1)))
     for step, loss in ((1, 1.0), (3, 2.0), (4, float("inf")), (5, 1.0)):

@@ -7,10 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from engine.commands import Stop
-from engine.notice import Attendance
-from engine.rundir import RunDir
-from engine.settings import settings_path
+from engine.control.commands import Stop
+from engine.run.directory import RunDir
+from engine.run.notify import Attendance, settings_path
 from tests.engine.conducting import Watcher, play
 from tests.made_data import make_run
 
@@ -82,7 +81,7 @@ def test_a_command_that_is_missing_is_a_line_in_the_engines_log(
 def test_a_slow_command_does_not_hold_up_the_end_for_long(
     run: RunDir, told: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("engine.session._NOTICE", 0.3)
+    monkeypatch.setattr("engine.training.session._NOTICE", 0.3)
     slow = told.with_name("slow")
     slow.write_text(
         f"#!{sys.executable}\nimport time\ntime.sleep(2)\nopen({str(told)!r}, 'w').write('late')\n"

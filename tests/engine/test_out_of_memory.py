@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.events import RunEnded
-from engine.journal import JournalReader
+from engine.journal.events import RunEnded
+from engine.journal.log import JournalReader
 from tests.engine.hooked import Engines
 from tests.engine.test_resume import assert_same_end
 from tests.made_data import make_run
@@ -14,7 +14,7 @@ from tests.made_data import make_run
 SETTINGS = ("train.epochs=2", "data.workers=0", "data.batch_size=4", "data.cache=off", "model.dropout=0.3")
 HOOK = """
 import torch, numpy
-from engine.trainer import Trainer
+from engine.training.trainer import Trainer
 
 learn, steps = Trainer._learn, 0
 

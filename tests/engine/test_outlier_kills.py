@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.outlier_events import OutlierExcluded, OutliersDone, ThresholdSet
-from engine.rundir import RunDir
+from engine.journal.events import OutlierExcluded, OutliersDone, ThresholdSet
+from engine.run.directory import RunDir
 from tests import warm
 from tests.engine.conducting import Watcher
 from tests.made_data import make_pictures, make_run

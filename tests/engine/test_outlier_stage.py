@@ -7,17 +7,18 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from engine.commands import Exclude, Pause, Restore, Resume, Stop
-from engine.events import EpochStarted
-from engine.outlier_events import (
+from engine.control.commands import Exclude, Pause, Restore, Resume, Stop
+from engine.journal.events import (
     AutoencoderEpoch,
+    CommandAccepted,
+    CommandRejected,
+    EpochStarted,
     OutlierExcluded,
     OutlierRestored,
     OutliersDone,
     ThresholdSet,
 )
-from engine.outliers.restoring import restore_offline
-from engine.steering_events import CommandAccepted, CommandRejected
+from engine.outliers.files.restoring import restore_offline
 from tests.engine.conducting import Watcher, play
 from tests.made_data import make_pictures, make_run
 

@@ -7,10 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from engine.commands import Checkpoint, Stop, send
-from engine.events import Warning
-from engine.rundir import RunDir
-from engine.steering_events import CommandAccepted
+from engine.control.commands import Checkpoint, Stop, send
+from engine.journal.events import CommandAccepted, Warning
+from engine.run.directory import RunDir
 from tests.engine.conducting import Watcher, play
 from tests.made_data import make_run
 

@@ -10,9 +10,9 @@ import psutil
 import pytest
 import torch
 
-from engine.data.keeping import memory_budget
-from engine.data.memory import free_memory
-from engine.device import to_device
+from engine.compute.device import to_device
+from engine.data.cache.memory import free_memory
+from engine.data.cache_plan import memory_budget
 from tests.engine.conducting import play
 from tests.made_data import make_run
 
@@ -137,7 +137,7 @@ def test_in_a_real_control_group(limited: Path) -> None:
     code = f"""
 import os
 open({str(limited / "cgroup.procs")!r}, "w").write(str(os.getpid()))
-from engine.data.keeping import memory_budget
+from engine.data.cache_plan import memory_budget
 print(memory_budget())
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -9,11 +9,10 @@ from pathlib import Path
 import pytest
 from safetensors.torch import load_file
 
-from engine.commands import Pause, Stop
-from engine.events import EpochEnded
-from engine.rundir import RunDir
-from engine.state import RunState
-from engine.steering_events import CommandAccepted
+from engine.control.commands import Pause, Stop
+from engine.journal.events import CommandAccepted, EpochEnded
+from engine.journal.state import RunState
+from engine.run.directory import RunDir
 from tests import warm
 from tests.engine.conducting import Watcher, play
 from tests.made_data import make_run

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from engine import journal_index, system
-from engine.commands import Stop, send
-from engine.events import (
+from engine.control.commands import Stop, send
+from engine.journal import index as journal_index
+from engine.journal.events import (
     CheckpointSaved,
     ConfusionMatrix,
     DatasetScanned,
@@ -22,9 +22,10 @@ from engine.events import (
     Step,
     SystemSample,
 )
-from engine.journal import JournalReader
-from engine.journal_index import Past, index_path, past_state, telling
-from engine.recipe import Recipe
+from engine.journal.index import Past, index_path, past_state, telling
+from engine.journal.log import JournalReader
+from engine.recipe.recipe import Recipe
+from engine.training import system
 from tests.engine.conducting import Watcher, play
 from tests.engine.scores import make_scores
 from tests.made_data import make_pictures, make_run

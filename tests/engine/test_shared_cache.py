@@ -8,14 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine.cachedir import cache_files, cache_folder
-from engine.data import keeping as keeping_module
-from engine.data.cache import Cache, file_size, record_key
+from engine.core.cachedir import cache_files, cache_folder
+from engine.data import cache_plan as keeping_module
+from engine.data.cache.store import Cache, file_size, record_key
+from engine.data.cache_plan import Keeping
 from engine.data.decode import Pixels
 from engine.data.images import DataSet, ImageSet
-from engine.data.keeping import Keeping
-from engine.data.worker import open_caches
-from engine.recipe import load_recipe
+from engine.data.loading.worker import open_caches
+from engine.recipe.recipe import load_recipe
 from tui.cli.cache import cache as show_cache
 
 IMAGES, SIDE = 1000, 64

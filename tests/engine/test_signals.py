@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from engine.events import CheckpointSaved, RunEnded
-from engine.journal import JournalReader
-from engine.journal_index import past_state
-from engine.progress import peek
-from engine.rundir import RunDir
+from engine.journal.events import CheckpointSaved, RunEnded
+from engine.journal.index import past_state
+from engine.journal.log import JournalReader
+from engine.run.directory import RunDir
+from engine.run.train_state import peek
 from tests.engine.hooked import ENVIRONMENT, Engines
 from tests.engine.test_resume import assert_same_end
 from tests.made_data import make_pictures, make_run
@@ -47,10 +47,10 @@ STAGES = {
     "reading data": "on_event(lambda event: getattr(event, 'stage', '') == 'reading data', act)",
     "finding outliers": "on_event(lambda event: type(event).__name__ == 'AutoencoderEpoch', act)",
     "building model": "on_event(lambda event: getattr(event, 'stage', '') == 'building model', act)",
-    "caching": "from engine.trainer import Trainer; Trainer._learn = nth(1, Trainer._learn)",
-    "training": "from engine.trainer import Trainer; Trainer._learn = nth(6, Trainer._learn)",
-    "validation": "from engine.data.feed import Feed; Feed.val = nth(2, Feed.val)",
-    "saving": "from engine import checkpoint; checkpoint.save_file = nth(5, checkpoint.save_file)",
+    "caching": "from engine.training.trainer import Trainer; Trainer._learn = nth(1, Trainer._learn)",
+    "training": "from engine.training.trainer import Trainer; Trainer._learn = nth(6, Trainer._learn)",
+    "validation": "from engine.data.batches import Feed; Feed.val = nth(2, Feed.val)",
+    "saving": "from engine.training import checkpoint; checkpoint.save_file = nth(5, checkpoint.save_file)",
     "predicting": "on_event(lambda event: type(event).__name__ == 'PredictionProgress', act)",
 }
 IMPORTING = """
@@ -122,7 +122,7 @@ def test_a_stop_before_an_epochs_first_step_takes_no_line_of_the_log_back(
 ) -> None:
     """``--headless`` has printed the epoch's first line by then."""
     run = make_run(runs, data, *SETTINGS)
-    hook = "from engine.trainer import Trainer; Trainer._train_steps = nth(2, Trainer._train_steps)"
+    hook = "from engine.training.trainer import Trainer; Trainer._train_steps = nth(2, Trainer._train_steps)"
     assert engines.run(run, f"SIGNAL = {signal.SIGTERM}\n{SEND}{hook}") == 130
     interrupted(run)
     progress = peek(run.checkpoints)

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from safetensors.torch import load_file
 
-from engine.commands import Checkpoint, Exclude, Pause, Predict, Resume, Rollback, Set, Skip, Stop
-from engine.events import CheckpointSaved, Step, Warning
-from engine.steering_events import (
+from engine.control.commands import Checkpoint, Exclude, Pause, Predict, Resume, Rollback, Set, Skip, Stop
+from engine.journal.events import (
+    CheckpointSaved,
     CommandAccepted,
     CommandRejected,
     EpochCut,
@@ -16,6 +16,8 @@ from engine.steering_events import (
     Resumed,
     RolledBack,
     SettingChanged,
+    Step,
+    Warning,
 )
 from tests.cli.calling import call
 from tests.engine.conducting import Watcher, play
@@ -141,7 +143,7 @@ def test_settings_change_for_good(pictures: Path, runs: Path) -> None:
 
 
 def test_what_was_sent_to_nobody_is_refused_at_the_next_start(pictures: Path, runs: Path) -> None:
-    from engine.commands import send
+    from engine.control.commands import send
 
     run = make_run(runs, pictures, "train.epochs=1")
     identity = send(run.commands, Stop())

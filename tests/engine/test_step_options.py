@@ -11,21 +11,19 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
-from engine import compiled, validation
-from engine.commands import Checkpoint
-from engine.compiled import CompiledForward
-from engine.controls import Controls
-from engine.event import Event
-from engine.events import EpochEnded, Warning
-from engine.interval import wilson
-from engine.models import build_model
-from engine.optimizer import build_optimizer, set_lr
-from engine.recipe import load_recipe
-from engine.rundir import RunDir
-from engine.sections import Optim
-from engine.steered import Steered
-from engine.steering_events import CommandAccepted
-from engine.update import Update
+from engine.analysis.stats import wilson
+from engine.control.commands import Checkpoint
+from engine.control.controls import Controls, Steered
+from engine.journal.events import CommandAccepted, EpochEnded, Event, Warning
+from engine.model import compiled
+from engine.model.build import build_model
+from engine.model.compiled import CompiledForward
+from engine.recipe.recipe import load_recipe
+from engine.recipe.sections import Optim
+from engine.run.directory import RunDir
+from engine.training import evaluate as validation
+from engine.training.optimizer import build_optimizer, set_lr
+from engine.training.update import Update
 from tests.engine.conducting import Played, Watcher, play
 from tests.engine.test_resume import assert_same_end
 from tests.made_data import make_run

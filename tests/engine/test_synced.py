@@ -3,8 +3,8 @@
 import re
 from pathlib import Path
 
-from engine.commands import Checkpoint, Pause, Resume, Set
-from engine.steering_events import CommandAccepted
+from engine.control.commands import Checkpoint, Pause, Resume, Set
+from engine.journal.events import CommandAccepted
 from tests.engine.conducting import Watcher
 from tests.engine.disks import SETTINGS
 from tests.engine.faulty import Call, recorded

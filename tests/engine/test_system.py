@@ -10,10 +10,9 @@ from typing import Any
 import pytest
 import torch
 
-from engine import system
-from engine.event import Event
-from engine.events import SystemSample
-from engine.system import SystemSampler
+from engine.journal.events import Event, SystemSample
+from engine.training import system
+from engine.training.system import SystemSampler
 from tests.waiting import until
 
 BLANK = SystemSample(cpu_percent=1.0, rss=2, ram_used=3, ram_total=4, disk_free=5)

@@ -11,14 +11,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from engine.text import encodable
+from engine.core.text import encodable
 
 Process = subprocess.Popen[bytes]
 
 
 @pytest.fixture
 def process() -> Iterator[Process]:
-    arguments = [sys.executable, "-P", "-m", "engine.thumbnails"]
+    arguments = [sys.executable, "-P", "-m", "engine.tools.thumbnails"]
     with subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as one:
         yield one
         one.kill()

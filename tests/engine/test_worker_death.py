@@ -9,9 +9,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from engine.events import BadImage, RunEnded, Step, Warning
-from engine.journal import JournalReader
-from engine.rundir import RunDir
+from engine.journal.events import BadImage, RunEnded, Step, Warning
+from engine.journal.log import JournalReader
+from engine.run.directory import RunDir
 from tests.engine.hooked import Engines
 from tests.engine.test_resume import assert_same_end
 from tests.made_data import make_pictures, make_run
@@ -23,7 +23,7 @@ SETTINGS = (
 
 KILL = """
 import os, signal, psutil
-from engine.trainer import Trainer
+from engine.training.trainer import Trainer
 
 learn, steps = Trainer._learn, 0
 
@@ -48,7 +48,7 @@ def slay():
 
 on_event(lambda event: type(event).__name__ == "Step", slay)
 """
-NO_PATIENCE = "from engine.data import pool; pool._PATIENCE = 5.0"
+NO_PATIENCE = "from engine.data.loading import pool; pool._PATIENCE = 5.0"
 
 
 @pytest.fixture(scope="module")

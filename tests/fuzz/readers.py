@@ -8,46 +8,53 @@ from pathlib import Path
 
 import msgspec
 
-from engine import commands
-from engine.ablation import PLAN_FILE, load_plan, make_plan, save_plan
-from engine.commands import Spool
+from engine.analysis.ablation import PLAN_FILE, load_plan, make_plan, save_plan
+from engine.analysis.predictions import (
+    Judged,
+    read_judged,
+    read_prediction,
+    read_shares,
+    write_judged,
+    write_probabilities,
+)
+from engine.control import commands
+from engine.control.commands import Spool
+from engine.core.errors import UserError
+from engine.core.tensor_file import read_metadata
 from engine.data.images import _read_record
-from engine.errors import UserError
-from engine.event import Event
-from engine.events import (
+from engine.journal.events import (
     BadImage,
     CheckpointSaved,
+    CommandAccepted,
     ConfusionMatrix,
     DatasetScanned,
     EpochEnded,
     EpochStarted,
+    Event,
     LrDecayed,
+    OutlierExcluded,
+    OutlierRestored,
     RunEnded,
     RunStarted,
+    SettingChanged,
     StageStarted,
     Step,
     SystemSample,
     Warning,
     encode_line,
 )
-from engine.journal import JournalReader
-from engine.journal_index import Past, index_path, past_state
-from engine.judged import Judged, read_judged, write_judged
-from engine.labels import Labels, labels_file, read_labels, write_labels
-from engine.model_facts import ModelFact, Table, read_table
-from engine.outlier_events import OutlierExcluded, OutlierRestored
-from engine.outliers.exclusions import Exclusions
-from engine.outliers.manifest import Content, Manifest, Owner, Planned, Returned
-from engine.overview import glance, overview_of, read_events
-from engine.overview_cache import OverviewCache
-from engine.policy import PolicyState
-from engine.predicted import read_prediction, read_shares, write_probabilities
-from engine.progress import Progress, decode, encode
-from engine.recipe import Recipe, load_recipe
-from engine.rundir import RunDir
-from engine.settings import load_settings, read_toml
-from engine.steering_events import CommandAccepted, SettingChanged
-from engine.tensor_file import read_metadata
+from engine.journal.exclusions import Exclusions
+from engine.journal.index import Past, index_path, past_state
+from engine.journal.log import JournalReader
+from engine.outliers.files.manifest import Content, Manifest, Owner, Planned, Returned
+from engine.recipe.recipe import Recipe, load_recipe
+from engine.recipe.schedule import PolicyState
+from engine.recipe.timm_catalogue import ModelFact, Table, read_table
+from engine.run.directory import RunDir
+from engine.run.labels import Labels, labels_file, read_labels, write_labels
+from engine.run.notify import load_settings, read_toml
+from engine.run.overview import OverviewCache, glance, overview_of, read_events
+from engine.run.train_state import Progress, decode, encode
 from tui.settings import Layout
 
 

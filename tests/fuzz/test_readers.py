@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.errors import UserError
-from engine.text import printable
+from engine.core.errors import UserError
+from engine.core.text import printable
 from tests.fuzz.bounds import bounded_memory, bounded_time
 from tests.fuzz.mutate import mutate
 from tests.fuzz.readers import Reader, readers

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from textual.pilot import Pilot
 
-from engine.rundir import RunDir
+from engine.run.directory import RunDir
 from tests.fuzz.bounds import bounded_memory
 from tests.fuzz.mutate import numbers
 from tests.fuzz.readers import journal_bytes

@@ -10,9 +10,9 @@ from typing import Any
 import made_runs
 import pytest
 
-from engine.event import Event
-from engine.rundir import RunDir
-from engine.runlock import RunLock
+from engine.journal.events import Event
+from engine.run.directory import RunDir
+from engine.run.lock import RunLock
 from tests import warm
 from tui.app import ConsoleApp
 

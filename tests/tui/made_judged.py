@@ -6,11 +6,9 @@ from pathlib import Path
 import made_outliers
 import made_runs
 
-from engine.event import Event
-from engine.events import ConfusionMatrix
-from engine.judged import Judged, write_judged
-from engine.predicted import beside, write_probabilities
-from engine.rundir import RunDir
+from engine.analysis.predictions import Judged, beside, write_judged, write_probabilities
+from engine.journal.events import ConfusionMatrix, Event
+from engine.run.directory import RunDir
 
 CLASSES = ("bird", "cat", "dog")
 CELLS = [(0, 0, 6), (0, 1, 3), (0, 2, 1), (1, 0, 1), (1, 1, 9), (2, 1, 4), (2, 2, 6)]

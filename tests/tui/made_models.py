@@ -1,6 +1,6 @@
 """A small table of models in the place of timm's, complete, so that no helper has to write one."""
 
-from engine.model_facts import ModelFact, Table, table_path, timm_version, write_table
+from engine.recipe.timm_catalogue import ModelFact, Table, table_path, timm_version, write_table
 
 MODELS = [
     ModelFact("convnext_tiny.in12k_ft_in1k", 224, 1000, "apache-2.0", "timm/convnext_tiny.in12k_ft_in1k", "", True),

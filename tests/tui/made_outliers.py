@@ -6,13 +6,13 @@ from pathlib import Path
 import made_runs
 from PIL import Image
 
-from engine.event import Event
-from engine.events import StageStarted
-from engine.outlier_events import (
+from engine.journal.events import (
     AutoencoderEpoch,
+    Event,
     OutlierExcluded,
     OutlierProgress,
     OutliersDone,
+    StageStarted,
     ThresholdSet,
 )
 

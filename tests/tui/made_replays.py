@@ -3,9 +3,8 @@
 import made_runs
 import msgspec
 
-from engine.event import Event
-from engine.events import encode_line
-from engine.rundir import RunDir
+from engine.journal.events import Event, encode_line
+from engine.run.directory import RunDir
 
 START, LENGTH = made_runs.START, 100.0
 

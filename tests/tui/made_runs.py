@@ -6,15 +6,16 @@ from pathlib import Path
 
 import msgspec
 
-from engine.event import Event
-from engine.events import (
+from engine.journal.events import (
     BadImage,
     CheckpointSaved,
     ConfusionMatrix,
     DatasetScanned,
     EpochEnded,
     EpochStarted,
+    Event,
     LrDecayed,
+    Paused,
     RunEnded,
     RunStarted,
     StageStarted,
@@ -22,8 +23,7 @@ from engine.events import (
     Warning,
     encode_line,
 )
-from engine.rundir import RunDir
-from engine.steering_events import Paused
+from engine.run.directory import RunDir
 
 START = 1_800_000_000.0
 EPOCH_SECONDS = 60.0

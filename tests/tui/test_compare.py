@@ -8,9 +8,8 @@ import pytest
 from textual.pilot import Pilot
 from watching import screen_text, shows, until
 
-from engine.events import EpochEnded
-from engine.rundir import RunDir
-from engine.steering_events import EpochCut, SettingChanged
+from engine.journal.events import EpochCut, EpochEnded, SettingChanged
+from engine.run.directory import RunDir
 from tests.made_comparisons import make_run
 from tui.app import ConsoleApp
 from tui.screens.compare import CompareScreen

@@ -8,7 +8,7 @@ import pytest
 from textual.pilot import Pilot
 from watching import shows
 
-from engine.rundir import RunDir
+from engine.run.directory import RunDir
 from tests.made_comparisons import make_run
 from tui.app import ConsoleApp
 from tui.screens.compare import CompareScreen

@@ -10,7 +10,7 @@ import pytest
 from textual.pilot import Pilot
 from watching import screen_text, shows, until
 
-from engine.rundir import RunDir
+from engine.run.directory import RunDir
 from tui.app import ConsoleApp
 from tui.widgets.confusion_grid import ConfusionGrid
 from tui.widgets.confusion_overview import ConfusionOverview

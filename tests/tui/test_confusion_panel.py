@@ -7,9 +7,9 @@ import made_runs
 import pytest
 from watching import shows
 
-from engine.events import ConfusionMatrix
-from engine.rundir import RunDir
-from engine.state import RunState
+from engine.journal.events import ConfusionMatrix
+from engine.journal.state import RunState
+from engine.run.directory import RunDir
 from tui.app import ConsoleApp
 from tui.widgets.confusion import Confusion
 from tui.widgets.look import UNICODE

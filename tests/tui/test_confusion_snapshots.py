@@ -9,7 +9,7 @@ import pytest
 from textual.pilot import Pilot
 from watching import plotted, screen_text, shows, until
 
-from engine.rundir import RunDir
+from engine.run.directory import RunDir
 from tui.app import ConsoleApp
 
 SIZES = [(80, 24), (120, 40), (200, 60)]

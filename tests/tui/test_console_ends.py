@@ -6,9 +6,9 @@ import made_runs
 import pytest
 from watching import PlayedEngine, screen_text, shows, until
 
-from engine.commands import Stop
-from engine.events import RunEnded, Warning
-from engine.rundir import RunDir
+from engine.control.commands import Stop
+from engine.journal.events import RunEnded, Warning
+from engine.run.directory import RunDir
 from tui import link
 from tui.app import ConsoleApp
 

@@ -8,10 +8,9 @@ import made_runs
 import pytest
 from watching import PlayedEngine, screen_text, shows, until
 
-from engine.commands import Checkpoint, Pause, Predict, Resume, Stop
-from engine.events import PredictionProgress, PredictionWritten
-from engine.rundir import RunDir
-from engine.steering_events import Paused, Resumed
+from engine.control.commands import Checkpoint, Pause, Predict, Resume, Stop
+from engine.journal.events import Paused, PredictionProgress, PredictionWritten, Resumed
+from engine.run.directory import RunDir
 from tui.app import ConsoleApp
 
 Make = Callable[..., RunDir]

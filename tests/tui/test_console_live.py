@@ -10,22 +10,22 @@ import pytest
 from textual.pilot import Pilot
 from watching import PlayedEngine, plotted, screen_text, shows, until
 
-from engine.events import (
+from engine.journal.events import (
     BadImage,
     ConfusionMatrix,
     DatasetScanned,
     EpochEnded,
     LrDecayed,
+    OutlierExcluded,
+    Paused,
     RunEnded,
     StageStarted,
     Step,
     Warning,
     encode_line,
 )
-from engine.outlier_events import OutlierExcluded
-from engine.rundir import RunDir
-from engine.state import RunState
-from engine.steering_events import Paused
+from engine.journal.state import RunState
+from engine.run.directory import RunDir
 from tui.app import ConsoleApp
 from tui.widgets.panel import Panel
 from tui.widgets.plot import plotext
@@ -282,7 +282,7 @@ def test_the_fold_of_a_long_run_is_quick() -> None:
 _HEADLESS = """
 import asyncio, sys
 from pathlib import Path
-from engine.rundir import RunDir
+from engine.run.directory import RunDir
 from tui.app import ConsoleApp
 
 async def main():

@@ -8,9 +8,8 @@ import pytest
 from textual.pilot import Pilot
 from watching import plotted, shows
 
-from engine.events import StageStarted
-from engine.outlier_events import AutoencoderEpoch, OutlierExcluded
-from engine.rundir import RunDir
+from engine.journal.events import AutoencoderEpoch, OutlierExcluded, StageStarted
+from engine.run.directory import RunDir
 from tui.app import ConsoleApp
 
 SIZES = [(80, 24), (120, 40), (200, 60)]

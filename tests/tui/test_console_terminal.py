@@ -17,13 +17,13 @@ import psutil
 import pytest
 from watching import PlayedEngine
 
-from engine.events import Step
-from engine.rundir import RunDir
+from engine.journal.events import Step
+from engine.run.directory import RunDir
 
 _OPEN = """
 import sys
 from pathlib import Path
-from engine.rundir import RunDir
+from engine.run.directory import RunDir
 from tui.app import ConsoleApp
 run = RunDir(Path(sys.argv[1]))
 sys.exit(ConsoleApp(run.path.parent, run).run())
@@ -33,7 +33,7 @@ sys.exit(ConsoleApp(run.path.parent, run).run())
 _BREAK = """
 import sys
 from pathlib import Path
-from engine.rundir import RunDir
+from engine.run.directory import RunDir
 from tui.cli.console import open_console
 from tui.screens.live import LiveScreen
 def broken(screen):

@@ -13,8 +13,8 @@ from textual.pilot import Pilot
 from textual.screen import Screen
 from watching import PlayedEngine, plotted, screen_text, shows, until
 
-from engine.events import Step
-from engine.rundir import RunDir
+from engine.journal.events import Step
+from engine.run.directory import RunDir
 from tui.app import ConsoleApp
 from tui.screens.live import LiveScreen
 from tui.widgets.menu import Menu

@@ -11,13 +11,10 @@ import made_runs
 import pytest
 from watching import PlayedEngine, plotted, shows, until
 
-from engine.event import Event
-from engine.events import RunEnded, StageStarted
-from engine.notice import Attendance, Ending
-from engine.outlier_events import OutlierRestored
-from engine.rundir import RunDir
-from engine.runlock import RunLock
-from engine.settings import Notices, Settings
+from engine.journal.events import Event, OutlierRestored, RunEnded, StageStarted
+from engine.run.directory import RunDir
+from engine.run.lock import RunLock
+from engine.run.notify import Attendance, Ending, Notices, Settings
 from tui.app import ConsoleApp
 from tui.endings import Endings
 

@@ -12,9 +12,9 @@ import pytest
 from textual.pilot import Pilot
 from watching import PlayedEngine, screen_text, shows, until
 
-from engine.commands import Exclude, Restore
-from engine.outlier_events import OutlierExcluded, OutlierRestored, OutliersDone
-from engine.rundir import RunDir
+from engine.control.commands import Exclude, Restore
+from engine.journal.events import OutlierExcluded, OutlierRestored, OutliersDone
+from engine.run.directory import RunDir
 from tui.app import ConsoleApp
 from tui.screens.gallery import GalleryScreen
 from tui.widgets.gallery_list import GalleryList

@@ -19,7 +19,7 @@ import made_outliers
 import pytest
 from rich.cells import cell_len
 
-from engine.rundir import RunDir
+from engine.run.directory import RunDir
 from tui.terse import Terse
 from tui.thumbnails import Thumbnail
 from tui.widgets import gallery_kitty as kitty
@@ -98,7 +98,7 @@ def test_fewer_bytes_leave_pictures_whole(sequence: str) -> None:
 _OPEN = """
 import sys
 from pathlib import Path
-from engine.rundir import RunDir
+from engine.run.directory import RunDir
 from tui.app import ConsoleApp
 run = RunDir(Path(sys.argv[1]))
 code = ConsoleApp(run.path.parent, run).run()

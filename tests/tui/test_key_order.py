@@ -12,9 +12,9 @@ from textual.pilot import Pilot
 from textual.widgets import Input
 from watching import screen_text, shows, until
 
-from engine.labels import Labels, read_labels
-from engine.rundir import RunDir
-from engine.trash import list_trash
+from engine.run.directory import RunDir
+from engine.run.labels import Labels, read_labels
+from engine.run.moves import list_trash
 from tui.app import ConsoleApp
 
 Make = Callable[..., RunDir]

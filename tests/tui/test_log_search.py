@@ -6,9 +6,8 @@ import made_runs
 from textual.events import Key
 from watching import PlayedEngine, screen_text, shows, until
 
-from engine.events import StageStarted, Warning
-from engine.rundir import RunDir
-from engine.steering_events import CommandAccepted
+from engine.journal.events import CommandAccepted, StageStarted, Warning
+from engine.run.directory import RunDir
 from tui.app import ConsoleApp
 from tui.screens.live import LiveScreen
 from tui.widgets.happenings import KEPT

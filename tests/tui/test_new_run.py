@@ -11,8 +11,8 @@ import pytest
 from textual.pilot import Pilot
 from watching import screen_text, shows, until
 
-from engine.recipe import load_recipe, recipe_keys
-from engine.rundir import RunDir, list_runs
+from engine.recipe.recipe import load_recipe, recipe_keys
+from engine.run.directory import RunDir, list_runs
 from tests.made_data import TINY, make_pictures
 from tui.app import ConsoleApp
 from tui.screens.live import LiveScreen

@@ -11,8 +11,8 @@ import pytest
 from textual.pilot import Pilot
 from watching import screen_text, shows, until
 
-from engine.ablation import load_plan
-from engine.rundir import RunDir
+from engine.analysis.ablation import load_plan
+from engine.run.directory import RunDir
 from tests.cli.calling import call
 from tests.made_data import TINY, make_pictures
 from tui import ablations

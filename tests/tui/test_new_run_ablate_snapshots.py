@@ -7,8 +7,8 @@ import pytest
 from textual.pilot import Pilot
 from watching import shows
 
-from engine.ablation import make_plan, save_plan
-from engine.recipe import load_recipe
+from engine.analysis.ablation import make_plan, save_plan
+from engine.recipe.recipe import load_recipe
 from tests.made_data import make_pictures
 from tui.app import ConsoleApp
 from tui.screens.new_run import NewRunScreen

@@ -12,11 +12,10 @@ import pytest
 from textual.pilot import Pilot
 from watching import PlayedEngine, plotted, shows, until
 
-from engine.events import EpochStarted, RunEnded, StageStarted
-from engine.notice import Ending
-from engine.rundir import RunDir
-from engine.settings import Notices, Settings
-from engine.state import RunState
+from engine.journal.events import EpochStarted, RunEnded, StageStarted
+from engine.journal.state import RunState
+from engine.run.directory import RunDir
+from engine.run.notify import Ending, Notices, Settings
 from tests.e2e.terminal import Terminal
 from tui.app import ConsoleApp
 from tui.notify import announce, ending

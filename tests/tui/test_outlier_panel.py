@@ -11,10 +11,9 @@ from made_outliers import THRESHOLD
 from rich.cells import cell_len
 from watching import screen_text, shows
 
-from engine.event import Event
-from engine.outlier_events import OutlierExcluded, OutlierRestored, OutliersDone
-from engine.rundir import RunDir
-from engine.state import RunState
+from engine.journal.events import Event, OutlierExcluded, OutlierRestored, OutliersDone
+from engine.journal.state import RunState
+from engine.run.directory import RunDir
 from tui.app import ConsoleApp
 from tui.widgets.look import ASCII, UNICODE, Glyphs
 from tui.widgets.outliers import Outliers

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.state import RunState
+from engine.journal.state import RunState
 from tui.widgets.look import ASCII, UNICODE, VAL
 from tui.widgets.plot_canvas import Canvas
 from tui.widgets.plot_chart import Wanted, chart

@@ -14,9 +14,9 @@ import pytest
 from textual.pilot import Pilot
 from watching import PlayedEngine, screen_text, shows, until
 
-from engine.commands import Predict
-from engine.predicted import beside, write_probabilities
-from engine.rundir import RunDir
+from engine.analysis.predictions import beside, write_probabilities
+from engine.control.commands import Predict
+from engine.run.directory import RunDir
 from tests.made_data import make_pictures
 from tests.made_data import make_run as prepare
 from tui import helper

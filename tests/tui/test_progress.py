@@ -6,10 +6,15 @@ import made_outliers
 import made_runs
 from watching import shows
 
-from engine.event import Event
-from engine.events import DatasetScanned, RunStarted, StageStarted
-from engine.outlier_events import AutoencoderEpoch, OutlierProgress
-from engine.rundir import RunDir
+from engine.journal.events import (
+    AutoencoderEpoch,
+    DatasetScanned,
+    Event,
+    OutlierProgress,
+    RunStarted,
+    StageStarted,
+)
+from engine.run.directory import RunDir
 from tui.app import ConsoleApp
 
 CLASSES = ["ant", "bird", "cat", "dog"]

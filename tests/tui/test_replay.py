@@ -11,10 +11,10 @@ from made_replays import LENGTH, START, run_of
 from textual.pilot import Pilot
 from watching import plotted, screen_text, shows, until
 
-from engine.events import RunEnded, RunStarted, StageStarted, Warning, encode_line
-from engine.journal import JournalReader
-from engine.rundir import RunDir
-from engine.state import RunState
+from engine.journal.events import RunEnded, RunStarted, StageStarted, Warning, encode_line
+from engine.journal.log import JournalReader
+from engine.journal.state import RunState
+from engine.run.directory import RunDir
 from tests.cli.calling import refusal
 from tests.e2e.terminal import Terminal
 from tui.app import ConsoleApp

@@ -10,13 +10,12 @@ from msgspec.structs import replace
 from textual.pilot import Pilot
 from watching import PlayedEngine, screen_text, shows, until
 
-from engine.commands import Stop
-from engine.events import EpochEnded, EpochStarted
-from engine.labels import Labels, labels_file, read_labels, write_labels
-from engine.overview import Overview
-from engine.overview_cache import OverviewCache
-from engine.rundir import RunDir
-from engine.trash import list_trash
+from engine.control.commands import Stop
+from engine.journal.events import EpochEnded, EpochStarted
+from engine.run.directory import RunDir
+from engine.run.labels import Labels, labels_file, read_labels, write_labels
+from engine.run.moves import list_trash
+from engine.run.overview import Overview, OverviewCache
 from tui import link
 from tui.app import ConsoleApp
 from tui.screens.runs import RunsScreen

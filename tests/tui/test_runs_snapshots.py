@@ -9,8 +9,8 @@ import pytest
 from textual.pilot import Pilot
 from watching import shows
 
-from engine.labels import Labels, write_labels
-from engine.rundir import RunDir
+from engine.run.directory import RunDir
+from engine.run.labels import Labels, write_labels
 from tui.app import ConsoleApp
 
 SIZES = [(80, 24), (120, 40), (200, 60)]

@@ -9,9 +9,9 @@ import made_runs
 import pytest
 from watching import plotted, screen_text, shows, until
 
-from engine.outlier_events import OutlierExcluded
-from engine.rundir import RunDir
-from engine.settings import Notices, Settings, load_settings, settings_path
+from engine.journal.events import OutlierExcluded
+from engine.run.directory import RunDir
+from engine.run.notify import Notices, Settings, load_settings, settings_path
 from tui.app import ConsoleApp
 from tui.cli.program import make_app
 from tui.settings import Curves, Layout, Memory, RunOrder, layout_path

@@ -6,11 +6,11 @@ import made_runs
 import pytest
 from watching import PlayedEngine, screen_text, shows
 
-from engine.commands import Rollback, Set, Skip
-from engine.journal import JournalReader
-from engine.journal_index import past_state
-from engine.recipe import load_recipe
-from engine.rundir import RunDir
+from engine.control.commands import Rollback, Set, Skip
+from engine.journal.index import past_state
+from engine.journal.log import JournalReader
+from engine.recipe.recipe import load_recipe
+from engine.run.directory import RunDir
 from tui.app import ConsoleApp
 
 Make = Callable[..., RunDir]

@@ -7,12 +7,18 @@ import pytest
 from textual.pilot import Pilot
 from watching import PlayedEngine, plotted, screen_text, shows, until
 
-from engine.event import Event
-from engine.events import EpochStarted, decode_line
-from engine.outlier_events import OutlierExcluded, OutlierRestored
-from engine.rundir import RunDir
-from engine.state import RunState
-from engine.steering_events import EpochCut, RolledBack, SettingChanged
+from engine.journal.events import (
+    EpochCut,
+    EpochStarted,
+    Event,
+    OutlierExcluded,
+    OutlierRestored,
+    RolledBack,
+    SettingChanged,
+    decode_line,
+)
+from engine.journal.state import RunState
+from engine.run.directory import RunDir
 from tui.app import ConsoleApp
 from tui.widgets.accuracy import Accuracy
 from tui.widgets.learning_rate import LearningRate

@@ -7,10 +7,9 @@ import made_runs
 import pytest
 from made_replays import LENGTH, START, run_of
 
-from engine.event import Event
-from engine.events import Step, Warning
-from engine.journal import JournalReader
-from engine.rundir import RunDir
+from engine.journal.events import Event, Step, Warning
+from engine.journal.log import JournalReader
+from engine.run.directory import RunDir
 from tui.tape import Tape, span
 
 

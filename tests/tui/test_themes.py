@@ -12,7 +12,7 @@ from rich.style import Style
 from textual.pilot import Pilot
 from watching import plotted, screen_text, shows, until
 
-from engine.rundir import RunDir
+from engine.run.directory import RunDir
 from tui.app import ConsoleApp
 from tui.settings import Memory
 from tui.theme_names import THEME_NAMES

@@ -7,11 +7,17 @@ import msgspec
 import pytest
 from watching import PlayedEngine, plotted, screen_text, shows, until
 
-from engine.event import Event
-from engine.events import BadImage, EpochEnded, RunStarted, Step, SystemSample
-from engine.outlier_events import OutlierExcluded
-from engine.rundir import RunDir
-from engine.steering_events import SettingChanged
+from engine.journal.events import (
+    BadImage,
+    EpochEnded,
+    Event,
+    OutlierExcluded,
+    RunStarted,
+    SettingChanged,
+    Step,
+    SystemSample,
+)
+from engine.run.directory import RunDir
 from tui.app import ConsoleApp
 from tui.screens.live import LiveScreen
 from tui.screens.zoom import PANELS, ZoomScreen
@@ -269,7 +275,7 @@ async def test_q_in_the_full_screen_asks_as_it_does_everywhere(make: Make, conso
 
 
 def test_a_resume_is_kept_and_a_new_start_forgets() -> None:
-    from engine.state import RunState
+    from engine.journal.state import RunState
 
     state = RunState()
     state.apply_all([made_runs.started(), sample(1), *made_runs.history(3)])

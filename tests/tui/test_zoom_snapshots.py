@@ -9,8 +9,8 @@ from test_zoom import sample, with_samples
 from textual.pilot import Pilot
 from watching import plotted, shows
 
-from engine.event import Event
-from engine.rundir import RunDir
+from engine.journal.events import Event
+from engine.run.directory import RunDir
 from tui.app import ConsoleApp
 
 Snap = Callable[..., bool]

@@ -6,11 +6,10 @@ from collections.abc import Callable
 
 from textual.pilot import Pilot
 
-from engine.commands import AnyCommand, Refused, Spool, command_name
-from engine.event import Event
-from engine.journal import JournalWriter
-from engine.rundir import RunDir
-from engine.steering_events import CommandAccepted, CommandRejected
+from engine.control.commands import AnyCommand, Refused, Spool, command_name
+from engine.journal.events import CommandAccepted, CommandRejected, Event
+from engine.journal.log import JournalWriter
+from engine.run.directory import RunDir
 from tui.widgets.accuracy import Accuracy
 
 

@@ -4,12 +4,24 @@ from pathlib import Path
 
 import pytest
 
-from engine.ablation import EXPERIMENTS, Plan, begin, check_goes_on, load_plan, make_plan, save_plan
-from engine.ablation_results import effects, effects_csv, epoch_means, runs_csv, verdict
-from engine.compare_reading import RunReader
-from engine.errors import UserError
-from engine.recipe import load_recipe
-from engine.rundir import RunDir
+from engine.analysis.ablation import (
+    EXPERIMENTS,
+    Plan,
+    begin,
+    check_goes_on,
+    effects,
+    effects_csv,
+    epoch_means,
+    load_plan,
+    make_plan,
+    runs_csv,
+    save_plan,
+    verdict,
+)
+from engine.analysis.compare import RunReader
+from engine.core.errors import UserError
+from engine.recipe.recipe import load_recipe
+from engine.run.directory import RunDir
 from tests.made_comparisons import make_run
 
 

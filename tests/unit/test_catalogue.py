@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
-from engine.catalogue import check_model, model_names
-from engine.errors import UserError
+from engine.core.errors import UserError
+from engine.recipe.timm_catalogue import check_model, model_names
 
 ASK_TIMM = """
 import json, timm

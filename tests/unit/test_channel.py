@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from engine.data.channel import Channel, wait
+from engine.data.loading.channel import Channel, wait
 
 WORDS = [bytes([number % 251]) * (number % 300) for number in range(20_000)]
 

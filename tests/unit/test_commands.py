@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from engine import commands
-from engine.commands import Command, Refused, Spool, command_name, send
-from engine.errors import UserError
-from engine.rundir import RunDir
+from engine.control import commands
+from engine.control.commands import Command, Refused, Spool, command_name, send
+from engine.core.errors import UserError
+from engine.run.directory import RunDir
 from tui import link
 
 _NOBODY = 65534

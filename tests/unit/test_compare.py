@@ -6,15 +6,12 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from engine.compare import Comparison, compare
-from engine.compare_reading import RunReader, read_comparison
-from engine.compare_tables import as_csv, as_json, as_markdown
-from engine.compare_words import grounds, sentence, short
-from engine.errors import UserError
-from engine.events import encode_line
-from engine.judged import write_judged
-from engine.rundir import RunDir
-from engine.steering_events import SettingChanged
+from engine.analysis.compare import Comparison, RunReader, compare, read_comparison
+from engine.analysis.compare_tables import as_csv, as_json, as_markdown, grounds, sentence, short
+from engine.analysis.predictions import write_judged
+from engine.core.errors import UserError
+from engine.journal.events import SettingChanged, encode_line
+from engine.run.directory import RunDir
 from tests.made_comparisons import IMAGES, judged, make_run
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.confusion import (
+from engine.analysis.confusion import (
     Matrix,
     Pair,
     free_stem,
@@ -15,8 +15,8 @@ from engine.confusion import (
     read_matrix,
     write_matrix,
 )
-from engine.errors import UserError
-from engine.judged import Judged
+from engine.analysis.predictions import Judged
+from engine.core.errors import UserError
 
 # Three classes, the last without images.
 CELLS = [(0, 0, 8), (0, 1, 2), (1, 0, 3), (1, 1, 1), (0, 2, 4)]
@@ -95,7 +95,7 @@ def test_the_picture(tmp_path: Path) -> None:
             sys.executable,
             "-P",
             "-m",
-            "engine.confusion_main",
+            "engine.tools.confusion",
             source,
             "m.png",
             "--title",

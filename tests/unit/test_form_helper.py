@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from engine.recipe import load_recipe
+from engine.recipe.recipe import load_recipe
 from tests.waiting import until
 from tui.widgets.form_helper import RecipeHelper
 
@@ -15,7 +15,7 @@ _WRITER = """
 import itertools, json, os, sys, threading
 from pathlib import Path
 
-from engine.heartbeat import beat, say
+from engine.tools.helper import run, say
 
 def write(name):
     for number in itertools.count():
@@ -24,11 +24,13 @@ def write(name):
         except OSError:
             pass
 
-beat()
-say({"pid": os.getpid()})
-for name in "abcd":
-    threading.Thread(target=write, args=(name,), daemon=True).start()
-threading.Event().wait()
+def main():
+    say({"pid": os.getpid()})
+    for name in "abcd":
+        threading.Thread(target=write, args=(name,), daemon=True).start()
+    threading.Event().wait()
+
+run(main)
 """
 
 

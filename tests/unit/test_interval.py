@@ -2,8 +2,8 @@
 
 import pytest
 
-from engine.events import EpochEnded, decode_line, encode_line
-from engine.interval import wilson
+from engine.analysis.stats import wilson
+from engine.journal.events import EpochEnded, decode_line, encode_line
 
 
 @pytest.mark.parametrize(

@@ -8,11 +8,18 @@ from pathlib import Path
 
 import pytest
 
-from engine.errors import UserError
-from engine.events import EpochStarted, Step, UnknownEvent, Warning, decode_line, encode_line
-from engine.journal import JournalReader, JournalWriter
-from engine.outlier_events import OutlierRestored
-from engine.steering_events import Paused
+from engine.core.errors import UserError
+from engine.journal.events import (
+    EpochStarted,
+    OutlierRestored,
+    Paused,
+    Step,
+    UnknownEvent,
+    Warning,
+    decode_line,
+    encode_line,
+)
+from engine.journal.log import JournalReader, JournalWriter
 
 
 @pytest.fixture

@@ -10,11 +10,14 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from engine import journal_index
-from engine.event import Event
-from engine.events import (
+from engine.journal import index as journal_index
+from engine.journal.events import (
+    AutoencoderEpoch,
     ConfusionMatrix,
     EpochStarted,
+    Event,
+    OutlierProgress,
+    OutliersDone,
     PredictionProgress,
     PredictionWritten,
     RunStarted,
@@ -23,10 +26,9 @@ from engine.events import (
     Warning,
     encode_line,
 )
-from engine.journal import JournalReader, JournalWriter
-from engine.journal_index import Past, Renewal, index_path, past_state, telling
-from engine.outlier_events import AutoencoderEpoch, OutlierProgress, OutliersDone
-from engine.state import RunState
+from engine.journal.index import Past, Renewal, index_path, past_state, telling
+from engine.journal.log import JournalReader, JournalWriter
+from engine.journal.state import RunState
 
 STARTED = RunStarted(
     attempt=1, host="h", pid=1, version="0", name="r", model="m", data="d", epochs=9, batch_size=1, train_size=32,

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.errors import UserError
-from engine.judged import Judged, read_judged, write_judged
+from engine.analysis.predictions import Judged, read_judged, write_judged
+from engine.core.errors import UserError
 
 names = st.text(st.characters(exclude_categories=("Cs",)), max_size=12)
 

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from engine.errors import UserError
-from engine.labels import Labels, check_note, check_tags, labels_file, read_labels, write_labels
-from engine.rundir import RunDir
+from engine.core.errors import UserError
+from engine.run.directory import RunDir
+from engine.run.labels import Labels, check_note, check_tags, labels_file, read_labels, write_labels
 
 
 @pytest.fixture

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.errors import UserError
-from engine.layout import expand_home, find_folders, list_classes, list_data, list_images
+from engine.core.errors import UserError
+from engine.recipe.data_layout import expand_home, find_folders, list_classes, list_data, list_images
 
 
 def touch(root: Path, *names: str) -> Path:

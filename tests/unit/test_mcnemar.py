@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.mcnemar import holm, mcnemar
+from engine.analysis.stats import holm, mcnemar
 
 few = st.integers(0, 60)
 

@@ -5,13 +5,13 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from engine.catalogue import model_names
-from engine.model_facts import (
+from engine.recipe.timm_catalogue import (
     Here,
     ModelFact,
     Table,
     figures,
     figures_of,
+    model_names,
     read_table,
     table_path,
     timm_version,

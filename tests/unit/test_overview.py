@@ -5,14 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from engine.event import Event
-from engine.events import RunEnded, Step, SystemSample, encode_line
-from engine.journal import JournalReader
-from engine.overview import Overview, glance, overview_of, read_events
-from engine.overview_cache import OverviewCache
-from engine.run_tree import find_runs
-from engine.rundir import RunDir
-from engine.state import RunState
+from engine.journal.events import Event, RunEnded, Step, SystemSample, encode_line
+from engine.journal.log import JournalReader
+from engine.journal.state import RunState
+from engine.run.directory import RunDir, find_runs
+from engine.run.overview import Overview, OverviewCache, glance, overview_of, read_events
 from tests.tui import made_runs
 
 SAMPLE = SystemSample(cpu_percent=1.0, rss=1, ram_used=1, ram_total=2, disk_free=3)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.policy import Kind, Monitor, PolicyState, Verdict, advance, epochs_to_stop
+from engine.recipe.schedule import Kind, Monitor, PolicyState, Verdict, advance, epochs_to_stop
 
 FIGURES = Path(__file__).parent / "data"
 
@@ -23,7 +23,7 @@ class Rule:
     plateau_threshold: float = 0.01
 
 
-# What stood before the first printed epoch of each log (REPORT.md section 5).
+# What stood before the first printed epoch of each log (method.md, Learning-rate rule).
 LOGS = [
     ("final", Rule(), PolicyState(lr=1.5e-4 * 0.6**4, best=90.34, best_epoch=14), 30),
     ("with_mixup", Rule(every=2), PolicyState(lr=1.5e-4 * 0.6**3, best=90.5, best_epoch=21), 38),

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.errors import UserError
-from engine.predicted import Predicted, beside, read_prediction, read_shares, write_probabilities
+from engine.analysis.predictions import Predicted, beside, read_prediction, read_shares, write_probabilities
+from engine.core.errors import UserError
 from tui.widgets.prediction_items import arranged, load
 
 names = st.text(st.characters(exclude_categories=("Cs",)), max_size=8)

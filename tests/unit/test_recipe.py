@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.errors import UserError
-from engine.recipe import LIVE_KEYS, Recipe, change, load_recipe, preset_names, recipe_keys, value_of
+from engine.core.errors import UserError
+from engine.recipe.recipe import LIVE_KEYS, Recipe, change, load_recipe, preset_names, recipe_keys, value_of
 
 
 def refusal(*settings: str, source: str | Path | None = None) -> str:

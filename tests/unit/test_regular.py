@@ -10,9 +10,16 @@ from pathlib import Path
 
 import pytest
 
-from engine.errors import UserError
-from engine.files import replace_file, write_synced
-from engine.regular import UnfitFileError, check_own, open_own, open_regular, read_regular
+from engine.core.errors import UserError
+from engine.core.files import (
+    UnfitFileError,
+    check_own,
+    open_own,
+    open_regular,
+    read_regular,
+    replace_file,
+    write_synced,
+)
 
 pytestmark = pytest.mark.timeout(20)
 

@@ -5,10 +5,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from engine.errors import UserError
-from engine.labels import Labels
-from engine.overview import Overview
-from engine.rundir import RunDir
+from engine.core.errors import UserError
+from engine.run.directory import RunDir
+from engine.run.labels import Labels
+from engine.run.overview import Overview
 from tui.run_fields import FIELDS, sort_rows
 from tui.run_filter import parse_filter
 from tui.run_rows import RunRow

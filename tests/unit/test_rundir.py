@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from engine.errors import UserError
-from engine.recipe import Recipe
-from engine.rundir import RunDir, check_name, find_run, list_runs
+from engine.core.errors import UserError
+from engine.recipe.recipe import Recipe
+from engine.run.directory import RunDir, check_name, find_run, list_runs
 
 TOML = Recipe().to_toml()
 
@@ -134,7 +134,7 @@ def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
         make(tmp_path / "runs")
 
 
-HOLD = "import sys, time; from engine.rundir import *; lock = RunDir(Path(sys.argv[1])).lock(); lock.adopt(); print('held', flush=True); time.sleep(60)"  # noqa: E501
+HOLD = "import sys, time; from engine.run.directory import *; lock = RunDir(Path(sys.argv[1])).lock(); lock.adopt(); print('held', flush=True); time.sleep(60)"  # noqa: E501
 
 
 def hold(run: RunDir) -> subprocess.Popen[bytes]:

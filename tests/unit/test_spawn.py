@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.errors import UserError
-from engine.rundir import RunDir
+from engine.core.errors import UserError
+from engine.run.directory import RunDir
 from tui.spawn import start_engine
 
 
@@ -39,7 +39,7 @@ def test_the_run_is_taken_at_once(run: RunDir) -> None:
 
 
 def test_an_engine_outlives_its_starter(run: RunDir) -> None:
-    code = "import sys; from pathlib import Path; from engine.rundir import RunDir; from tui.spawn import start_engine; start_engine(RunDir(Path(sys.argv[1])))"  # noqa: E501
+    code = "import sys; from pathlib import Path; from engine.run.directory import RunDir; from tui.spawn import start_engine; start_engine(RunDir(Path(sys.argv[1])))"  # noqa: E501
     subprocess.run([sys.executable, "-c", code, str(run.path)], check=True)
     wait_for_end(run)
     assert b'"run_ended"' in run.journal.read_bytes()

@@ -4,22 +4,25 @@ from typing import Any
 
 import pytest
 
-from engine.events import (
+from engine.journal.events import (
     AnyEvent,
     CheckpointSaved,
+    CommandAccepted,
     EpochEnded,
     EpochStarted,
     LrDecayed,
     Outcome,
+    Paused,
+    Resumed,
     RunEnded,
     RunStarted,
+    SettingChanged,
     StageStarted,
     Step,
     UnknownEvent,
     Warning,
 )
-from engine.state import RunState, Status
-from engine.steering_events import CommandAccepted, Paused, Resumed, SettingChanged
+from engine.journal.state import RunState, Status
 
 
 def started(attempt: int = 1, **changes: Any) -> RunStarted:

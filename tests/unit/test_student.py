@@ -2,7 +2,7 @@
 
 import pytest
 
-from engine.student import mean_of, t_quantile
+from engine.analysis.stats import mean_of, t_quantile
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from wcwidth import wcwidth
 
-from engine.text import encodable, nearest, printable, printable_json, shell_word
+from engine.core.text import encodable, nearest, printable, printable_json, shell_word
 from tests.made_hostile import PAYLOADS
 from tui.widgets.look import ASCII, UNICODE
 

@@ -4,10 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from engine.errors import UserError
-from engine.run_moves import rename_run
-from engine.rundir import RunDir, list_runs
-from engine.trash import empty_trash, list_trash, move_to_trash, restore, trash_folder
+from engine.core.errors import UserError
+from engine.run.directory import RunDir, list_runs
+from engine.run.moves import empty_trash, list_trash, move_to_trash, rename_run, restore, trash_folder
 
 
 def make(runs: Path, name: str) -> RunDir:

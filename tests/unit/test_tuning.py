@@ -8,7 +8,7 @@ import pytest
 
 CODE = """
 import os, resource, sys
-from engine.tuning import tune_process
+from engine.training.tuning import tune_process
 if "tuned" in sys.argv:
     tune_process()
 import numpy as np

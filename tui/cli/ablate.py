@@ -8,7 +8,7 @@ from cyclopts import Parameter
 from tui.cli.options import DEFAULT_RUNS, Offline, Runs
 
 if TYPE_CHECKING:
-    from engine.ablation import ExperimentName, Plan
+    from engine.analysis.ablation import ExperimentName, Plan
 
 
 def ablate(
@@ -48,9 +48,9 @@ def ablate(
     seeds), a plot for each experiment, runs.csv and effects.csv in the folder.
     Exit code: 0 done, 1 a run failed, 2 bad input, 130 interrupted.
     """
-    from engine.ablation import begin, check_goes_on, make_plan
-    from engine.offline import forbid_network
-    from engine.rundir import check_name
+    from engine.analysis.ablation import begin, check_goes_on, make_plan
+    from engine.core.offline import forbid_network
+    from engine.run.directory import check_name
     from tui.cli.ablate_runs import conduct
     from tui.cli.devices import nvidia_gpus
     from tui.cli.preflight import prepare_recipe
@@ -71,9 +71,9 @@ def ablate(
 
 
 def _experiments(only: str | None) -> "list[ExperimentName]":
-    from engine.ablation import EXPERIMENTS
-    from engine.errors import UserError
-    from engine.text import nearest, printable
+    from engine.analysis.ablation import EXPERIMENTS
+    from engine.core.errors import UserError
+    from engine.core.text import nearest, printable
 
     if only is None:
         return list(EXPERIMENTS)
@@ -87,7 +87,7 @@ def _experiments(only: str | None) -> "list[ExperimentName]":
 
 
 def _print_plan(folder: Path, plan: "Plan") -> None:
-    from engine.recipe import value_of
+    from engine.recipe.recipe import value_of
     from tui.cli.naming import shown_path
     from tui.widgets.wording import count
 

@@ -8,11 +8,11 @@ import signal
 import sys
 from pathlib import Path
 
-from engine.ablation import load_plan
-from engine.errors import UserError
-from engine.rundir import RunDir
-from engine.runlock import RunLock
-from engine.text import printable
+from engine.analysis.ablation import load_plan
+from engine.core.errors import UserError
+from engine.core.text import printable
+from engine.run.directory import RunDir
+from engine.run.lock import RunLock
 from tui.cli.ablate_runs import conduct
 from tui.cli.say import note
 

@@ -3,13 +3,12 @@
 from pathlib import Path
 from typing import Any
 
-from engine.ablation import Plan
-from engine.ablation_results import Effect, effects, effects_csv, runs_csv, verdict
-from engine.compare_reading import RunReader
-from engine.files import replace_file
-from engine.rundir import RunDir
-from engine.student import Mean
-from engine.text import printable
+from engine.analysis.ablation import Effect, Plan, effects, effects_csv, runs_csv, verdict
+from engine.analysis.compare import RunReader
+from engine.analysis.stats import Mean
+from engine.core.files import replace_file
+from engine.core.text import printable
+from engine.run.directory import RunDir
 from tui.cli.naming import shown_path
 from tui.cli.say import note, tell
 from tui.helper import HelperError, run_helper
@@ -32,7 +31,7 @@ def tell_results(folder: Path, plan: Plan) -> int:
         pictures.append(Path(str(fact.get("path", ""))).name)
 
     try:
-        run_helper("engine.ablation_figure", [str(folder)], told)
+        run_helper("engine.tools.ablation", [str(folder)], told)
     except HelperError as error:
         note(f"vrdl-tui: ablate: the plots can't be drawn: {error}")
         return 1

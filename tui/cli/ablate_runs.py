@@ -7,16 +7,15 @@ from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 
-from engine import stop_signals
-from engine.ablation import Plan, Training
-from engine.commands import Stop, send
-from engine.compare import Entrant
-from engine.compare_reading import RunReader
-from engine.errors import UserError
-from engine.journal import JournalReader
-from engine.journal_index import past_state
-from engine.rundir import RunDir, is_run
-from engine.text import printable
+from engine.analysis.ablation import Plan, Training
+from engine.analysis.compare import Entrant, RunReader
+from engine.control.commands import Stop, send
+from engine.core import stop_signals
+from engine.core.errors import UserError
+from engine.core.text import printable
+from engine.journal.index import past_state
+from engine.journal.log import JournalReader
+from engine.run.directory import RunDir, is_run
 from tui.cli.ablate_results import tell_results
 from tui.cli.naming import shown_path
 from tui.cli.say import note

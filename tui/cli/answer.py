@@ -2,11 +2,11 @@
 
 import time
 
-from engine.commands import AnyCommand, command_name, send
-from engine.journal import JournalReader
-from engine.rundir import RunDir
-from engine.steering_events import CommandAccepted, CommandRejected
-from engine.text import printable
+from engine.control.commands import AnyCommand, command_name, send
+from engine.core.text import printable
+from engine.journal.events import CommandAccepted, CommandRejected
+from engine.journal.log import JournalReader
+from engine.run.directory import RunDir
 from tui.cli.say import note
 
 _PATIENCE = 30.0

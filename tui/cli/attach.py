@@ -4,7 +4,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from engine.errors import UserError
+from engine.core.errors import UserError
 from tui.cli.options import DEFAULT_RUNS, Ascii, NewestRun, Offline, Runs
 
 _SLOWEST, _FASTEST = 1, 1000
@@ -31,8 +31,8 @@ def attach(
     Opens the console on a run that is training, paused, finished or cut off.
     Leaving the console never ends the run, unless you choose so in its menu.
     """
-    from engine.offline import forbid_network
-    from engine.rundir import find_run
+    from engine.core.offline import forbid_network
+    from engine.run.directory import find_run
     from tui.cli.console import open_console
 
     if offline:

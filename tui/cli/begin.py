@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import Literal
 
-from engine.errors import UserError
-from engine.rundir import RunDir
-from engine.text import printable
+from engine.core.errors import UserError
+from engine.core.text import printable
+from engine.run.directory import RunDir
 from tui.cli.naming import run_argument
 from tui.cli.terminal import is_terminal
 

@@ -15,8 +15,8 @@ def cache(
     cache folder for later epochs and runs, 20 GB at most; the longest unused goes
     first. Removing it loses nothing but the time to decode the images again.
     """
-    from engine.cachedir import DISK_LIMIT, cache_files, cache_folder, remove_unused
-    from engine.errors import UserError
+    from engine.core.cachedir import DISK_LIMIT, cache_files, cache_folder, remove_unused
+    from engine.core.errors import UserError
     from tui.cli.naming import shown_path
 
     folder = cache_folder()

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from engine.errors import UserError
-from engine.model_facts import hub_cache
+from engine.core.errors import UserError
+from engine.recipe.timm_catalogue import hub_cache
 from tui.cli.devices import nvidia_gpus
 from tui.cli.terminal import is_terminal, locale_is_utf8, locale_name
 from tui.helper import HelperError, run_helper
@@ -45,7 +45,7 @@ def machine() -> Iterator[Check]:
     """Look at torch, the devices and the weights, from a process that imports torch and timm."""
     facts: dict[str, Any] = {}
     try:
-        run_helper("engine.doctor", [], facts.update)
+        run_helper("engine.tools.doctor", [], facts.update)
     except (UserError, HelperError) as error:
         facts["error"] = str(error)
     if "error" in facts:

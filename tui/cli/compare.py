@@ -8,8 +8,8 @@ from cyclopts import Parameter
 from tui.cli.options import DEFAULT_RUNS, Runs
 
 if TYPE_CHECKING:
-    from engine.compare import Comparison
-    from engine.rundir import RunDir
+    from engine.analysis.compare import Comparison
+    from engine.run.directory import RunDir
 
 _HEADS = ("run", "val acc", "95 % interval", "at", "epochs", "val loss", "time", "against the best")
 
@@ -41,11 +41,11 @@ def compare(
     else by the 95 % intervals of their accuracies. Files are never overwritten.
     Exit code: 0 done, 1 failed, 2 bad input.
     """
-    from engine.compare_reading import read_comparison
-    from engine.compare_tables import as_csv, as_json, as_markdown
-    from engine.files import replace_file
-    from engine.layout import expand_home
-    from engine.text import printable_json
+    from engine.analysis.compare import read_comparison
+    from engine.analysis.compare_tables import as_csv, as_json, as_markdown
+    from engine.core.files import replace_file
+    from engine.core.text import printable_json
+    from engine.recipe.data_layout import expand_home
     from tui.cli.say import note
     from tui.helper import HelperError, run_helper
 
@@ -61,7 +61,7 @@ def compare(
         if kind == "png":
             arguments = ["--png", str(target.absolute()), *(str(one.path.absolute()) for one in found)]
             try:
-                run_helper("engine.compare_main", arguments, lambda _fact: None)
+                run_helper("engine.tools.compare", arguments, lambda _fact: None)
             except HelperError as error:
                 note(f"vrdl-tui: compare: {error}")
                 return 1
@@ -77,10 +77,10 @@ def compare(
 
 
 def _find(runs: Path, names: tuple[str, ...]) -> "list[RunDir]":
-    from engine.compare import check_number
-    from engine.errors import UserError
-    from engine.rundir import find_run
-    from engine.text import printable
+    from engine.analysis.compare import check_number
+    from engine.core.errors import UserError
+    from engine.core.text import printable
+    from engine.run.directory import find_run
 
     if not names:
         raise UserError("which runs? vrdl-tui compare RUN RUN; vrdl-tui runs lists them")
@@ -95,8 +95,8 @@ def _find(runs: Path, names: tuple[str, ...]) -> "list[RunDir]":
 
 def _check_targets(files: list[Path]) -> None:
     """Raises UserError rather than overwrite what may be precious."""
-    from engine.errors import UserError
-    from engine.text import printable
+    from engine.core.errors import UserError
+    from engine.core.text import printable
 
     for number, file in enumerate(files):
         if file.exists() or file.is_symlink():
@@ -115,8 +115,8 @@ def _note_written(file: Path) -> None:
 
 
 def _print(comparison: "Comparison") -> None:
-    from engine.compare_words import grounds, sentence
-    from engine.text import printable
+    from engine.analysis.compare_tables import grounds, sentence
+    from engine.core.text import printable
     from tui.cli.say import tell
 
     _print_table(_HEADS, [_row(comparison, at) for at in range(len(comparison.entrants))])
@@ -135,8 +135,8 @@ def _print(comparison: "Comparison") -> None:
 
 
 def _row(comparison: "Comparison", at: int) -> tuple[str, ...]:
-    from engine.compare_words import p_value, short
-    from engine.text import printable
+    from engine.analysis.compare_tables import p_value, short
+    from engine.core.text import printable
     from tui.widgets.wording import duration
 
     one, test = comparison.entrants[at], comparison.tests[at]

@@ -1,9 +1,9 @@
 """What has to be confirmed by typing it."""
 
-from engine.errors import UserError
-from engine.rundir import RunDir
-from engine.runlock import is_beating
-from engine.text import printable
+from engine.core.errors import UserError
+from engine.core.text import printable
+from engine.run.directory import RunDir
+from engine.run.lock import is_beating
 from tui.cli.say import note
 from tui.cli.terminal import is_terminal
 

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from engine.errors import UserError
-from engine.rundir import RunDir
+from engine.core.errors import UserError
+from engine.run.directory import RunDir
 from tui.cli.terminal import is_terminal, locale_is_utf8
 from tui.theme_names import ThemeName
 
@@ -28,7 +28,7 @@ def open_console(
     from tui.loaded import spare_memory
 
     spare_memory()
-    from engine.settings import load_settings, settings_path
+    from engine.run.notify import load_settings, settings_path
     from tui.app import ConsoleApp
     from tui.settings import Memory, layout_path
 

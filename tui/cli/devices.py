@@ -4,7 +4,7 @@ import os
 import platform
 import sys
 
-from engine.errors import UserError
+from engine.core.errors import UserError
 
 
 def nvidia_gpus() -> int:

@@ -22,8 +22,8 @@ def doctor(
     """
     from itertools import chain
 
-    from engine.offline import forbid_network
-    from engine.text import printable
+    from engine.core.offline import forbid_network
+    from engine.core.text import printable
     from tui.cli.checks import environment, machine
     from tui.cli.data_checks import data as of_data
 

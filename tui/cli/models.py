@@ -7,7 +7,7 @@ from cyclopts import Parameter
 from tui.cli.options import Offline
 
 if TYPE_CHECKING:
-    from engine.model_facts import Table
+    from engine.recipe.timm_catalogue import Table
     from tui.widgets.model_query import ModelRow
 
 _HEADS = ("model", "Mparams", "px", "top-1", "at px", "here", "licence")
@@ -42,8 +42,8 @@ def models(
     models it chose from; here: its weights need no download. Unknown is shown as ?.
     Exit code: 0 listed, 1 failed, 2 bad input.
     """
-    from engine.model_facts import read_table, table_path, weights_here
-    from engine.offline import forbid_network
+    from engine.core.offline import forbid_network
+    from engine.recipe.timm_catalogue import read_table, table_path, weights_here
     from tui.cli.say import note
     from tui.helper import HelperError
     from tui.widgets.model_query import compares_parameters, find, model_rows, without_parameters
@@ -78,7 +78,7 @@ def models(
 
 def _write(arguments: list[str]) -> "Table":
     """Have the table written and return it. Raises UserError, HelperError."""
-    from engine.model_facts import read_table, table_path
+    from engine.recipe.timm_catalogue import read_table, table_path
     from tui.helper import HelperError, run_helper
     from tui.progress import ProgressBar
 
@@ -90,7 +90,7 @@ def _write(arguments: list[str]) -> "Table":
             elif "names" not in fact and "written" not in fact:
                 bar.draw("reading timm's names", 0, 1)
 
-        run_helper("engine.model_facts_main", [str(table_path()), *arguments], told)
+        run_helper("engine.tools.timm_table", [str(table_path()), *arguments], told)
     table = read_table(table_path())
     if table is None:
         raise HelperError("the table of models was written and can't be read")
@@ -98,7 +98,7 @@ def _write(arguments: list[str]) -> "Table":
 
 
 def _print_json(found: "list[ModelRow]", table: "Table") -> None:
-    from engine.model_facts import figures_of
+    from engine.recipe.timm_catalogue import figures_of
     from tui.cli.say import print_json
 
     listed = [
@@ -133,7 +133,7 @@ def _print_table(found: "list[ModelRow]") -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from engine.text import printable
+    from engine.core.text import printable
 
     console = Console(highlight=False)
     if not console.is_terminal:  # for grep and awk: never cut

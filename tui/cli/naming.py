@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from engine.rundir import RunDir
-from engine.text import printable, shell_word
+from engine.core.text import printable, shell_word
+from engine.run.directory import RunDir
 from tui.cli.options import DEFAULT_RUNS
 
 

@@ -8,7 +8,7 @@ from cyclopts import Parameter
 from tui.cli.options import DEFAULT_RUNS, Offline, Runs, Which
 
 if TYPE_CHECKING:
-    from engine.rundir import RunDir
+    from engine.run.directory import RunDir
 
 
 def predict(
@@ -41,10 +41,10 @@ def predict(
     probability, and one a class. Several runs must know the same classes; their
     probabilities are averaged. Exit code: 0 written, 1 failed, 2 bad input.
     """
-    from engine.errors import UserError
-    from engine.offline import forbid_network
-    from engine.rundir import find_run
-    from engine.text import printable
+    from engine.core.errors import UserError
+    from engine.core.offline import forbid_network
+    from engine.core.text import printable
+    from engine.run.directory import find_run
     from tui.cli.say import note
     from tui.helper import HelperError, run_helper
     from tui.progress import ProgressBar
@@ -75,7 +75,7 @@ def predict(
                 bar.draw("predicting", int(fact.get("done", 0)), int(fact["total"]))
 
         try:
-            run_helper("engine.predict_main", arguments, told)
+            run_helper("engine.tools.predict", arguments, told)
         except HelperError as error:
             bar.hide()
             note(f"vrdl-tui: predict: {error}")
@@ -86,8 +86,8 @@ def predict(
 
 
 def _check_weights(run: "RunDir", checkpoint: Which) -> None:
-    from engine.errors import UserError
-    from engine.text import printable
+    from engine.core.errors import UserError
+    from engine.core.text import printable
 
     folder = run.checkpoints / checkpoint
     if not folder.is_dir():
@@ -97,10 +97,10 @@ def _check_weights(run: "RunDir", checkpoint: Which) -> None:
 
 
 def _check_test(run: "RunDir", test: Path | None) -> None:
-    from engine.errors import UserError
-    from engine.layout import list_images
-    from engine.recipe import load_recipe
-    from engine.text import printable
+    from engine.core.errors import UserError
+    from engine.core.text import printable
+    from engine.recipe.data_layout import list_images
+    from engine.recipe.recipe import load_recipe
 
     folder = test if test is not None else Path(load_recipe(run.recipe).data.test)
     if test is None and folder == Path():
@@ -120,9 +120,9 @@ def _target(runs: "list[RunDir]", out: Path | None) -> Path:
 
 def _free(path: Path, option: str) -> Path:
     """Return a file that can be written and isn't there yet. Raises UserError."""
-    from engine.errors import UserError
-    from engine.layout import expand_home
-    from engine.text import printable
+    from engine.core.errors import UserError
+    from engine.core.text import printable
+    from engine.recipe.data_layout import expand_home
 
     target = expand_home(path)
     if target.exists() or target.is_symlink():

@@ -4,13 +4,13 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from engine.catalogue import check_model
-from engine.errors import UserError
-from engine.layout import DataFolders, expand_home, find_folders, list_data
-from engine.outliers.quarantine import check_action
-from engine.recipe import Recipe, load_recipe
-from engine.rundir import check_name
-from engine.text import printable
+from engine.core.errors import UserError
+from engine.core.text import printable
+from engine.outliers.files.quarantine import check_action
+from engine.recipe.data_layout import DataFolders, expand_home, find_folders, list_data
+from engine.recipe.recipe import Recipe, load_recipe
+from engine.recipe.timm_catalogue import check_model
+from engine.run.directory import check_name
 from tui.cli.devices import check_device
 
 _DATA_KEYS = ("data.train", "data.val", "data.test")

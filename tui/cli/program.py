@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from cyclopts import App, CycloptsError, Parameter
 
-from engine.errors import UserError
-from engine.text import nearest, printable
+from engine.core.errors import UserError
+from engine.core.text import nearest, printable
 from tui.cli.options import DEFAULT_RUNS, Ascii, Offline, Runs, Theme
 
 _HELP = """\
@@ -33,7 +33,7 @@ def _version() -> str:
 def _console(
     *, runs: Runs = DEFAULT_RUNS, ascii: Ascii = False, theme: Theme = None, offline: Offline = False
 ) -> int:
-    from engine.offline import forbid_network
+    from engine.core.offline import forbid_network
     from tui.cli.console import open_console
 
     if offline:

@@ -7,7 +7,7 @@ from cyclopts import Parameter
 from tui.cli.options import DEFAULT_RUNS, Ascii, Detach, Headless, Offline, Run, Runs
 
 if TYPE_CHECKING:
-    from engine.rundir import RunDir
+    from engine.run.directory import RunDir
 
 ForceLock = Annotated[
     bool,
@@ -36,12 +36,12 @@ def resume(
     It continues at the very step of its last checkpoint, with the numbers that an
     unbroken run would have given.
     """
-    from engine.errors import UserError
-    from engine.journal import JournalReader
-    from engine.journal_index import past_state
-    from engine.offline import forbid_network
-    from engine.rundir import find_run
-    from engine.text import shell_word
+    from engine.core.errors import UserError
+    from engine.core.offline import forbid_network
+    from engine.core.text import shell_word
+    from engine.journal.index import past_state
+    from engine.journal.log import JournalReader
+    from engine.run.directory import find_run
     from tui.cli.begin import begin, choose_mode
     from tui.cli.standing import standing
 
@@ -59,7 +59,7 @@ def resume(
 
 def _look_at_lock(run: "RunDir", *, force: bool) -> None:
     """Raise UserError if the run is going on; ask about one that another host may still have."""
-    from engine.runlock import StaleLockError
+    from engine.run.lock import StaleLockError
     from tui.cli.confirm import confirm_taking
 
     try:

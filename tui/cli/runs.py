@@ -42,7 +42,7 @@ def runs(
     runs: Runs = DEFAULT_RUNS,
 ) -> int:
     """List the runs in a folder and the folders below it, newest first."""
-    from engine.run_tree import find_runs
+    from engine.run.directory import find_runs
     from tui.cli.say import print_json
     from tui.cli.summary import summarize
     from tui.run_filter import parse_filter
@@ -64,8 +64,8 @@ def runs(
 
 
 def _empty_trash(runs: Path, *, alone: bool) -> int:
-    from engine.errors import UserError
-    from engine.trash import empty_trash, trash_folder
+    from engine.core.errors import UserError
+    from engine.run.moves import empty_trash, trash_folder
     from tui.cli.naming import shown_path
 
     if not alone:
@@ -90,7 +90,7 @@ def _say_none(runs: Path, others: int) -> None:
 
 
 def _say_waiting(summaries: "list[Summary]") -> None:
-    from engine.text import printable
+    from engine.core.text import printable
     from tui.cli.say import note
 
     for summary in summaries:

@@ -4,7 +4,7 @@ import shutil
 import sys
 import textwrap
 
-from engine.text import printable_json
+from engine.core.text import printable_json
 
 
 def note(text: str) -> None:

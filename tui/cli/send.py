@@ -7,8 +7,8 @@ from cyclopts import Parameter
 from tui.cli.options import DEFAULT_RUNS, Run, Runs
 
 if TYPE_CHECKING:
-    from engine.commands import AnyCommand
-    from engine.rundir import RunDir
+    from engine.control.commands import AnyCommand
+    from engine.run.directory import RunDir
 
 Word = Literal["pause", "resume", "checkpoint", "stop", "predict", "set", "rollback", "skip"]
 
@@ -38,9 +38,9 @@ def send(
     Waits for the run's answer and prints it. Exit code: 0 accepted, 1 refused or
     no answer within 30 seconds, 2 no such run, or it isn't running.
     """
-    from engine.errors import UserError
-    from engine.rundir import find_run
-    from engine.text import printable
+    from engine.core.errors import UserError
+    from engine.core.text import printable
+    from engine.run.directory import find_run
     from tui.cli.answer import ask
     from tui.cli.naming import run_argument
 
@@ -62,7 +62,7 @@ def send(
 
 
 def _command(run: "RunDir", word: Word, setting: str | None, *, after_epoch: bool) -> "AnyCommand":
-    from engine import commands
+    from engine.control import commands
 
     match word:
         case "pause":
@@ -86,9 +86,9 @@ def _command(run: "RunDir", word: Word, setting: str | None, *, after_epoch: boo
 
 def _checked_setting(run: "RunDir", setting: str) -> tuple[str, str]:
     """Return key and value of a setting that a living run takes. Raises UserError."""
-    from engine.errors import UserError
-    from engine.recipe import LIVE_KEYS, change, load_recipe
-    from engine.text import nearest, printable
+    from engine.core.errors import UserError
+    from engine.core.text import nearest, printable
+    from engine.recipe.recipe import LIVE_KEYS, change, load_recipe
 
     key, equals, value = (part.strip() for part in setting.partition("="))
     if not equals or not key or not value:

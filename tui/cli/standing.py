@@ -1,10 +1,10 @@
 """How a run stands, in one plain line with what to type next."""
 
-from engine.journal import JournalReader
-from engine.journal_index import past_state
-from engine.rundir import RunDir
-from engine.state import RunState
-from engine.text import printable
+from engine.core.text import printable
+from engine.journal.index import past_state
+from engine.journal.log import JournalReader
+from engine.journal.state import RunState
+from engine.run.directory import RunDir
 from tui.cli.naming import run_argument, shown_path
 
 

@@ -4,9 +4,9 @@ import time
 
 import msgspec
 
-from engine.overview import Overview
-from engine.state import Status
-from engine.text import encodable, printable
+from engine.core.text import encodable, printable
+from engine.journal.state import Status
+from engine.run.overview import Overview
 from tui.cli.standing import score
 from tui.run_fields import FIELDS
 from tui.run_rows import RunRow

@@ -47,8 +47,8 @@ def train(
     ends by writing prediction.csv. The paths of DATA go before those that a
     recipe file names. Exit code: 0 done, 1 failed, 2 bad input, 130 interrupted.
     """
-    from engine.offline import forbid_network
-    from engine.rundir import RunDir
+    from engine.core.offline import forbid_network
+    from engine.run.directory import RunDir
     from tui.cli.begin import begin, choose_mode
     from tui.cli.confirm import confirm_deletion
     from tui.cli.preflight import prepare_recipe

@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 from textual.dom import DOMNode
 
-from engine.commands import AnyCommand
-from engine.rundir import RunDir
-from engine.state import RunState
+from engine.control.commands import AnyCommand
+from engine.journal.state import RunState
+from engine.run.directory import RunDir
 from tui.asking import ASKING
 from tui.late import Late
 from tui.widgets.requests import Request, Requests

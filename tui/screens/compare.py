@@ -11,10 +11,10 @@ from textual.binding import Binding, BindingType
 from textual.containers import Container
 from textual.message import Message
 
-from engine.compare import FEWEST, MOST, Comparison
-from engine.compare_words import grounds, sentence
-from engine.errors import UserError
-from engine.rundir import RunDir
+from engine.analysis.compare import FEWEST, MOST, Comparison
+from engine.analysis.compare_tables import grounds, sentence
+from engine.core.errors import UserError
+from engine.run.directory import RunDir
 from tui.helper import HelperError
 from tui.late import Late
 from tui.screens.box import TextBlock

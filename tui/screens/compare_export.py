@@ -8,10 +8,10 @@ from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
-from engine.compare import Comparison
-from engine.compare_tables import as_csv, as_markdown
-from engine.files import replace_file
-from engine.rundir import RunDir
+from engine.analysis.compare import Comparison
+from engine.analysis.compare_tables import as_csv, as_markdown
+from engine.core.files import replace_file
+from engine.run.directory import RunDir
 from tui.helper import run_helper
 from tui.screens.box import Box, TextBlock
 from tui.widgets.look import MUTED, styled
@@ -59,7 +59,7 @@ def export(kinds: Sequence[str], comparison: Comparison, runs: Sequence[RunDir])
         path = _free(runs[0].path.absolute().parent, kind)
         if kind == "png":
             arguments = ["--png", str(path), *(str(run.path.absolute()) for run in runs)]
-            run_helper("engine.compare_main", arguments, lambda _fact: None)
+            run_helper("engine.tools.compare", arguments, lambda _fact: None)
         else:
             replace_file(path, (as_csv if kind == "csv" else as_markdown)(comparison).encode())
         written.append(path)

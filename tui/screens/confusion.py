@@ -8,11 +8,11 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 
-from engine.confusion import Matrix, Norm, judged_cells
-from engine.errors import UserError
-from engine.judged import Judged, read_judged
-from engine.progress import Cells
-from engine.rundir import RunDir
+from engine.analysis.confusion import Matrix, Norm, judged_cells
+from engine.analysis.predictions import Judged, read_judged
+from engine.core.errors import UserError
+from engine.run.directory import RunDir
+from engine.run.train_state import Cells
 from tui.late import Late
 from tui.screens.confusion_acts import ConfusionActs, Panel
 from tui.screens.looking import PAGES, WAYS

@@ -4,11 +4,11 @@ from typing import Literal
 
 from textual import work
 
-from engine.confusion import Matrix, Norm
-from engine.errors import UserError
-from engine.judged import Judged
-from engine.progress import Cells
-from engine.rundir import RunDir
+from engine.analysis.confusion import Matrix, Norm
+from engine.analysis.predictions import Judged
+from engine.core.errors import UserError
+from engine.run.directory import RunDir
+from engine.run.train_state import Cells
 from tui.helper import HelperError
 from tui.late import Late
 from tui.screens.looking import FAR, Looking

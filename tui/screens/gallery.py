@@ -8,10 +8,10 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 
-from engine.commands import Exclude, Restore, whoami
-from engine.errors import UserError
-from engine.rundir import RunDir
-from engine.state import RunState
+from engine.control.commands import Exclude, Restore, whoami
+from engine.core.errors import UserError
+from engine.journal.state import RunState
+from engine.run.directory import RunDir
 from tui.late import Late
 from tui.screens.asks import Asks
 from tui.screens.looking import FAR, PAGES, Looking
@@ -204,7 +204,7 @@ class GalleryScreen(Looking, Asks, Whole[None]):
 
     @work(thread=True)
     def _restore_offline(self, command: Restore) -> None:
-        from engine.outliers.restoring import restore_offline
+        from engine.outliers.files.restoring import restore_offline
 
         late = Late(self)
         try:

@@ -2,7 +2,7 @@
 
 from textual.binding import Binding, BindingType
 
-from engine.state import Status
+from engine.journal.state import Status
 from tui.widgets.keys import Key
 from tui.widgets.log import LOG_KEYS
 

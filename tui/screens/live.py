@@ -9,9 +9,9 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.message import Message
 
-from engine.events import PredictionWritten
-from engine.notice import Ending
-from engine.state import Status
+from engine.journal.events import PredictionWritten
+from engine.journal.state import Status
+from engine.run.notify import Ending
 from tui import link
 from tui.late import Late
 from tui.link import Source

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 from textual.events import Click
 from textual.widget import Widget
 
-from engine.commands import Predict
+from engine.control.commands import Predict
 from tui.screens.choosing import Choosing
 from tui.screens.live_steers import LiveSteers
 from tui.widgets.keys import Key

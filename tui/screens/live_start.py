@@ -1,7 +1,7 @@
 """An engine that was started from the live view: it begins, or it has died before it could."""
 
-from engine.events import RunStarted
-from engine.state import RunState, Status
+from engine.journal.events import RunStarted
+from engine.journal.state import RunState, Status
 
 _PATIENCE = 15.0
 

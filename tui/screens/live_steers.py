@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 from rich.style import Style
 from textual import work
 
-from engine.commands import AnyCommand, Checkpoint, Pause, Resume, Set, Stop, command_name
-from engine.state import RunState, Status
+from engine.control.commands import AnyCommand, Checkpoint, Pause, Resume, Set, Stop, command_name
+from engine.journal.state import RunState, Status
 from tui import link
 from tui.late import Late
 from tui.screens.asks import Asks

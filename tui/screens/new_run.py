@@ -10,9 +10,9 @@ from textual.binding import BindingType
 from textual.containers import Container, Vertical
 from textual.timer import Timer
 
-from engine.errors import UserError
-from engine.recipe import Recipe
-from engine.rundir import RunDir
+from engine.core.errors import UserError
+from engine.recipe.recipe import Recipe
+from engine.run.directory import RunDir
 from tui.cli.devices import nvidia_gpus
 from tui.late import Late
 from tui.screens import new_run_checks as checks

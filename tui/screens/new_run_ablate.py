@@ -11,10 +11,10 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.events import Key as KeyEvent
 
-from engine.ablation import Plan, make_plan
-from engine.errors import UserError
-from engine.recipe import Recipe
-from engine.rundir import check_name
+from engine.analysis.ablation import Plan, make_plan
+from engine.core.errors import UserError
+from engine.recipe.recipe import Recipe
+from engine.run.directory import check_name
 from tui import ablations
 from tui.late import Late
 from tui.screens.box import Box, TextBlock

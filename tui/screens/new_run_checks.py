@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.errors import UserError
-from engine.layout import find_folders
-from engine.recipe import Recipe, load_recipe
-from engine.rundir import RunDir
+from engine.core.errors import UserError
+from engine.recipe.data_layout import find_folders
+from engine.recipe.recipe import Recipe, load_recipe
+from engine.run.directory import RunDir
 from tui.cli.preflight import prepare_recipe
 from tui.spawn import start_engine
 from tui.widgets.form_fields import FOLDERS, text_of

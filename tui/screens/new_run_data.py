@@ -9,8 +9,8 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 
-from engine.errors import UserError
-from engine.layout import expand_home
+from engine.core.errors import UserError
+from engine.recipe.data_layout import expand_home
 from tui.late import Late
 from tui.screens.box import TextBlock
 from tui.screens.preparing import Preparing

@@ -6,10 +6,10 @@ from pathlib import Path
 from rich.style import Style
 from textual.dom import DOMNode
 
-from engine.errors import UserError
-from engine.layout import expand_home
-from engine.recipe import load_recipe
-from engine.rundir import check_name
+from engine.core.errors import UserError
+from engine.recipe.data_layout import expand_home
+from engine.recipe.recipe import load_recipe
+from engine.run.directory import check_name
 from tui.widgets.form_cursor import CursorList
 from tui.widgets.form_fields import FOLDERS, form_fields
 from tui.widgets.form_list import DATA, MODEL, NAME, RECIPE, FormList

@@ -5,7 +5,7 @@ from typing import Any
 from rich.style import Style
 from textual.dom import DOMNode
 
-from engine.recipe import Recipe
+from engine.recipe.recipe import Recipe
 from tui.late import Late
 from tui.widgets.form_helper import RecipeHelper
 from tui.widgets.form_state import FormState
@@ -20,7 +20,7 @@ class NewRunEstimate(DOMNode):
     _state: FormState
     _glyphs: Glyphs
     _estimate: dict[str, Any]
-    """What ``engine.estimate_main`` has told so far."""
+    """What ``engine.tools.estimate`` has told so far."""
     _estimating: RecipeHelper | None
 
     def _say(self, text: str, style: Style) -> None:
@@ -58,7 +58,7 @@ class NewRunEstimate(DOMNode):
             self.add_class("-estimated")
             late = Late(self)
             self._estimating = helper = RecipeHelper(
-                "engine.estimate_main", recipe, [],
+                "engine.tools.estimate", recipe, [],
                 lambda fact: late(self._measured, helper, fact),
                 lambda problem: late(self._estimated, helper, problem),
             )  # fmt: skip

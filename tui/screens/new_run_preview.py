@@ -8,7 +8,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container
 
-from engine.recipe import Recipe
+from engine.recipe.recipe import Recipe
 from tui.late import Late
 from tui.screens.box import TextBlock
 from tui.screens.whole import Whole
@@ -87,7 +87,7 @@ class PreviewScreen(Whole[None]):
         self._show_pictures()
         late, epoch = Late(self), self._epoch
         self._helper = RecipeHelper(
-            "engine.preview_main", self._recipe, ["{folder}", str(self._count), str(epoch)],
+            "engine.tools.preview", self._recipe, ["{folder}", str(self._count), str(epoch)],
             lambda fact: late(self._made, epoch, fact),
             lambda problem: late(self._ended, problem),
         )  # fmt: skip

@@ -6,7 +6,7 @@ from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
-from engine.recipe import preset_names, presets_folder
+from engine.recipe.recipe import preset_names, presets_folder
 from tui.screens.box import Box, TextBlock
 from tui.widgets.look import MUTED, Glyphs, styled
 from tui.widgets.menu import Choice, Menu

@@ -9,10 +9,10 @@ from textual.binding import Binding, BindingType
 from textual.events import Key as KeyEvent
 from textual.events import Paste
 
-from engine.errors import UserError
-from engine.events import DatasetScanned
-from engine.journal import JournalReader
-from engine.rundir import RunDir, list_runs
+from engine.core.errors import UserError
+from engine.journal.events import DatasetScanned
+from engine.journal.log import JournalReader
+from engine.run.directory import RunDir, list_runs
 from tui.late import Late
 from tui.screens.box import Box, TextBlock
 from tui.widgets.look import BAD, KEY, MUTED, PLAIN, Glyphs, styled
@@ -85,7 +85,7 @@ class PredictDialogue(Box[Choice | None]):
     def _look_around(self) -> None:
         """Find the run's test folder, and the runs that know the same classes."""
         # What reads a recipe takes a moment to import.
-        from engine.recipe import load_recipe
+        from engine.recipe.recipe import load_recipe
 
         try:
             folder = load_recipe(self._run.recipe).data.test

@@ -11,10 +11,10 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.widgets import Input
 
-from engine.errors import UserError
-from engine.predicted import read_shares
-from engine.rundir import RunDir
-from engine.state import Status
+from engine.analysis.predictions import read_shares
+from engine.core.errors import UserError
+from engine.journal.state import Status
+from engine.run.directory import RunDir
 from tui.late import Late
 from tui.screens.looking import PAGES, WAYS
 from tui.screens.predictions_acts import PredictionsActs
@@ -129,7 +129,7 @@ class PredictionsScreen(PredictionsActs, Whole[bool]):
 
     @work(thread=True, exclusive=True)
     def _read(self) -> None:
-        from engine.recipe import load_recipe
+        from engine.recipe.recipe import load_recipe
 
         late, job, file = Late(self), self._job, self._file
         try:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from textual.widgets import Input
 
-from engine.state import Status
+from engine.journal.state import Status
 from tui.screens.looking import FAR, Looking
 from tui.widgets.keys import Key
 from tui.widgets.look import KEY, MUTED

@@ -7,9 +7,9 @@ from rich.style import Style
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
-from engine.commands import AnyCommand
-from engine.errors import UserError
-from engine.rundir import RunDir
+from engine.control.commands import AnyCommand
+from engine.core.errors import UserError
+from engine.run.directory import RunDir
 from tui.play_clock import PlayClock
 from tui.replay import Replay
 from tui.screens.live import LiveScreen

@@ -11,8 +11,8 @@ from textual.binding import BindingType
 from textual.containers import Container
 from textual.message import Message
 
-from engine.errors import UserError
-from engine.rundir import RunDir
+from engine.core.errors import UserError
+from engine.run.directory import RunDir
 from tui.listing import Listing
 from tui.run_fields import FIELDS, sort_rows
 from tui.run_filter import parse_filter

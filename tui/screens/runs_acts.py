@@ -9,8 +9,8 @@ from rich.style import Style
 from textual import work
 from textual.dom import DOMNode
 
-from engine.labels import check_note, check_tags
-from engine.rundir import check_name
+from engine.run.directory import check_name
+from engine.run.labels import check_note, check_tags
 from tui.late import Late
 from tui.run_rows import RunRow
 from tui.widgets.look import MUTED, WARN, Glyphs
@@ -19,8 +19,8 @@ from tui.widgets.runs_keys import resumable
 from tui.widgets.wording import count
 
 if TYPE_CHECKING:
-    from engine.rundir import RunDir
-    from engine.trash import Trashed
+    from engine.run.directory import RunDir
+    from engine.run.moves import Trashed
     from tui.listing import Listing
 
 T = TypeVar("T")

@@ -8,7 +8,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.widgets import Input
 
-from engine.errors import UserError
+from engine.core.errors import UserError
 from tui.screens.box import Box, TextBlock
 from tui.widgets.entry import Entry
 from tui.widgets.look import BAD, KEY, MUTED, Glyphs, styled

@@ -7,10 +7,10 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.events import Key as KeyEvent
 
-from engine.commands import AnyCommand, Rollback, Set, Skip
-from engine.errors import UserError
-from engine.recipe import LIVE_KEYS, Recipe, change, load_recipe, value_of
-from engine.rundir import RunDir
+from engine.control.commands import AnyCommand, Rollback, Set, Skip
+from engine.core.errors import UserError
+from engine.recipe.recipe import LIVE_KEYS, Recipe, change, load_recipe, value_of
+from engine.run.directory import RunDir
 from tui.screens.box import Box, TextBlock
 from tui.widgets.look import BAD, KEY, MUTED, STRONG, Glyphs, styled
 from tui.widgets.menu import Choice, Menu

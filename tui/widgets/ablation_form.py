@@ -7,7 +7,7 @@ from rich.text import Text
 from textual.events import Click, Resize
 from textual.message import Message
 
-from engine.ablation import EXPERIMENTS, ExperimentName
+from engine.analysis.ablation import EXPERIMENTS, ExperimentName
 from tui.cli.options import DEFAULT_RUNS
 from tui.widgets.form_state import Asked
 from tui.widgets.lines import Lines

@@ -2,7 +2,7 @@
 
 from rich.text import Text
 
-from engine.state import RunState
+from engine.journal.state import RunState
 from tui.widgets import plot
 from tui.widgets.edge import edge_says
 from tui.widgets.look import BEST, FAINT, MUTED, PLAIN, TRAIN, VAL, Glyphs, styled

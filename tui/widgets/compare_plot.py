@@ -7,7 +7,7 @@ from rich.style import Style
 from rich.text import Text
 from textual.events import Resize
 
-from engine.compare import Comparison, Entrant
+from engine.analysis.compare import Comparison, Entrant
 from tui.widgets.compare_series import CURVES, STYLES, Curve, colour, mark
 from tui.widgets.lines import Lines
 from tui.widgets.look import FAINT, MUTED, PLAIN, Glyphs, styled

@@ -4,7 +4,7 @@ from rich.cells import cell_len
 from rich.text import Text
 from textual.events import MouseScrollDown, MouseScrollUp, Resize
 
-from engine.compare import Comparison
+from engine.analysis.compare import Comparison
 from tui.widgets.compare_series import STYLES, colour, mark
 from tui.widgets.edge import edge_says
 from tui.widgets.lines import Lines

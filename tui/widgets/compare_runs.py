@@ -5,8 +5,8 @@ from rich.text import Text
 from textual.events import Click, MouseScrollDown, MouseScrollUp, Resize
 from textual.message import Message
 
-from engine.compare import Comparison
-from engine.compare_words import p_value, short
+from engine.analysis.compare import Comparison
+from engine.analysis.compare_tables import p_value, short
 from tui.widgets.compare_series import STYLES, colour, mark
 from tui.widgets.edge import edge_says
 from tui.widgets.lines import Lines

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from rich.style import Style
 
-from engine.events import EpochEnded
+from engine.journal.events import EpochEnded
 from tui.widgets.look import BAD, BEST, KEY, PLAIN, RATE, VAL, Glyphs
 
 STYLES: tuple[Style, ...] = (KEY, BEST, VAL, RATE, BAD, PLAIN)

@@ -3,9 +3,8 @@
 import threading
 from collections.abc import Callable, Sequence
 
-from engine.compare import Comparison, Entrant, compare
-from engine.compare_reading import RunReader
-from engine.rundir import RunDir
+from engine.analysis.compare import Comparison, Entrant, RunReader, compare
+from engine.run.directory import RunDir
 from tui.widgets.plot import plotext
 
 _PERIOD = 2.0

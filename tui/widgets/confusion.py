@@ -4,8 +4,8 @@ from rich.cells import cell_len, set_cell_size
 from rich.style import Style
 from rich.text import Text
 
-from engine.events import ConfusionMatrix
-from engine.state import RunState
+from engine.journal.events import ConfusionMatrix
+from engine.journal.state import RunState
 from tui.widgets.heatmap import Blocks, merge, worst
 from tui.widgets.look import BAD, FAINT, GOOD, MUTED, PLAIN, STRONG, WARN, Glyphs, styled
 from tui.widgets.panel import Panel

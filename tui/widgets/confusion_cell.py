@@ -4,8 +4,8 @@ from rich.text import Text
 from textual.app import ComposeResult
 from textual.containers import Vertical
 
-from engine.confusion import in_cell
-from engine.judged import Judged
+from engine.analysis.confusion import in_cell
+from engine.analysis.predictions import Judged
 from tui.widgets import confusion_words as words
 from tui.widgets.edge import edge_says
 from tui.widgets.look import Glyphs

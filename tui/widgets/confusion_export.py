@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from engine.confusion import free_stem, write_matrix
-from engine.progress import Cells
-from engine.rundir import RunDir
+from engine.analysis.confusion import free_stem, write_matrix
+from engine.run.directory import RunDir
+from engine.run.train_state import Cells
 from tui.helper import run_helper
 
 
@@ -17,5 +17,5 @@ def export_matrix(run: RunDir, cells: Cells, classes: list[str], epoch: int) -> 
     table, picture = run.path / f"{stem}.csv", run.path / f"{stem}.png"
     write_matrix(table, cells, classes)
     arguments = [str(table.absolute()), str(picture.absolute()), "--title", f"{run.name}, epoch {epoch}"]
-    run_helper("engine.confusion_main", arguments, lambda _fact: None)
+    run_helper("engine.tools.confusion", arguments, lambda _fact: None)
     return table, picture

@@ -7,7 +7,7 @@ from rich.text import Text
 from textual.events import Click, MouseScrollDown, MouseScrollUp, Resize
 from textual.message import Message
 
-from engine.confusion import Matrix, Norm
+from engine.analysis.confusion import Matrix, Norm
 from tui.widgets.confusion_shades import cell_style, step_of
 from tui.widgets.lines import Lines
 from tui.widgets.look import KEY, MUTED, PLAIN, Glyphs, styled

@@ -5,7 +5,7 @@ from rich.text import Text
 from textual.events import Click, Resize
 from textual.message import Message
 
-from engine.confusion import Matrix, Norm
+from engine.analysis.confusion import Matrix, Norm
 from tui.widgets.confusion_shades import HERE, colour, step_of
 from tui.widgets.lines import Lines
 from tui.widgets.look import BAD, FAINT, GOOD, KEY, MUTED, WARN, Glyphs, styled

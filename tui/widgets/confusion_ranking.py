@@ -4,7 +4,7 @@ from typing import Literal
 
 from rich.text import Text
 
-from engine.confusion import Matrix, Pair, Rates
+from engine.analysis.confusion import Matrix, Pair, Rates
 from tui.widgets import confusion_words as words
 from tui.widgets.edge import edge_says
 from tui.widgets.look import Glyphs

@@ -5,8 +5,8 @@ from pathlib import Path
 from rich.cells import cell_len
 from rich.text import Text
 
-from engine.confusion import Matrix, Norm, Pair, Rates
-from engine.judged import Judged
+from engine.analysis.confusion import Matrix, Norm, Pair, Rates
+from engine.analysis.predictions import Judged
 from tui.widgets.look import BAD, FAINT, GOOD, KEY, MUTED, PLAIN, STRONG, Glyphs, styled
 from tui.widgets.wording import count
 from tui.widgets.wrapping import wrap

@@ -4,7 +4,7 @@ import unicodedata
 
 from textual.widgets import Input
 
-from engine.text import printable
+from engine.core.text import printable
 
 
 class Entry(Input):

@@ -1,6 +1,6 @@
 """How often the panels that an epoch's end redraws are redrawn."""
 
-from engine.state import Status
+from engine.journal.state import Status
 from tui.widgets.view import View
 
 _PERIOD = 6.0

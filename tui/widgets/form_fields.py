@@ -6,7 +6,7 @@ from typing import Any, Literal, get_args, get_origin
 
 from annotated_types import Ge, Gt, Le, Lt, MultipleOf
 
-from engine.recipe import Recipe, value_of
+from engine.recipe.recipe import Recipe, value_of
 
 Kind = Literal["flag", "choice", "value"]
 FOLDERS = ("data.train", "data.val", "data.test")

@@ -1,13 +1,13 @@
-"""What folders hold, looked at by a thread: classes and images by ``engine.layout``, names only."""
+"""What folders hold, looked at by a thread: classes and images by ``engine.recipe.data_layout``, names only."""
 
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.errors import UserError
-from engine.layout import find_folders, list_classes, list_images
-from engine.rundir import list_runs
+from engine.core.errors import UserError
+from engine.recipe.data_layout import find_folders, list_classes, list_images
+from engine.run.directory import list_runs
 from tui.widgets.wording import count
 
 _SAMPLES = 12

@@ -6,20 +6,16 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from engine.errors import UserError
-from engine.recipe import Recipe
-from tui.helper import HelperError, run_helper
-
-
-class _EndedError(Exception):
-    """Nobody wants the answer any more."""
+from engine.core.errors import UserError
+from engine.recipe.recipe import Recipe
+from tui.helper import CancelledError, HelperError, run_helper
 
 
 class RecipeHelper:
     """Runs ``python -m MODULE RECIPE ARGUMENTS…`` in a thread; ``folder`` lives as long as this does.
 
     ``on_fact`` is called from the thread with each line, ``on_end`` with what went wrong, or nothing. After ``close``
-    neither is called, and the program is gone within a moment: it beats (``engine.heartbeat``).
+    neither is called, and the program is killed within a moment.
     """
 
     def __init__(
@@ -54,8 +50,8 @@ class RecipeHelper:
         try:
             recipe.write_text(self._recipe.to_toml(), encoding="utf-8")
             arguments = [one.replace("{folder}", str(self.folder)) for one in self._arguments]
-            run_helper(self._module, [str(recipe), *arguments], self._told)
-        except _EndedError:
+            run_helper(self._module, [str(recipe), *arguments], self._told, lambda: not self._stopped)
+        except CancelledError:
             return
         except (UserError, HelperError, OSError) as error:
             problem = str(error)
@@ -67,7 +63,5 @@ class RecipeHelper:
             self._on_end(problem)
 
     def _told(self, fact: dict[str, Any]) -> None:
-        if self._stopped:
-            raise _EndedError
-        if fact != {"alive": True}:
+        if not self._stopped:
             self._on_fact(fact)

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from engine.errors import UserError
-from engine.recipe import change, load_recipe
-from engine.text import shell_word
+from engine.core.errors import UserError
+from engine.core.text import shell_word
+from engine.recipe.recipe import change, load_recipe
 from tui.cli.options import DEFAULT_RUNS
 from tui.widgets.form_fields import form_fields, text_of
 

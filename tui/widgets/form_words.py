@@ -5,7 +5,7 @@ from typing import Any
 from rich.cells import cell_len
 from rich.text import Text
 
-from engine.text import shell_word
+from engine.core.text import shell_word
 from tui.widgets.form_fields import FOLDERS, form_fields, text_of
 from tui.widgets.form_list import DATA, MODEL, NAME, RECIPE
 from tui.widgets.form_state import FormState
@@ -69,7 +69,7 @@ def _pieces(words: list[str]) -> list[str]:
 
 
 def estimate_rows(facts: dict[str, Any], epochs: int, width: int, height: int, glyphs: Glyphs) -> list[Text]:
-    """Return at most ``height`` rows of what ``engine.estimate_main`` has found out."""
+    """Return at most ``height`` rows of what ``engine.tools.estimate`` has found out."""
     told = []
     if "parameters" in facts:
         told.append((f"{facts['parameters'] / 1e6:.1f} million parameters on {facts['device']}", PLAIN))

@@ -5,7 +5,7 @@ import re
 from rich.cells import cell_len, chop_cells
 from rich.text import Text
 
-from engine.outlier_events import ThresholdSet
+from engine.journal.events import ThresholdSet
 from tui.widgets.gallery_items import Item, over_threshold
 from tui.widgets.look import FAINT, PLAIN, Glyphs, styled
 from tui.widgets.wrapping import wrap

@@ -6,7 +6,7 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.timer import Timer
 
-from engine.state import RunState
+from engine.journal.state import RunState
 from tui.late import Late
 from tui.thumbnails import Thumbnail, Thumbnails
 from tui.widgets.edge import edge_says

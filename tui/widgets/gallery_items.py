@@ -7,8 +7,8 @@ from typing import Literal
 
 from rich.cells import cell_len
 
-from engine.outlier_events import OutlierExcluded, OutlierRestored
-from engine.outlier_state import OutlierStage
+from engine.journal.events import OutlierExcluded, OutlierRestored
+from engine.journal.state import OutlierStage
 from tui.widgets.look import Glyphs
 
 Order = Literal["newest", "error", "class"]

@@ -2,33 +2,34 @@
 
 from typing import Literal, NamedTuple
 
-from engine.commands import asker
-from engine.events import (
+from engine.control.commands import asker
+from engine.journal.events import (
     AnyEvent,
     BadImage,
     CheckpointSaved,
+    CommandAccepted,
+    CommandRejected,
     ConfusionMatrix,
     DatasetScanned,
     DiskFreed,
     DiskFull,
+    EpochCut,
     EpochEnded,
     EpochStarted,
     LrDecayed,
-    PredictionWritten,
-    RunEnded,
-    RunStarted,
-    StageStarted,
-    Warning,
-)
-from engine.outlier_events import OutlierExcluded, OutlierRestored, OutliersDone, ThresholdSet
-from engine.steering_events import (
-    CommandAccepted,
-    CommandRejected,
-    EpochCut,
+    OutlierExcluded,
+    OutlierRestored,
+    OutliersDone,
     Paused,
+    PredictionWritten,
     Resumed,
     RolledBack,
+    RunEnded,
+    RunStarted,
     SettingChanged,
+    StageStarted,
+    ThresholdSet,
+    Warning,
 )
 from tui.widgets.wording import count, duration, learning_rate, score, size
 

@@ -4,7 +4,7 @@ from rich.cells import cell_len
 from rich.style import Style
 from rich.text import Text
 
-from engine.state import RunState
+from engine.journal.state import RunState
 from tui.widgets.look import BEST, FAINT, MUTED, STRONG, VAL, Glyphs, styled
 from tui.widgets.panel import Panel
 from tui.widgets.view import View

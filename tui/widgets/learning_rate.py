@@ -3,10 +3,9 @@
 from rich.cells import cell_len
 from rich.text import Text
 
-from engine.commands import asker
-from engine.events import LrDecayed, RunStarted
-from engine.state import RunState
-from engine.steering_events import SettingChanged
+from engine.control.commands import asker
+from engine.journal.events import LrDecayed, RunStarted, SettingChanged
+from engine.journal.state import RunState
 from tui.widgets.look import FAINT, MUTED, PLAIN, RATE, Glyphs, styled
 from tui.widgets.panel import Panel
 from tui.widgets.plot_marks import by_cell, steered, steering_facts

@@ -6,7 +6,7 @@ from rich.cells import cell_len, set_cell_size
 from rich.style import Style
 from rich.text import Text
 
-from engine.text import printable
+from engine.core.text import printable
 
 
 def styled(text: str, style: Style) -> Text:

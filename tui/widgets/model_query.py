@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from operator import eq, ge, gt, le, lt
 
-from engine.model_facts import Figure, Here, ModelFact, Table, figures_of
+from engine.recipe.timm_catalogue import Figure, Here, ModelFact, Table, figures_of
 
 _COMPARED = re.compile(r"(params|size|top1|top5|classes)(<=|>=|<|>|=)(\d+(?:\.\d+)?)")
 _HALF_TYPED = re.compile(r"(params|size|top1|top5|classes)(<=|>=|<|>|=)")

@@ -4,8 +4,8 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from engine.errors import UserError
-from engine.model_facts import Table, read_table, table_path, weights_here
+from engine.core.errors import UserError
+from engine.recipe.timm_catalogue import Table, read_table, table_path, weights_here
 from tui.helper import HelperError, run_helper
 from tui.widgets.model_query import ModelRow, model_rows
 
@@ -39,7 +39,7 @@ class ModelTable:
         if table is None:
             self._on_word("reading timm's names, some seconds for each new version of timm")
         try:
-            run_helper("engine.model_facts_main", [str(table_path())], self._told)
+            run_helper("engine.tools.timm_table", [str(table_path())], self._told)
         except _EndedError:
             return
         except (UserError, HelperError, OSError) as error:

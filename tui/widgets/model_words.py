@@ -2,7 +2,7 @@
 
 from rich.text import Text
 
-from engine.model_facts import figures_of
+from engine.recipe.timm_catalogue import figures_of
 from tui.widgets.look import BEST, FAINT, PLAIN, Glyphs, styled
 from tui.widgets.model_query import ModelRow
 from tui.widgets.wrapping import wrap

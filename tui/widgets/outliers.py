@@ -6,7 +6,7 @@ from itertools import islice
 from rich.cells import cell_len
 from rich.text import Text
 
-from engine.outlier_state import OutlierStage
+from engine.journal.state import OutlierStage
 from tui.widgets.bar import bar
 from tui.widgets.gallery_items import of_excluded, over_threshold, restored_count, short_name
 from tui.widgets.look import BAD, FAINT, MUTED, PLAIN, STRONG, TRAIN, WARN, Glyphs, styled

@@ -7,8 +7,8 @@ from rich.cells import cell_len
 from rich.style import Style
 from rich.text import Text
 
-from engine.events import ConfusionMatrix
-from engine.state import RunState
+from engine.journal.events import ConfusionMatrix
+from engine.journal.state import RunState
 from tui.widgets.bar import bar
 from tui.widgets.confusion import class_names
 from tui.widgets.edge import edge_says

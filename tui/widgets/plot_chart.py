@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from rich.style import Style
 from rich.text import Text
 
-from engine.events import EpochEnded
+from engine.journal.events import EpochEnded
 from tui.widgets.look import BEST, FAINT, MUTED, PLAIN, STRONG, Glyphs, styled
 from tui.widgets.plot_canvas import Canvas
 from tui.widgets.plot_marks import Mark, by_cell

@@ -6,10 +6,9 @@ from typing import NamedTuple
 
 from rich.style import Style
 
-from engine.asked import Asked
-from engine.commands import asker
-from engine.outlier_events import OutlierExcluded
-from engine.state import RunState
+from engine.control.commands import asker
+from engine.journal.events import OutlierExcluded
+from engine.journal.state import Asked, RunState
 from tui.widgets.look import BEST, GOOD, KEY, RATE, WARN, Glyphs
 from tui.widgets.wording import count, learning_rate
 

@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple, get_args
 
 from rich.style import Style
 
-from engine.events import EpochEnded
+from engine.journal.events import EpochEnded
 from tui.widgets.look import RATE, TRAIN, VAL, Glyphs
 
 Quantity = Literal["accuracy", "loss", "learning rate"]

@@ -9,7 +9,7 @@ from rich.text import Text
 from textual.binding import Binding, BindingType
 from textual.events import Click, MouseDown, MouseMove, MouseScrollDown, MouseScrollUp, MouseUp
 
-from engine.events import EpochEnded
+from engine.journal.events import EpochEnded
 from tui.settings import Curves, Memory
 from tui.widgets.keys import Key
 from tui.widgets.look import MUTED, styled

@@ -6,8 +6,8 @@ from rich.cells import cell_len
 from rich.style import Style
 from rich.text import Text
 
-from engine.events import EpochEnded
-from engine.state import RunState
+from engine.journal.events import EpochEnded
+from engine.journal.state import RunState
 from tui.widgets.look import BEST, FAINT, KEY, MUTED, PLAIN, RATE, STRONG, TRAIN, VAL, Glyphs, styled
 from tui.widgets.plot_marks import SEVERAL, Mark
 from tui.widgets.plot_series import Shown, quantities, series_of, sign

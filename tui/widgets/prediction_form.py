@@ -6,11 +6,11 @@ from rich.text import Text
 from textual.events import Click, Resize
 from textual.message import Message
 
-from engine.confusion import free_stem
-from engine.errors import UserError
-from engine.layout import expand_home
-from engine.predicted import beside
-from engine.rundir import RunDir
+from engine.analysis.confusion import free_stem
+from engine.analysis.predictions import beside
+from engine.core.errors import UserError
+from engine.recipe.data_layout import expand_home
+from engine.run.directory import RunDir
 from tui.widgets.lines import Lines
 from tui.widgets.look import FAINT, KEY, MUTED, PLAIN, STRONG, Glyphs, styled
 from tui.widgets.prediction_job import Wish

@@ -5,9 +5,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from engine.errors import UserError
-from engine.layout import list_images
-from engine.predicted import Predicted, beside, read_prediction
+from engine.analysis.predictions import Predicted, beside, read_prediction
+from engine.core.errors import UserError
+from engine.recipe.data_layout import list_images
 
 Order = Literal["least certain", "most certain", "name", "class"]
 ORDERS: tuple[Order, ...] = ("least certain", "most certain", "name", "class")

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from engine.errors import UserError
-from engine.predicted import beside
-from engine.rundir import RunDir
-from tui.helper import HelperError, run_helper
+from engine.analysis.predictions import beside
+from engine.core.errors import UserError
+from engine.run.directory import RunDir
+from tui.helper import CancelledError, HelperError, run_helper
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,14 +25,10 @@ class Wish:
     probabilities: bool
 
 
-class _CancelledError(Exception):
-    pass
-
-
 class PredictionJob:
     """Read its fields at any time; ``on_news`` is called from its thread whenever they have changed.
 
-    The helper gives way to a training. It ends with the console, too, at its next word.
+    The helper gives way to a training, and ends with the console.
     """
 
     def __init__(self, wish: Wish, on_news: Callable[[], object]) -> None:
@@ -60,8 +56,10 @@ class PredictionJob:
         arguments += ["--test", str(wish.folder.absolute())] if wish.folder is not None else []
         arguments += ["--probabilities", str(beside(wish.out).absolute())] if wish.probabilities else []
         try:
-            run_helper("engine.predict_main", arguments, self._told)
-        except _CancelledError:
+            run_helper(
+                "engine.tools.predict", arguments, self._told, lambda: self.rows > 0 or not self._cancelled
+            )
+        except CancelledError:
             self.problem = "cancelled, nothing was written"
         except (UserError, HelperError, OSError) as error:
             self.problem = str(error)
@@ -73,8 +71,6 @@ class PredictionJob:
         # What is written can't be taken back: from here on a cancel comes too late.
         if "rows" in fact:
             self.rows = int(fact["rows"])
-        elif self._cancelled:
-            raise _CancelledError
         else:
             self.done, self.total = int(fact.get("done", 0)), int(fact.get("total", 0))
             self.on_news()

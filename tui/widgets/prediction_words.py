@@ -3,7 +3,7 @@
 from rich.style import Style
 from rich.text import Text
 
-from engine.predicted import Predicted
+from engine.analysis.predictions import Predicted
 from tui.widgets.look import BAD, FAINT, GOOD, KEY, MUTED, PLAIN, STRONG, WARN, Glyphs, styled
 from tui.widgets.prediction_items import Order
 from tui.widgets.prediction_job import PredictionJob

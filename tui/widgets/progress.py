@@ -14,8 +14,8 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.events import Resize
 
-from engine.events import Step
-from engine.state import RunState
+from engine.journal.events import Step
+from engine.journal.state import RunState
 from tui.widgets.bar import bar
 from tui.widgets.lines import Lines
 from tui.widgets.look import MUTED, PLAIN, STRONG, TRAIN, VAL, Glyphs, styled

@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 
 from rich.style import Style
 
-from engine.state import RunState
-from engine.steering_events import CommandRejected
+from engine.journal.events import CommandRejected
+from engine.journal.state import RunState
 from tui.widgets.look import BAD, GOOD, KEY, WARN, Glyphs
 
 _PATIENCE = 8.0

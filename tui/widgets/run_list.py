@@ -9,7 +9,7 @@ from textual.events import Click
 from textual.message import Message
 from textual.notifications import SeverityLevel
 
-from engine.rundir import RunDir
+from engine.run.directory import RunDir
 from tui.ablation_watch import AblationWatch
 from tui.run_rows import RunRow
 from tui.widgets.ablation_words import standing_words, under_way

@@ -2,7 +2,7 @@
 
 from rich.style import Style
 
-from engine.state import RunState, Status
+from engine.journal.state import RunState, Status
 from tui.widgets.look import BAD, GOOD, MUTED, PLAIN, WARN, Glyphs
 from tui.widgets.view import View
 from tui.widgets.wording import count, duration, moment

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from rich.text import Text
 
-from engine.events import SystemSample
+from engine.journal.events import SystemSample
 from tui.widgets.look import FAINT, GOOD, MUTED, STRONG, TRAIN, WARN, Glyphs, styled
 from tui.widgets.panel import Panel
 from tui.widgets.plot_spark import spark
@@ -15,7 +15,7 @@ from tui.widgets.wording import size
 from tui.widgets.wrapping import wrap
 
 DATA_WAIT = 10.0
-"""Percent of the time from which on waiting for images bounds the run, as ``engine.bottleneck`` has it."""
+"""Percent of the time from which on waiting for images bounds the run, as ``engine.data.bottleneck`` has it."""
 DISK_LOW = 2_000_000_000
 """Bytes: some checkpoints of a large model, and little more."""
 MEMORY_FULL = 92.0

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from engine.state import RunState, Status
+from engine.journal.state import RunState, Status
 from tui.widgets.look import Glyphs
 
 

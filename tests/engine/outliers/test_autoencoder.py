@@ -9,9 +9,9 @@ import pytest
 import torch
 from torch import nn
 
-from engine.outliers.autoencoder import ClassErrors, ClassPixels, autoencoder_errors, group_errors
-from engine.outliers.autoencoder_net import first_weights
-from engine.rng import Purpose, stream
+from engine.compute.rng import Purpose, stream
+from engine.outliers.detect.autoencoder import ClassErrors, ClassPixels, autoencoder_errors, group_errors
+from engine.outliers.detect.autoencoder_net import first_weights
 
 SEED = 3
 

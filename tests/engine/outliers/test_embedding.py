@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from engine.device import Precision
-from engine.fold import Folding
-from engine.models import build_model
-from engine.outliers.embedding import Embedder
-from engine.sections import Model
+from engine.compute.device import Precision
+from engine.model.build import build_model
+from engine.model.fold import Folding
+from engine.outliers.detect.embedding import Embedder
+from engine.recipe.sections import Model
 
 CPU = Precision.choose(torch.device("cpu"), "auto")
 

@@ -10,17 +10,17 @@ import torch
 from sklearn.metrics import roc_auc_score
 
 from benchmarks.planted import foreign_to_digits, plant
-from engine import demo_data
+from engine.compute.device import Precision
+from engine.data.augment.geometry import to_square
 from engine.data.decode import read_image
-from engine.data.geometry import to_square
 from engine.data.images import ImageSet, as_listed
 from engine.data.normalize import Normalize
-from engine.device import Precision
-from engine.fold import Folding
-from engine.models import build_model
-from engine.outliers.embedding import Embedder
-from engine.outliers.suspicion import Suspicion, suspicion
-from engine.sections import Data, Model
+from engine.model.build import build_model
+from engine.model.fold import Folding
+from engine.outliers.detect.embedding import Embedder
+from engine.outliers.detect.suspicion import Suspicion, suspicion
+from engine.recipe.sections import Data, Model
+from engine.tools import demo_data
 
 Floats = npt.NDArray[np.float32]
 Labels = npt.NDArray[np.int64]

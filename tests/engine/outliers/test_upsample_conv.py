@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional
 
-from engine.outliers.upsample_conv import transposed_kernels, upsample_conv
+from engine.outliers.detect.upsample_conv import transposed_kernels, upsample_conv
 
 Outcome = tuple[torch.Tensor, ...]
 

@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.outlier_events import OutlierExcluded
-from engine.outliers.manifest import Action
-from engine.outliers.quarantine import Quarantine
-from engine.recipe import Recipe
-from engine.rundir import RunDir
+from engine.journal.events import OutlierExcluded
+from engine.outliers.files.manifest import Action
+from engine.outliers.files.quarantine import Quarantine
+from engine.recipe.recipe import Recipe
+from engine.run.directory import RunDir
 
 CONTENT = {
     ("cat", "1.jpg"): b"one",

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.errors import UserError
-from engine.outliers.quarantine import check_action
+from engine.core.errors import UserError
+from engine.outliers.files.quarantine import check_action
 from tests.unit.outliers.photos import CONTENT, Photos, contents
 
 ONE, TWO = ("cat", "1.jpg"), ("cat", "2.jpg")

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.outliers.manifest import Action, Manifest, Planned, Returned
+from engine.outliers.files.manifest import Action, Manifest, Planned, Returned
 from tests.unit.outliers.photos import CONTENT, Photos, contents
 
 ONE = ("cat", "1.jpg")

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.outlier_events import OutlierExcluded, OutlierRestored
-from engine.outliers.ledger import write_ledger
-from engine.table import meant, shown
-from engine.text import encodable
+from engine.core.table import meant, shown
+from engine.core.text import encodable
+from engine.journal.events import OutlierExcluded, OutlierRestored
+from engine.outliers.files.ledger import write_ledger
 
 HEADER = "class,path,error,threshold,action,time,sha256,looks_like"
 NAMES = st.text(st.characters(exclude_characters="\0"), min_size=1, max_size=20) | st.sampled_from(

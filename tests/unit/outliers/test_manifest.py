@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.outliers.manifest import Content, Line, Manifest, Owner, Planned, Returned
+from engine.outliers.files.manifest import Content, Line, Manifest, Owner, Planned, Returned
 
 NAMES = st.binary(min_size=1, max_size=40).map(lambda name: os.fsdecode(name.replace(b"\0", b"0")))
 CONTENT = Content("ab" * 32, 3, 1_600_000_000_123_456_789, 7)

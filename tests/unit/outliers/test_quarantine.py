@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from engine.errors import UserError
-from engine.outliers.manifest import Manifest, Owner, Planned, Returned
-from engine.outliers.quarantine import Quarantine, check_action, sha256_of
-from engine.recipe import Recipe
-from engine.rundir import RunDir
+from engine.core.errors import UserError
+from engine.outliers.files.manifest import Manifest, Owner, Planned, Returned
+from engine.outliers.files.quarantine import Quarantine, check_action, sha256_of
+from engine.recipe.recipe import Recipe
+from engine.run.directory import RunDir
 from tests.unit.outliers.photos import CONTENT, Photos, contents, sha256
 
 ONE, TWO = ("cat", "1.jpg"), ("cat", "2.jpg")

@@ -9,9 +9,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from engine.files import replace_file
-from engine.table import shown, table
-from engine.text import printable
+from engine.core.files import replace_file
+from engine.core.table import shown, table
+from engine.core.text import printable
 from tui.cli.say import note, print_json
 
 

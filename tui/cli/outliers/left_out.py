@@ -9,8 +9,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from engine.outlier_events import OutlierExcluded
-from engine.text import printable
+from engine.core.text import printable
+from engine.journal.events import OutlierExcluded
 
 
 def as_table(left_out: Iterable[OutlierExcluded]) -> list[dict[str, Any]]:

@@ -25,10 +25,10 @@ def list_(
 
     All that was ever left out or restored is in the run's outliers.csv.
     """
-    from engine.journal import JournalReader
-    from engine.journal_index import past_state
-    from engine.rundir import find_run
-    from engine.text import printable
+    from engine.core.text import printable
+    from engine.journal.index import past_state
+    from engine.journal.log import JournalReader
+    from engine.run.directory import find_run
     from tui.cli.outliers.left_out import as_table, print_left_out
     from tui.cli.say import note, print_json
 

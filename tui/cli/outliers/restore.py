@@ -22,9 +22,9 @@ def restore_(
     when it is resumed. Exit code: 0 restored, 1 refused by the living run, 2
     nothing could be restored, or bad input.
     """
-    from engine.commands import Restore, whoami
-    from engine.errors import UserError
-    from engine.rundir import find_run
+    from engine.control.commands import Restore, whoami
+    from engine.core.errors import UserError
+    from engine.run.directory import find_run
     from tui.cli.answer import ask
 
     if (bool(path) + bool(class_) + all) != 1:
@@ -33,7 +33,7 @@ def restore_(
     command = Restore(paths=list(path), class_name=class_, by=whoami())
     if found.is_alive():
         return ask(found, command)
-    from engine.outliers.restoring import restore_offline
+    from engine.outliers.files.restoring import restore_offline
 
     print(restore_offline(found, command))
     return 0

@@ -50,8 +50,8 @@ def scan_(
     is a val folder, its images can only raise the thresholds. Exit code: 0 done,
     1 failed, 2 bad input.
     """
-    from engine.errors import UserError
-    from engine.offline import forbid_network
+    from engine.core.errors import UserError
+    from engine.core.offline import forbid_network
     from tui.cli.outliers.found import Found
     from tui.cli.preflight import scan_recipe
     from tui.cli.say import note
@@ -74,7 +74,7 @@ def scan_(
                 found.add(fact)
 
         try:
-            run_helper("engine.outliers.scan_main", [complete.model_dump_json()], told)
+            run_helper("engine.tools.scan", [complete.model_dump_json()], told)
         except HelperError as error:
             bar.hide()
             note(f"vrdl-tui: outliers scan: {error}")
@@ -92,8 +92,8 @@ def scan_(
 
 def _check_target(target: Path | None) -> None:
     """Raises UserError rather than overwrite what may be precious."""
-    from engine.errors import UserError
-    from engine.text import printable
+    from engine.core.errors import UserError
+    from engine.core.text import printable
 
     if target is None:
         return

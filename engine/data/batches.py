@@ -1,0 +1,145 @@
+"""A run's images as the model takes them: batches on the device, normalised, with their labels."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from engine.compute.device import to_device
+from engine.core.text import encodable, printable
+from engine.data.bottleneck import advice
+from engine.data.cache_plan import Keeping
+from engine.data.images import DataSet, ImageSet
+from engine.data.loading.loader import Loader
+from engine.data.loading.messages import Done
+from engine.data.loading.pool import Pool
+from engine.data.normalize import Normalize
+from engine.data.order import Indices, plain_batches, train_batches
+from engine.journal.events import BadImage, Event, Warning
+from engine.journal.exclusions import Exclusions
+from engine.recipe.recipe import Recipe
+
+
+@dataclass(frozen=True, slots=True)
+class Batched:
+    """``images`` (n, 3, size, size), ``labels`` (n,); both are empty where no file could be read.
+
+    ``indices`` (n,) are the images' places in their set.
+    """
+
+    images: torch.Tensor
+    labels: torch.Tensor
+    indices: Indices
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+class Feed:
+    """Batches of the three splits.
+
+    A file that can't be read is told to ``emit`` once and left out; one that is odd, or that changes while the
+    run goes on, is told once and used. ``known_bad`` are the paths that were told of before, as in the journal.
+    """
+
+    def __init__(
+        self, data: DataSet, recipe: Recipe, normalize: Normalize, device: torch.device,
+        emit: Callable[[Event], object], known_bad: set[str], pool: Pool, exclusions: Exclusions,
+    ) -> None:  # fmt: skip
+        self.data = data
+        self.exclusions = exclusions
+        self.planned = 0
+        """The epoch that was planned last: what is left out or restored now, is so from the next one on."""
+        self._recipe = recipe
+        self._normalize = normalize
+        self._device = device
+        self._emit = emit
+        self._known_bad = known_bad
+        self._noted: set[str] = set()
+        self._workers = len(pool)
+        self._epochs = 0
+        self._wait_told = False
+        self._stamps: dict[Path, int] = {}
+        pool.told = self._hear_death
+        self._deaths = 0
+        self._keeping = Keeping(recipe, data, pool.cache_memory)
+        self._loader = Loader(recipe, normalize.ground, self._keeping.places, pool)
+
+    @property
+    def kept(self) -> str:
+        """Where decoded images are kept, in words."""
+        return self._keeping.where
+
+    def close(self) -> None:
+        self._keeping.close()
+
+    def plan(self, epoch: int) -> list[Indices]:
+        """Return which images make which step of an epoch: all but those that are left out in it."""
+        self.planned = epoch
+        active = np.arange(len(self.data.train))
+        if left_out := self.exclusions.at(epoch):
+            active = active[[encodable(str(path)) not in left_out for path in self.data.train.paths]]
+        batches = train_batches(
+            len(active), self._recipe.data.batch_size, seed=self._recipe.train.seed, epoch=epoch
+        )
+        return [active[batch] for batch in batches]
+
+    def train(self, plan: list[Indices], epoch: int) -> Iterator[Batched]:
+        """Yield the augmented batches of (the rest of) an epoch's plan."""
+        return self._batched(self.data.train, plan, epoch)
+
+    def val(self) -> Iterator[Batched]:
+        return self._batched(self.data.val, self._in_order(self.data.val), 0)
+
+    def test(self) -> Iterator[tuple[torch.Tensor, Indices]]:
+        """Yield images and their indices into ``data.test``."""
+        for batch in self._loader.batches(self.data.test, self._in_order(self.data.test), 0, self._hear):
+            yield self._normalize(batch.pixels), batch.indices
+
+    def judge_wait(self, waited: float, taken: float) -> None:
+        """Tell, once, what to change when steps of ``taken`` seconds waited ``waited`` of them for images.
+
+        The first epoch isn't judged, for it decodes what the others find in the cache; nor one in which an image
+        process had to be replaced.
+        """
+        deaths, self._deaths = self._deaths, 0
+        self._epochs += 1
+        if self._epochs == 1 or deaths:
+            return
+        message = advice(waited, taken, self._recipe.data, self._workers, self._keeping.where)
+        if message and not self._wait_told:
+            self._wait_told = True
+            self._emit(Warning(message=message))
+
+    def _in_order(self, images: ImageSet) -> list[Indices]:
+        return plain_batches(np.arange(len(images)), self._recipe.data.batch_size)
+
+    def _batched(self, images: ImageSet, plan: list[Indices], epoch: int) -> Iterator[Batched]:
+        labels = np.array(images.labels)
+        for batch in self._loader.batches(images, plan, epoch, self._hear):
+            chosen = to_device(torch.from_numpy(labels[batch.indices]), self._device)
+            yield Batched(self._normalize(batch.pixels), chosen, batch.indices)
+
+    def _hear(self, images: ImageSet, index: int, done: Done) -> None:
+        path = images.paths[index]
+        if done.problem:
+            named = encodable(str(path))
+            if named not in self._known_bad:
+                self._known_bad.add(named)
+                self._emit(BadImage(path=named, reason=printable(done.problem), split=images.split))
+            return
+        if done.note:
+            self._note(done.note)
+        if self._stamps.setdefault(path, done.stamp) != done.stamp:
+            self._note(f"{path}: changed while the run goes on; it is used as it is now")
+
+    def _hear_death(self, message: str) -> None:
+        self._deaths += 1
+        self._emit(Warning(message=message))
+
+    def _note(self, message: str) -> None:
+        if message not in self._noted:
+            self._noted.add(message)
+            self._emit(Warning(message=printable(message, 500)))

@@ -1,0 +1,38 @@
+"""Which training images are left out in which epoch."""
+
+from collections.abc import Iterable
+
+from engine.journal.events import OutlierExcluded, OutlierRestored
+
+
+class Exclusions:
+    """The journal's changes by epoch, so that a resumed run leaves out in each epoch what the unbroken one does."""
+
+    def __init__(self, changes: Iterable[OutlierExcluded | OutlierRestored] = ()) -> None:
+        self.changes: list[OutlierExcluded | OutlierRestored] = []
+        """In order."""
+        for change in changes:
+            self.add(change)
+
+    def add(self, change: OutlierExcluded | OutlierRestored) -> None:
+        self.changes.append(change)
+
+    def paths(self) -> set[str]:
+        """Return every path that was ever left out."""
+        return {change.path for change in self.changes}
+
+    def at(self, epoch: int) -> dict[str, OutlierExcluded]:
+        """Return, by path, what is left out in ``epoch``."""
+        left_out: dict[str, OutlierExcluded] = {}
+        for change in self.changes:
+            if change.from_epoch > epoch:
+                continue
+            if isinstance(change, OutlierExcluded):
+                left_out[change.path] = change
+            else:
+                left_out.pop(change.path, None)
+        return left_out
+
+    def now(self) -> dict[str, OutlierExcluded]:
+        """Return, by path, what is left out once every change is in force."""
+        return self.at(max((change.from_epoch for change in self.changes), default=0))

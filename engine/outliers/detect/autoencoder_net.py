@@ -1,0 +1,58 @@
+"""The report's convolutional autoencoder, for one class or for several side by side (method.md, Outlier detection)."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+from engine.outliers.detect.upsample_conv import upsample_conv
+
+FIRST_CHANNELS = 32
+"""Of the largest maps, which are as large as the images."""
+_CHANNELS = (3, FIRST_CHANNELS, 64, 128, 64, 32, 3)
+_SHAPES = [shape for n_in, n_out in pairwise(_CHANNELS) for shape in ((n_out, n_in, 3, 3), (n_out,))]
+_LENGTHS = [int(np.prod(shape)) for shape in _SHAPES]
+
+
+def first_weights(rng: np.random.Generator) -> torch.Tensor:
+    """Draw one autoencoder's weights as one vector: of each convolution in turn the kernels, then the biases.
+
+    All are uniform within 1 / sqrt(inputs of a kernel) of 0, torch's own default for ``Conv2d``
+    (He et al. 2015 with a = √5).
+    """
+    parts = []
+    for n_in, n_out in pairwise(_CHANNELS):
+        inputs = n_in * 3 * 3
+        parts.append(rng.uniform(-1, 1, n_out * inputs + n_out) / np.sqrt(inputs))
+    return torch.from_numpy(np.concatenate(parts).astype(np.float32))
+
+
+def image_errors(pixels: torch.Tensor, weights: Sequence[torch.Tensor]) -> torch.Tensor:
+    """Return each image's error, (n, classes): the mean over pixels and channels of (image - reconstruction)².
+
+    ``pixels`` is uint8, (n, size, size, classes, 3), size a multiple of 4; ``weights`` has a class's vector for
+    each class. Rows of pixels are what ``channels_last`` is, so no map is ever rearranged.
+    """
+    images = pixels.flatten(3).permute(0, 3, 1, 2).float().div_(255)
+    difference = _reconstructed(images, weights) - images
+    by_class = difference.view(len(images), len(weights), 3, *images.shape[2:])
+    return by_class.square().mean((2, 3, 4))
+
+
+def _reconstructed(images: torch.Tensor, weights: Sequence[torch.Tensor]) -> torch.Tensor:
+    groups = len(weights)
+    parts = torch.split(torch.stack(tuple(weights)), _LENGTHS, 1)
+    shaped = [part.reshape(groups * shape[0], *shape[1:]) for part, shape in zip(parts, _SHAPES, strict=True)]
+    layers = zip(shaped[::2], shaped[1::2], strict=True)
+    maps = images
+    for _ in range(2):
+        maps = functional.conv2d(maps, *next(layers), padding=1, groups=groups)
+        # The greatest of four and then the ReLU: the same numbers and gradients as in the report's order, and
+        # a quarter of the work.
+        maps = functional.max_pool2d(maps, 2).relu_()
+    for _ in range(2):
+        maps = functional.conv2d(maps, *next(layers), padding=1, groups=groups).relu_()
+    maps = upsample_conv(maps, *next(layers), groups).relu_()
+    return upsample_conv(maps, *next(layers), groups).sigmoid_()

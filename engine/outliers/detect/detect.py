@@ -1,0 +1,118 @@
+"""The detectors behind one door: verdicts, class by class, on the training images of a data set."""
+
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from engine.compute.device import Precision, choose_device
+from engine.data.images import DataSet, ImageSet
+from engine.data.normalize import Normalize
+from engine.model.build import build_model
+from engine.model.fold import Folding
+from engine.outliers.detect.autoencoder import ClassPixels, autoencoder_errors
+from engine.outliers.detect.embedding import Embedder
+from engine.outliers.detect.reading import Reader
+from engine.outliers.detect.suspicion import suspicion
+from engine.outliers.detect.verdict import Verdict, judge
+from engine.recipe.recipe import Recipe
+
+TellEpoch = Callable[[int, int, float], object]
+"""Hears of an autoencoder's epoch: class index, epoch from 1, mean squared error."""
+
+
+@dataclass(frozen=True, slots=True)
+class Detection:
+    """Judges ``data.train`` as the recipe's ``[outliers]`` asks; images are read with ``reader``."""
+
+    recipe: Recipe
+    data: DataSet
+    reader: Reader
+    tell_epoch: TellEpoch
+
+    def verdicts(self, judged: Collection[int]) -> Iterator[list[Verdict]]:
+        """Yield the classes' verdicts in groups; those ``judged`` before are passed over.
+
+        Within a group no verdict depends on files that acting on another group may have moved. Raises UserError
+        when the model or its weights can't be had, and what the reader's ``poll`` raises.
+        """
+        labels = [label for label in range(len(self.data.classes)) if label not in judged]
+        if not labels:
+            return
+        if self.recipe.outliers.method == "autoencoder":
+            yield from self._by_autoencoder(labels)
+        elif self.recipe.outliers.method == "embedding":
+            yield [verdict for verdict in self._by_embedding() if verdict.label in labels]
+
+    def _by_autoencoder(self, labels: list[int]) -> Iterator[list[Verdict]]:
+        outliers = self.recipe.outliers
+        members: dict[int, list[int]] = {}
+
+        def pixels() -> Iterator[ClassPixels]:
+            for label in labels:
+                members[label], train = self._class_pixels(self.data.train, label)
+                _, val = self._class_pixels(self.data.val, label)
+                yield ClassPixels(label, train, val)
+
+        groups = autoencoder_errors(
+            pixels(), epochs=outliers.epochs, seed=self.recipe.train.seed,
+            device=choose_device(self.recipe.train.device), tell=self.tell_epoch, poll=self.reader.poll,
+        )  # fmt: skip
+        for group in groups:
+            yield [
+                judge(
+                    found.label, members[found.label], found.train, found.val,
+                    percentile=outliers.percentile, relax=outliers.relax,
+                )
+                for found in group
+            ]  # fmt: skip
+
+    def _class_pixels(self, images: ImageSet, label: int) -> tuple[list[int], npt.NDArray[np.uint8]]:
+        size = self.recipe.outliers.size
+        chosen = [index for index, own in enumerate(images.labels) if own == label]
+        # The report resizes without keeping the shape.
+        batches = [
+            (batch.indices, batch.pixels.copy())
+            for batch in self.reader.batches(images, chosen, size=size, pad="stretch")
+        ]
+        pixels = np.concatenate([pixels for _, pixels in batches] or [np.empty((0, size, size, 3), np.uint8)])
+        return [int(index) for indices, _ in batches for index in indices], pixels
+
+    def _by_embedding(self) -> Iterator[Verdict]:
+        recipe, data = self.recipe, self.data
+        device = choose_device(recipe.train.device)
+        built = build_model(recipe.model, len(data.classes), recipe.train.seed)
+        precision = Precision.choose(device, recipe.optim.amp)
+        model = Folding(precision)(built.module.to(device).to(memory_format=torch.channels_last).eval())
+        embedder = Embedder(model, precision)
+        normalize = Normalize(built.mean, built.std, device)
+
+        def embedded(images: ImageSet) -> tuple[npt.NDArray[np.float32], list[int]]:
+            seen: list[int] = []
+
+            def batches() -> Iterator[torch.Tensor]:
+                for batch in self.reader.batches(
+                    images, range(len(images)), size=recipe.data.val_size, pad=recipe.data.pad
+                ):
+                    if len(batch.indices):
+                        seen.extend(batch.indices.tolist())
+                        yield normalize(batch.pixels)
+
+            return embedder.embed(batches()), seen
+
+        features, seen = embedded(data.train)
+        val_features, val_seen = embedded(data.val)
+        labels = np.array(data.train.labels)[seen]
+        val_labels = np.array(data.val.labels)[val_seen]
+        found = suspicion(features, labels, len(data.classes))
+        val_errors = found.of(val_features, val_labels)
+        for label in range(len(data.classes)):
+            own = np.flatnonzero(labels == label)
+            yield judge(
+                label, [seen[place] for place in own], found.errors[own].tolist(),
+                val_errors[val_labels == label].tolist(),
+                percentile=recipe.outliers.percentile, relax=recipe.outliers.relax,
+                looks_like=found.looks_like[own].tolist(),
+            )  # fmt: skip

@@ -1,0 +1,37 @@
+"""Restoring outliers of a run that no engine has."""
+
+from engine.control.commands import Restore
+from engine.journal.index import past_state
+from engine.journal.log import JournalReader, JournalWriter
+from engine.outliers.files.acting import Acting
+from engine.recipe.recipe import load_recipe
+from engine.run.directory import RunDir
+from engine.run.disk_space import Room
+from engine.run.train_state import peek
+
+
+def restore_offline(run: RunDir, command: Restore) -> str:
+    """Do what ``command`` asks in the run's own journal, and say what was done.
+
+    A resumed run has the images back from its next whole epoch on. Raises UserError when an engine has the run, or
+    when nothing could be restored.
+    """
+    lock = run.lock()
+    try:
+        recipe = load_recipe(run.recipe)
+        state = past_state(JournalReader(run.journal))
+        progress = peek(run.checkpoints)
+        epoch = progress.epoch + (progress.step > 0) if progress is not None else 1
+        journal = JournalWriter(run.journal)
+        try:
+            room = Room(run.path, journal.append_all)
+            room.close()  # a person who is told waits for nothing
+            acting = Acting(run, recipe, state.outliers, journal.append, room)
+            done = acting.restore(command, from_epoch=epoch)
+        finally:
+            journal.close()
+    finally:
+        lock.release()
+    if state.status(alive=False) == "finished":
+        return f"{done}; the run is finished, a new one will use what is in the folder"
+    return f"{done}, in use from epoch {epoch} on once the run is resumed"

@@ -1,0 +1,157 @@
+"""Paths that a person names, and where the images of a data folder are: names only, no image is opened."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.core.errors import UserError
+from engine.core.text import encodable, printable
+
+IMAGE_SUFFIXES = frozenset(
+    (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif")
+)
+_ENDINGS = tuple(IMAGE_SUFFIXES)
+
+
+def expand_home(path: str | Path) -> Path:
+    """Return a path as a shell would take it, with a home folder for ``~`` or ``~user``. Raises UserError."""
+    try:
+        return Path(path).expanduser()
+    except (RuntimeError, ValueError):  # no such user, or a name that none can have
+        name = Path(path).parts[0][1:]
+        why = f"there is no user {printable(name, 80)}" if name else "your home folder is not known"
+        raise UserError(f"{printable(str(path))}: {why}; give the whole path") from None
+
+
+@dataclass(frozen=True, slots=True)
+class DataFolders:
+    """``val`` and ``test`` are None where the data folder has none."""
+
+    train: Path
+    val: Path | None
+    test: Path | None
+
+
+def find_folders(root: Path) -> DataFolders:
+    """Read a data folder's layout: ``train/ val/ test/`` below it, or class folders directly.
+
+    Raises UserError when there is no such folder.
+    """
+    if not root.is_dir():
+        raise UserError(f"no such folder: {printable(str(root))}")
+    root = root.resolve()
+    if not (root / "train").is_dir():
+        return DataFolders(root, None, None)
+    val, test = root / "val", root / "test"
+    return DataFolders(root / "train", val if val.is_dir() else None, test if test.is_dir() else None)
+
+
+def list_images(folder: Path) -> list[str]:
+    """Return the names of the image files directly in ``folder``, sorted as text. Raises UserError.
+
+    A link counts as what it leads to; pipes, sockets, devices and links that lead nowhere are passed over, unopened.
+    """
+    try:
+        with os.scandir(folder) as entries:
+            return sorted(
+                entry.name
+                for entry in entries
+                if not entry.name.startswith(".")
+                and entry.name.lower().endswith(_ENDINGS)
+                and _is_file(entry)
+            )
+    except OSError as error:
+        raise UserError(f"{printable(str(folder))} can't be read: {error.strerror}") from None
+
+
+def list_classes(folder: Path) -> dict[str, list[str]]:
+    """Return image names by class folder, classes sorted as text; folders without images are left out.
+
+    Raises UserError when the folder can't be read, or when a class's name isn't text.
+    """
+    try:
+        with os.scandir(folder) as entries:
+            names = sorted(
+                entry.name for entry in entries if not entry.name.startswith(".") and _is_folder(entry)
+            )
+    except OSError as error:
+        raise UserError(f"{printable(str(folder))} can't be read: {error.strerror}") from None
+    for name in names:
+        if encodable(name) != name:  # a label has to be written into prediction.csv
+            raise UserError(
+                f"class folder {printable(str(folder / name))}: its name isn't UTF-8 text; rename it"
+            )
+    listed = {name: list_images(folder / name) for name in names}
+    return {name: images for name, images in listed.items() if images}
+
+
+def _is_file(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_file()
+    except OSError:  # a link that leads in a circle, or where nobody may look
+        return False
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """Image names by class for training and validation (None: to be split off), and the flat test names."""
+
+    train: dict[str, list[str]]
+    val: dict[str, list[str]] | None
+    test: list[str]
+
+    @property
+    def classes(self) -> list[str]:
+        return list(self.train)
+
+
+def list_data(train: str, val: str, test: str, *, splits: bool = True) -> Listing:
+    """List the images that a recipe's ``[data]`` names, and judge them.
+
+    Raises UserError: no such folder, no images, one class, classes of train and val that differ, with ``splits``
+    a class too small for a validation set to be split off.
+    """
+    for key, folder in (("data.train", train), ("data.val", val), ("data.test", test)):
+        if not (Path(folder).is_dir() if folder else key != "data.train"):
+            raise UserError(f"{key}: no such folder: {printable(folder) or '(empty)'}")
+    classes = list_classes(Path(train))
+    if not classes:
+        loose = len(list_images(Path(train)))
+        hint = f"; its {loose} images are not in class folders" if loose else ""
+        shown = printable(train)
+        raise UserError(f"no images in class folders below {shown}{hint}; expected {shown}/CLASS/*.jpg")
+    if len(classes) == 1:
+        only = printable(next(iter(classes)), 80)
+        raise UserError(f"only one class ({only}) in {printable(train)}; a classifier needs two")
+    val_classes = list_classes(Path(val)) if val else None
+    if val_classes is not None:
+        _compare(classes, val_classes, train, val)
+    elif splits:
+        lone = [name for name, images in classes.items() if len(images) < 2]
+        if lone:
+            raise UserError(
+                f"class {_names(lone)} has one image only, too few to split off a validation set; "
+                "add images, or a val folder"
+            )
+    return Listing(classes, val_classes, list_images(Path(test)) if test else [])
+
+
+def _compare(train: dict[str, list[str]], val: dict[str, list[str]], train_path: str, val_path: str) -> None:
+    missing = [name for name in train if name not in val]
+    extra = [name for name in val if name not in train]
+    parts = [f"only in {printable(train_path)}: {_names(missing)}"] if missing else []
+    parts += [f"only in {printable(val_path)}: {_names(extra)}"] if extra else []
+    if parts:
+        raise UserError(f"the classes of train and val differ; {'; '.join(parts)}")
+
+
+def _names(names: list[str]) -> str:
+    shown = ", ".join(printable(name, 60) for name in names[:8])
+    return shown + (f" and {len(names) - 8} more" if len(names) > 8 else "")

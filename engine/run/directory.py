@@ -1,0 +1,281 @@
+"""The run directory: its files, its name, its lock, and the search for runs below a folder."""
+
+import contextlib
+import errno
+import fcntl
+import os
+import re
+import shutil
+import time
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, NamedTuple, TypeAlias
+
+from engine.core.errors import UserError
+from engine.core.files import check_own, fsync_folder, open_own, open_regular, write_synced
+from engine.core.text import printable
+from engine.recipe.data_layout import expand_home
+from engine.run.lock import Holder, RunLock, StaleLockError, refusal, try_flock
+
+Share: TypeAlias = Literal["private", "group"]
+
+VALIDATION = "validation.csv"
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+=@-]{0,99}")
+
+
+@dataclass(frozen=True, slots=True)
+class RunDir:
+    """Paths of one run. Nothing here reads or writes but ``create``, ``lock`` and ``is_alive``."""
+
+    path: Path
+
+    @property
+    def name(self) -> str:
+        return self.path.name
+
+    @property
+    def recipe(self) -> Path:
+        return self.path / "recipe.toml"
+
+    @property
+    def journal(self) -> Path:
+        return self.path / "events.jsonl"
+
+    @property
+    def lock_file(self) -> Path:
+        return self.path / "lock"
+
+    @property
+    def train_log(self) -> Path:
+        return self.path / "train.log"
+
+    @property
+    def engine_log(self) -> Path:
+        return self.path / "engine.log"
+
+    @property
+    def commands(self) -> Path:
+        return self.path / "commands"
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.path / "checkpoints"
+
+    @property
+    def split(self) -> Path:
+        """The recorded train/validation split of a run whose data came as one tree."""
+        return self.path / "split.csv"
+
+    @property
+    def validation(self) -> Path:
+        """What the best weights said of each validation image: ``engine.analysis.predictions`` reads it."""
+        return self.path / VALIDATION
+
+    @property
+    def outliers(self) -> Path:
+        """The ledger of all images that were ever left out."""
+        return self.path / "outliers.csv"
+
+    @property
+    def outliers_picture(self) -> Path:
+        return self.path / "outliers.png"
+
+    @property
+    def deleted(self) -> Path:
+        """What ``outliers.action=delete`` took away."""
+        return self.path / "deleted.jsonl"
+
+    @property
+    def prediction(self) -> Path:
+        return self.path / "prediction.csv"
+
+    def confusion_picture(self, epoch: int | None = None) -> Path:
+        """The picture of an epoch, or of the whole run's best."""
+        return self.path / f"confusion_matrix{'' if epoch is None else epoch}.png"
+
+    @classmethod
+    def create(
+        cls, runs: Path, name: str | None, model: str, recipe_toml: str, share: Share = "private"
+    ) -> "RunDir":
+        """Make a new run folder below ``runs``, whole or not at all, readable to those whom ``share`` names.
+
+        Without a name it is the local time and the model. Raises UserError for a name that is taken or
+        that could leave the folder, OSError where it can't be written.
+        """
+        wanted = check_name(name) if name is not None else _default_name(model)
+        made = not runs.exists()
+        runs.mkdir(parents=True, exist_ok=True)
+        temporary = runs / f".new-{uuid.uuid4().hex[:12]}"
+        try:
+            temporary.mkdir(mode=folder_mode(share))
+            (temporary / "checkpoints").mkdir(mode=folder_mode(share))
+            (temporary / "commands").mkdir(mode=0o700)
+            write_synced(temporary / "recipe.toml", recipe_toml.encode())
+            fsync_folder(temporary)
+            target = _rename_free(temporary, runs, wanted, numbered=name is None)
+        except BaseException:
+            shutil.rmtree(temporary, ignore_errors=True)
+            if made:
+                with contextlib.suppress(OSError):
+                    runs.rmdir()
+            raise
+        fsync_folder(runs)
+        return cls(target)
+
+    def lock(self, wait: float = 0.0, *, force: bool = False, writes: bool = True) -> RunLock:
+        """Take the run for one engine, or for another program that ``writes`` into its logs, or doesn't.
+
+        ``wait``: seconds to try. Raises UserError if another has it, StaleLockError if one on another host seems to,
+        unless ``force`` is given; UserError too if one of the logs that are to be written is a link or no regular file.
+        """
+        deadline = time.monotonic() + wait
+        # Here, before anything is made: an engine that has been started could only fail.
+        for path in (self.journal, self.train_log, self.engine_log) if writes else ():
+            check_own(path)
+        fd = open_own(self.lock_file, os.O_RDWR)
+        while True:
+            if try_flock(fd, fcntl.LOCK_EX):
+                refused = None if force else refusal(fd, printable(self.name))
+            else:
+                refused = UserError(
+                    f"run {printable(self.name)} is already running{_named(fd)}; vrdl-tui attach opens it"
+                )
+            if refused is None:
+                return RunLock(fd)
+            if time.monotonic() >= deadline or isinstance(refused, StaleLockError):
+                os.close(fd)
+                raise refused
+            time.sleep(0.02)
+
+    def is_alive(self) -> bool:
+        """Say whether an engine holds the run's lock, here or on another host."""
+        try:
+            file = open_regular(self.lock_file, follow=False)
+        except OSError:
+            return False
+        with file:
+            if not try_flock(file.fileno(), fcntl.LOCK_SH):
+                return True
+            holder = Holder.read(file.fileno())
+            return holder is not None and holder.is_alive()
+
+
+def folder_mode(share: Share) -> int:
+    """Return the mode of a run's folder; its files are open to nobody to whom the folder is closed."""
+    return 0o750 if share == "group" else 0o700
+
+
+def check_name(name: str) -> str:
+    """Return ``name`` if it can be a run's folder. Raises UserError."""
+    if not _NAME.fullmatch(name):
+        raise UserError(
+            f"run name '{printable(name, 80)}': use 1 to 100 letters, digits and . _ + = @ -, "
+            "a letter or digit first"
+        )
+    return name
+
+
+def _named(fd: int) -> str:
+    holder = Holder.read(fd)
+    return f" ({holder})" if holder else ""
+
+
+def _default_name(model: str) -> str:
+    short = re.sub(r"[^A-Za-z0-9._-]+", "-", model.split("/")[-1]).strip("-.")[:60] or "model"
+    return f"{time.strftime('%Y%m%d-%H%M%S')}-{short}"
+
+
+def _rename_free(temporary: Path, runs: Path, name: str, *, numbered: bool) -> Path:
+    """Move the folder to ``name``, or with ``numbered`` to the first free of name, name-2, name-3 …"""
+    for number in range(1, 1000 if numbered else 2):
+        target = runs / (name if number == 1 else f"{name}-{number}")
+        if os.path.lexists(target):
+            continue
+        try:
+            temporary.rename(target)
+        except OSError as error:
+            if error.errno in (errno.ENOTEMPTY, errno.EEXIST):  # someone was quicker
+                continue
+            raise
+        return target
+    raise UserError(f"run {printable(name)} exists already in {printable(str(runs))}; choose another --name")
+
+
+def is_run(path: Path) -> bool:
+    return (path / "recipe.toml").is_file()
+
+
+def list_runs(runs: Path) -> list[RunDir]:
+    """Return the runs directly below ``runs``, newest first; an absent folder has none. Raises OSError."""
+    found: list[tuple[float, str]] = []
+    try:
+        with os.scandir(runs) as entries:
+            for entry in entries:
+                if entry.name.startswith("."):
+                    continue
+                try:
+                    if entry.is_dir():
+                        found.append((Path(entry.path, "recipe.toml").stat().st_mtime, entry.path))
+                except OSError:  # no run, or a link that leads in a circle
+                    continue
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    return [RunDir(Path(path)) for _, path in sorted(found, reverse=True)]
+
+
+def find_run(runs: Path, wanted: str | None) -> RunDir:
+    """Return the run of a name below ``runs``, of a path, or the newest one. Raises UserError."""
+    if wanted is None:
+        listed = list_runs(runs)
+        if not listed:
+            raise UserError(f"no runs in {printable(str(runs))}; start one with: vrdl-tui train DATA")
+        return listed[0]
+    if is_run(runs / wanted):
+        return RunDir(runs / wanted)
+    if is_run(typed := expand_home(wanted)):
+        return RunDir(typed)
+    raise UserError(f"no run {printable(wanted)} in {printable(str(runs))}; vrdl-tui runs lists them")
+
+
+_DEPTH = 4
+
+
+class FoundRun(NamedTuple):
+    run: RunDir
+    name: str
+    """Its path below the folder that was searched."""
+    created: float
+    """When its recipe was last written, seconds since the epoch."""
+
+
+def find_runs(runs: Path) -> list[FoundRun]:
+    """Return the runs below ``runs``, newest first; an absent folder has none.
+
+    Searched are ``runs`` and three levels of folders below it. Symbolic links aren't followed, hidden folders and
+    what is inside a run are passed over, and so is a folder that can't be read.
+    """
+    found: list[FoundRun] = []
+    _search(str(runs), "", _DEPTH, found)
+    return sorted(found, key=lambda one: (one.created, one.name), reverse=True)
+
+
+def _search(folder: str, prefix: str, depth: int, found: list[FoundRun]) -> None:
+    try:
+        with os.scandir(folder) as entries:
+            below = [
+                entry
+                for entry in entries
+                if not entry.name.startswith(".") and entry.is_dir(follow_symlinks=False)
+            ]
+    except OSError:
+        return
+    for entry in below:
+        try:
+            created = os.stat(f"{entry.path}/recipe.toml").st_mtime  # noqa: PTH116 - 1,000 of them in a few ms
+        except OSError:
+            if depth > 1:
+                _search(entry.path, f"{prefix}{entry.name}/", depth - 1, found)
+            continue
+        found.append(FoundRun(RunDir(Path(entry.path)), prefix + entry.name, created))

@@ -1,0 +1,220 @@
+"""What a list of runs shows of each, read from the first and the last lines of its journal.
+
+The overviews of runs that have ended are cached, so that a folder of a thousand runs lists quickly the second time.
+"""
+
+import contextlib
+import hashlib
+import json
+import os
+import tomllib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import msgspec
+import platformdirs
+
+from engine.core.files import make_private, open_regular, read_regular, replace_file
+from engine.journal.events import AnyEvent, RunStarted, decode_line
+from engine.journal.index import Past
+from engine.journal.log import JournalReader
+from engine.journal.state import RunState, Status
+from engine.run.directory import RunDir
+
+_HEAD = 16 << 10
+_TAIL = 32 << 10
+_LARGEST_LOCK = 4096
+_LARGEST_RECIPE = 1 << 20
+# Ticks: the next one says the same, newer, and they are nine lines of ten.
+_TICKS = tuple(
+    b'{"type":"%s"' % kind for kind in (b"step", b"system_sample", b"autoencoder_epoch", b"outlier_progress")
+)
+
+
+class Overview(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A run in a few figures. Times in seconds since the epoch, 0: not known yet; text "": not known yet."""
+
+    status: Status
+    reason: str = ""
+    model: str = ""
+    data: str = ""
+    host: str = ""
+    """The machine of the last engine."""
+    monitor: str = ""
+    """"val_acc" or "val_loss"."""
+    epoch: int = 0
+    """The one under way, or the last one; from 1, 0 before the first."""
+    epochs: int = 0
+    best: float | None = None
+    """Percent or loss, as ``monitor`` says."""
+    best_epoch: int = 0
+    lr: float | None = None
+    started: float = 0.0
+    updated: float = 0.0
+
+
+def glance(run: RunDir) -> tuple[RunState, int]:
+    """Fold the ends of a run's journal; return the state, and the offset (bytes) of what comes after it.
+
+    All that ``overview_of`` needs is in the state. Of the middle nothing is: neither the older epochs nor what
+    was decided in them. Raises OSError; a missing journal is an empty one.
+    """
+    try:
+        file = open_regular(run.journal)
+    except FileNotFoundError:
+        return RunState(), 0
+    with file:
+        fd = file.fileno()
+        size = os.fstat(fd).st_size
+        length = _TAIL
+        while True:
+            start = max(0, size - length)
+            tail = os.pread(fd, size - start, start)
+            begin = tail.find(b"\n") + 1 if start else 0
+            end = tail.rfind(b"\n") + 1
+            state = RunState()
+            if start:
+                state.apply_all(_first_start(os.pread(fd, _HEAD, 0)))
+            lines = tail[begin:end].splitlines()
+            state.apply_all(_without_ticks(lines[:-1]))
+            if lines and (last := decode_line(lines[-1])) is not None:
+                state.apply(last)
+            # An epoch's end names the best score; where none is in sight, it is further up.
+            if state.epochs or not start:
+                return state, start + end
+            length *= 8
+
+
+def overview_of(run: RunDir, state: RunState, status: Status) -> Overview:
+    """Return the overview of a state (``glance``'s will do); before its first start the recipe tells the plan."""
+    started, stop = state.started, state.early_stop
+    reason = state.full.words if state.full else state.ended.reason if state.ended else ""
+    if started is None:
+        return msgspec.structs.replace(_planned(run, status), reason=reason)
+    epoch = state.epoch
+    return Overview(
+        status=status,
+        reason=reason,
+        model=started.model,
+        data=started.data,
+        host=_last_host(run) or started.host,
+        monitor=stop.monitor,
+        epoch=epoch.epoch if epoch else state.epochs[-1].epoch if state.epochs else 0,
+        epochs=epoch.epochs if epoch else started.epochs,
+        best=stop.best,
+        best_epoch=stop.best_epoch,
+        lr=state.lr,
+        started=state.first_started_at,
+        updated=state.updated_at,
+    )
+
+
+def read_events(run: RunDir, stopped: Callable[[], bool]) -> Iterator[AnyEvent]:
+    """Yield the journal's events but ticks and what later ones supersede, until ``stopped``. Raises OSError."""
+    for lines in Past(JournalReader(run.journal)).lines():
+        if stopped():
+            return
+        yield from _without_ticks(lines)
+
+
+def _without_ticks(lines: list[bytes]) -> Iterator[AnyEvent]:
+    for line in lines:
+        if not line.startswith(_TICKS) and (event := decode_line(line)) is not None:
+            yield event
+
+
+def _first_start(head: bytes) -> Iterator[AnyEvent]:
+    for line in head.split(b"\n")[:-1]:
+        event = decode_line(line)
+        if isinstance(event, RunStarted):
+            yield event
+            return
+
+
+def _last_host(run: RunDir) -> str:
+    try:
+        holder = json.loads(read_regular(run.lock_file, _LARGEST_LOCK, follow=False))
+        return str(holder["host"])
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return ""
+
+
+def _planned(run: RunDir, status: Status) -> Overview:
+    try:
+        recipe = tomllib.loads(read_regular(run.recipe, _LARGEST_RECIPE).decode())
+        return msgspec.convert(
+            {
+                "status": status,
+                "model": recipe.get("model", {}).get("name", ""),
+                "data": recipe.get("data", {}).get("train", ""),
+                "epochs": recipe.get("train", {}).get("epochs", 0),
+            },
+            Overview,
+        )
+    except (
+        OSError,
+        ValueError,
+        AttributeError,
+        RecursionError,
+        msgspec.ValidationError,
+    ):  # a recipe damaged by hand: the run is listed all the same
+        return Overview(status=status)
+
+
+_VERSION = 1
+"""Counts up whenever an older file would tell something else than a fresh look."""
+
+
+class _Entry(msgspec.Struct, frozen=True):
+    size: int
+    mtime_ns: int
+    overview: Overview
+
+
+class _File(msgspec.Struct):
+    version: int
+    runs: str
+    entries: dict[str, _Entry]
+
+
+class OverviewCache:
+    """By the run's name, good as long as size (bytes) and time (ns) of its journal are the same.
+
+    One file for each runs folder, in the user's cache folder. A missing, damaged or older one is an empty one.
+    """
+
+    def __init__(self, runs: Path) -> None:
+        self._runs = str(runs.absolute())
+        name = hashlib.sha256(self._runs.encode(errors="surrogateescape")).hexdigest()[:24]
+        self._path = platformdirs.user_cache_path("vrdl-tui") / "runs" / f"{name}.json"
+        self._entries: dict[str, _Entry] = {}
+        self._changed = False
+        with contextlib.suppress(OSError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            content = msgspec.json.decode(self._path.read_bytes(), type=_File)
+            if content.version == _VERSION and content.runs == self._shown_runs():
+                self._entries = content.entries
+
+    def _shown_runs(self) -> str:
+        return self._runs.encode(errors="surrogateescape").decode(errors="replace")
+
+    def get(self, name: str, stamp: tuple[int, int]) -> Overview | None:
+        """Return what is known of a run whose journal has this size and time."""
+        entry = self._entries.get(name)
+        return entry.overview if entry is not None and (entry.size, entry.mtime_ns) == stamp else None
+
+    def put(self, name: str, stamp: tuple[int, int], overview: Overview) -> None:
+        self._entries[name] = _Entry(*stamp, overview)
+        self._changed = True
+
+    def save(self, names: set[str]) -> None:
+        """Write what changed of the runs ``names``; those that are gone are forgotten. Never fails."""
+        gone = self._entries.keys() - names
+        if not self._changed and not gone:
+            return
+        self._entries = {name: entry for name, entry in self._entries.items() if name not in gone}
+        # A cache folder that can't be written to costs the next look its time, nothing else.
+        with contextlib.suppress(OSError, UnicodeEncodeError):
+            make_private(self._path.parent)
+            content = _File(_VERSION, self._shown_runs(), self._entries)
+            replace_file(self._path, msgspec.json.encode(content))
+            self._changed = False

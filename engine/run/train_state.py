@@ -1,0 +1,138 @@
+"""Where a run stands: the counters that, with weights and optimiser, make a checkpoint."""
+
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+
+from engine.core.errors import UserError
+from engine.core.tensor_file import read_metadata
+from engine.core.text import printable
+from engine.recipe.schedule import PolicyState
+
+Cells = list[tuple[int, int, int]]
+"""A sparse confusion matrix: (true class, predicted class, count), empty cells left out."""
+
+MODEL = "model.safetensors"
+TRAIN_STATE = "train_state.safetensors"
+KNOWN_BEST = ".best.known"
+"""In ``checkpoints``: the best weights that ``last`` knows of, while there are newer ones."""
+
+_MOST = 1 << 53
+_LARGEST_LR = 10.0
+"""As ``optim.lr`` has it."""
+_Count = Annotated[int, msgspec.Meta(ge=0, le=_MOST)]
+
+
+class Progress(msgspec.Struct):
+    """``step`` steps of ``epoch`` (from 1) are done; a finished epoch is step 0 of the next.
+
+    The sums are over the epoch's steps so far. ``log_length`` is the size of ``train.log`` in bytes.
+    """
+
+    policy: PolicyState
+    epoch: Annotated[int, msgspec.Meta(ge=1, le=_MOST)] = 1
+    step: _Count = 0
+    loss_sum: float = 0.0
+    correct: _Count = 0
+    seen: _Count = 0
+    best_val_acc: float = 0.0
+    best_cells: Cells = msgspec.field(default_factory=list)
+    log_length: _Count = 0
+    announced: bool = False
+    """Whether ``train.log`` has the epoch's first line."""
+    cut: bool = False
+    """Whether the rest of the epoch's steps are left out."""
+    stopped: bool = False
+    """Whether the early-stop rule has ended the training: no epoch follows."""
+    command: str = ""
+    """The id of the newest command that changed this: one that a kill left unanswered is in force all the same."""
+
+    nan_rollbacks: _Count = 0
+    """How often the run went back to earlier weights because its numbers were none any more."""
+
+    def begin_next_epoch(self, log_length: int) -> None:
+        self.epoch += 1
+        self.step = 0
+        self.announced = self.cut = False
+        self.log_length = log_length
+        self.loss_sum, self.correct, self.seen = 0.0, 0, 0
+
+    def announce(self, log_length: int) -> None:
+        self.announced = True
+        self.log_length = log_length
+
+    def begin_epoch_again(self, log_length: int) -> None:
+        self.epoch -= 1
+        self.begin_next_epoch(log_length)
+
+    def copy(self) -> "Progress":
+        return msgspec.structs.replace(self)
+
+
+def encode(progress: Progress) -> str:
+    return msgspec.json.encode(progress).decode()
+
+
+def decode(text: str) -> Progress:
+    """Raises ValueError for anything but what ``encode`` wrote, and for counters that no run can have."""
+    try:
+        progress = msgspec.json.decode(text, type=Progress)
+    except RecursionError:
+        raise ValueError("its progress is nested too deep") from None
+    if not 0 <= progress.policy.lr <= _LARGEST_LR:
+        raise ValueError(f"its learning rate is {progress.policy.lr:g}")
+    return progress
+
+
+def newest(checkpoints: Path, which: str) -> Path | None:
+    """Return the folder of the newest complete checkpoint of a kind, None where there is none.
+
+    One whose files aren't as long as their headers say, or whose headers can't be read, gives way to the one before
+    it, if a save that was cut short left that. Where nothing else is there it is returned: who loads it says what is
+    wrong.
+    """
+    names = (which, f".{which}.old", *([KNOWN_BEST] if which == "best" else []))
+    found = [path for path in (checkpoints / name for name in names) if path.exists()]
+    return next((path for path in found if _is_whole(path, which)), found[0] if found else None)
+
+
+def peek(checkpoints: Path) -> Progress | None:
+    """Return where ``checkpoints/last`` stands, from its files' headers, before torch is imported.
+
+    None when there is none; of one that is damaged, and of a save cut short, the older. Raises UserError when none of
+    them can be read.
+    """
+    folder = newest(checkpoints, "last")
+    return None if folder is None else read_progress(folder)
+
+
+def read_progress(folder: Path) -> Progress:
+    """Return the counters of a ``last`` checkpoint. Raises UserError naming the file and the remedy."""
+    path = folder / MODEL
+    try:
+        read_metadata(path)
+        path = folder / TRAIN_STATE
+        return decode(read_metadata(path)["progress"])
+    except (OSError, ValueError, KeyError) as error:
+        raise unusable(path, error) from None
+
+
+def unusable(path: Path, reason: object) -> UserError:
+    """Return what to tell of a checkpoint's file that can't be used."""
+    folder = printable(str(path.parent))
+    return UserError(
+        f"checkpoint {printable(str(path))} can't be used: {printable(str(reason), 200)}; put {folder} back from a "
+        "copy, or remove it to go on from the one before it, if there is one, or else from the start"
+    )
+
+
+def _is_whole(folder: Path, which: str) -> bool:
+    try:
+        if which == "last":
+            read_progress(folder)
+        else:
+            read_metadata(folder / MODEL)
+    except (UserError, OSError, ValueError):
+        return False
+    return True

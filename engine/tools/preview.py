@@ -1,0 +1,74 @@
+"""``python -m engine.tools.preview RECIPE FOLDER COUNT EPOCH``: an epoch's first images as the model would see them.
+
+Writes up to COUNT of the epoch's first batch into FOLDER as PNG files, augmented and mixed as in training, and prints
+a JSON line for each: ``{"path": …, "class": …, "file": …, "partner": …, "share": …}``; ``partner`` is the class mixed
+in, ``share`` the part of the first one, 1.0 without mixup. Neither torch nor timm is imported: a model's own mean
+colour is not known here, so erased parts are of ImageNet's. Without a validation folder all images are drawn from.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from engine.core.text import encodable
+from engine.data.decode import Pixels
+from engine.data.loading.messages import Task
+from engine.data.loading.prepare import Preparer
+from engine.data.order import draw_mix, train_batches
+from engine.recipe.data_layout import list_data
+from engine.recipe.recipe import Recipe, load_recipe
+from engine.tools.helper import run, say
+
+_GROUND = (124, 116, 104)
+"""ImageNet's mean, RGB."""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m engine.tools.preview")
+    parser.add_argument("recipe", type=Path)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("count", type=int)
+    parser.add_argument("epoch", type=int)
+    arguments = parser.parse_args()
+    _preview(load_recipe(arguments.recipe), arguments.folder, arguments.count, arguments.epoch)
+
+
+def _preview(recipe: Recipe, folder: Path, count: int, epoch: int) -> None:
+    data = recipe.data
+    listing = list_data(data.train, data.val, "", splits=False)
+    images = [(name, Path(data.train, name, file)) for name, files in listing.train.items() for file in files]
+    batch = train_batches(len(images), data.batch_size, seed=recipe.train.seed, epoch=epoch)[0]
+    preparer = Preparer(recipe, _GROUND, {})
+    share, order = 1.0, np.arange(len(batch))
+    if recipe.mixup.alpha > 0:
+        share, order = draw_mix(recipe.mixup.alpha, len(batch), seed=recipe.train.seed, epoch=epoch, step=1)
+    wanted = list(range(min(count, len(batch))))
+    prepared: dict[int, tuple[str, Path, Pixels | None]] = {}
+    for place in dict.fromkeys([*wanted, *order[wanted].tolist()]):
+        index = int(batch[place])
+        name, path = images[index]
+        task = Task(0, 0, place, "train", epoch, index, bytes(path))
+        prepared[place] = (name, path, preparer.prepare(task)[1])
+    for place in wanted:
+        name, path, pixels = prepared[place]
+        partner, _, others = prepared[int(order[place])]
+        if pixels is None or others is None:  # it can't be read, and would be left out of the batch
+            continue
+        seen = cv2.addWeighted(pixels, share, others, 1 - share, 0) if share < 1 else pixels
+        target = folder / f"{epoch}-{place}.png"
+        good, content = cv2.imencode(".png", cv2.cvtColor(seen, cv2.COLOR_RGB2BGR))
+        if good:
+            target.write_bytes(content.tobytes())
+            say(
+                {
+                    "path": str(target), "class": encodable(name), "file": encodable(path.name),
+                    "partner": encodable(partner) if share < 1 else "", "share": share,
+                }
+            )  # fmt: skip
+
+
+if __name__ == "__main__":
+    sys.exit(run(main))

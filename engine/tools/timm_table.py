@@ -1,0 +1,98 @@
+"""``python -m engine.tools.timm_table FILE [ARCHITECTURE…]``: write the table of timm's models, count parameters.
+
+Without architectures the parameters of all are counted, else of those only; ``--names`` counts none. What a table
+that is there already holds is kept. Prints JSON lines: ``{"names": n}`` once the names are written,
+``{"done": n, "total": m}`` as it counts, ``{"written": n}`` each time counts have been written.
+"""
+
+import argparse
+import os
+import sys
+import time
+from pathlib import Path
+
+from engine.core.errors import UserError
+from engine.core.offline import keep_offline
+from engine.recipe.timm_catalogue import ModelFact, Table, read_table, timm_version, write_table
+from engine.tools.helper import run, say
+
+_CLASSES = 1000
+_BETWEEN_WRITES = 2.0
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m engine.tools.timm_table")
+    parser.add_argument("file", type=Path)
+    parser.add_argument("architectures", nargs="*")
+    parser.add_argument("--names", action="store_true")
+    arguments = parser.parse_args()
+    keep_offline()
+    # Minutes of a core: a training beside it goes first.
+    os.nice(10)
+    table = read_table(arguments.file) or _names(arguments.file)
+    say({"names": len(table.models)})
+    if not arguments.names:
+        _count(arguments.file, table, set(arguments.architectures))
+
+
+def _names(path: Path) -> Table:
+    """Write and return the table without parameters."""
+    if not timm_version():
+        raise UserError("timm isn't installed; pip install timm")
+    import timm
+
+    models = []
+    published = set()
+    for name in timm.list_pretrained():
+        config = timm.models.get_pretrained_cfg(name)
+        if config is None:
+            continue
+        published.add(name.partition(".")[0])
+        url = config.url if isinstance(config.url, str) else ""
+        file = config.hf_hub_filename or "" if config.hf_hub_id else url.rpartition("/")[2]
+        models.append(
+            ModelFact(
+                name, config.input_size[-1], config.num_classes or 0, _licence(config.license),
+                config.hf_hub_id or "", file, True,
+            )
+        )  # fmt: skip
+    for name in timm.list_models():
+        if name not in published:
+            config = timm.models.get_pretrained_cfg(name)
+            size = config.input_size[-1] if config is not None else 0
+            models.append(ModelFact(name, size, 0, ""))
+    table = Table(timm_version(), sorted(models, key=lambda model: model.name), {}, [])
+    write_table(path, table)
+    return table
+
+
+def _licence(said: str | None) -> str:
+    return "" if said in (None, "unknown") else str(said)
+
+
+def _count(path: Path, table: Table, wanted: set[str]) -> None:
+    missing = [name for name in table.uncounted if not wanted or name in wanted]
+    if not missing:
+        return
+    import timm
+    import torch
+
+    parameters, failed = dict(table.parameters), list(table.failed)
+    written = time.monotonic()
+    for number, name in enumerate(missing, 1):
+        try:
+            # Without memory for the weights: only their shapes are made.
+            with torch.device("meta"):
+                module = timm.create_model(name, pretrained=False, num_classes=_CLASSES)
+            parameters[name] = sum(weight.numel() for weight in module.parameters())
+        except Exception:  # of any type: some draw their weights in ways that shapes don't allow
+            failed.append(name)
+        say({"done": number, "total": len(missing)})
+        if number == len(missing) or time.monotonic() - written > _BETWEEN_WRITES:
+            write_table(path, Table(table.timm, table.models, parameters, failed))
+            written = time.monotonic()
+            say({"written": len(parameters)})
+
+
+if __name__ == "__main__":
+    sys.exit(run(main))

@@ -1,0 +1,45 @@
+"""Why a run failed, in one line for a person."""
+
+from engine.core.errors import UserError
+from engine.core.text import printable
+from engine.run.disk_space import is_broken
+
+_NO_MEMORY = ("out of memory", "can't allocate memory", "cannot allocate memory", "insufficient memory")
+"""As CUDA, torch, the system and OpenCV say it."""
+
+
+def cause(error: BaseException) -> str:
+    """Return in a line what went wrong, without what to do about it."""
+    if isinstance(error, UserError):
+        return str(error)
+    if isinstance(error, OSError) and error.filename:
+        where = printable(str(error.filename2 or error.filename))
+        return (
+            f"{where} can't be written: {error.strerror}"
+            if is_broken(error)
+            else f"{where}: {error.strerror}"
+        )
+    text = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {text[0]}" if text else type(error).__name__
+
+
+def describe(error: BaseException) -> str:
+    """Return in a line why a run failed, and what to do about it.
+
+    Where nobody has put that into words yet, the traceback is in engine.log.
+    """
+    what = cause(error)
+    if isinstance(error, UserError):
+        return what
+    if isinstance(error, OSError) and is_broken(error) and error.filename:
+        return f"{what}; see to the disk and resume, what was saved is kept"
+    if _is_out_of_memory(error):
+        what += (
+            "; it is out of memory: lower data.batch_size (train.accumulate makes up for it), data.train_size or "
+            "data.workers, or take a smaller model, in recipe.toml, and resume"
+        )
+    return f"{what} (the traceback is in engine.log)"
+
+
+def _is_out_of_memory(error: BaseException) -> bool:
+    return isinstance(error, MemoryError) or any(word in str(error).lower() for word in _NO_MEMORY)

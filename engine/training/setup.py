@@ -1,0 +1,143 @@
+"""The heavy half of a session: model, feed, trainer and helm, made in order and let go together."""
+
+from collections.abc import Callable
+
+from engine.compute.device import choose_device
+from engine.control.controls import Controls
+from engine.core.errors import UserError
+from engine.data.batches import Feed
+from engine.data.images import DataSet
+from engine.data.loading.pool import Pool
+from engine.data.normalize import Normalize
+from engine.journal.events import Event, Outcome, Stage, Warning
+from engine.model.build import build_model
+from engine.outliers.files.acting import Acting
+from engine.recipe.recipe import Recipe
+from engine.recipe.sections import Model
+from engine.recipe.weights_source import weights_source
+from engine.run.directory import RunDir
+from engine.run.train_state import Progress
+from engine.training import checkpoint
+from engine.training.checkpoint import ModelFacts
+from engine.training.steering import Steering
+from engine.training.trainer import Trainer
+
+Announce = Callable[[Stage, str], None]
+
+
+class Training:
+    """A run's training: ``prepare``, ``run``, and ``close`` whatever happened."""
+
+    def __init__(
+        self, run: RunDir, recipe: Recipe, data: DataSet, controls: Controls,
+        emit: Callable[[Event], object], known_bad: set[str], pool: Pool, outliers: Acting,
+    ) -> None:  # fmt: skip
+        self._run = run
+        self._recipe = recipe
+        self._data = data
+        self._controls = controls
+        self._emit = emit
+        self._known_bad = known_bad
+        self._pool = pool
+        self._outliers = outliers
+        self._feed: Feed | None = None
+        self._trainer: Trainer | None = None
+        self._steering: Steering | None = None
+
+    def prepare(self, announce: Announce, *, resume: bool) -> None:
+        """Build the model, or bring it back from ``checkpoints/last``. Raises UserError."""
+        recipe, data = self._recipe, self._data
+        device = choose_device(recipe.train.device)
+        model = (
+            recipe.model.model_copy(update={"pretrained": False, "weights": ""}) if resume else recipe.model
+        )
+        _announce_weights(model, announce)
+        built = build_model(model, len(data.classes), recipe.train.seed)
+        facts = ModelFacts(
+            name=model.name,
+            classes=data.classes,
+            mean=built.mean,
+            std=built.std,
+            val_size=recipe.data.val_size,
+            pad=recipe.data.pad,
+            dropout=model.dropout,
+        )
+        normalize = Normalize(built.mean, built.std, device)
+        self._feed = Feed(
+            data, recipe, normalize, device, self._emit, self._known_bad, self._pool,
+            self._outliers.exclusions,
+        )  # fmt: skip
+        self._trainer = Trainer(
+            self._run, recipe, self._feed, built.module, device, self._emit, self._controls.room
+        )
+        if resume:
+            folder = checkpoint.find(self._run.checkpoints, "last")
+            if folder is None:
+                raise UserError("the checkpoint to go on from is gone")
+            if folder.name != "last" and (self._run.checkpoints / "last").exists():
+                self._emit(
+                    Warning(message="checkpoints/last is damaged; the run goes on from the one before it")
+                )
+            trainer = self._trainer
+            trainer.progress = checkpoint.load_last(
+                folder, trainer.model, trainer.judged, trainer.optimizer, trainer.scaler, data.classes
+            )
+            checkpoint.settle_best(self._run.checkpoints, trainer.progress.policy.best_epoch)
+            if (best := checkpoint.find(self._run.checkpoints, "best")) is not None:
+                trainer.closing.put_back_judged(best)
+        self._steering = Steering(
+            self._run, self._trainer, self._feed, self._controls, facts, self._outliers, self._emit
+        )
+
+    def kept_images(self) -> str:
+        """Return where decoded images are kept, in words."""
+        return f"decoded images are kept {self._feed.kept}" if self._feed else ""
+
+    def run(self, announce: Announce, *, predicted: bool) -> Outcome:
+        """Train to the end, then predict the test set if there is one. Raises StopRun or UserError.
+
+        ``predicted`` says that an attempt that was cut off has done so; it holds if there is nothing left to train.
+        """
+        if self._trainer is None or self._steering is None:
+            raise RuntimeError("run() before prepare()")
+        progress = self._trainer.progress
+        began = (progress.epoch, progress.step)
+        if self._trainer.recipe.train.on_nan == "rollback" and progress.epoch == 1 and not progress.step:
+            self._steering.save(
+                ("last",), "before the first step"
+            )  # what there is to go back to in the first epoch
+        outcome = self._trainer.train(self._steering)
+        self._steering.finish_saves()
+        predicted = predicted and began == (progress.epoch, progress.step)
+        if len(self._data.test) and self._trainer.recipe.train.predict and not predicted:
+            announce("predicting", "the test set, with the best weights")
+            self._steering.predict_at_end()
+        return outcome
+
+    def restart_clock(self) -> None:
+        """Leave the time since the run last moved out of its pace."""
+        if self._trainer is not None:
+            self._trainer.pace.go_on()
+
+    def close(self) -> Progress | None:
+        """Finish what is being written, let the threads go, and return where the run stands.
+
+        None where ``prepare`` didn't come to its end.
+        """
+        if self._steering is not None:
+            self._steering.close()
+        if self._feed is not None:
+            self._feed.close()
+        return self._trainer.progress if self._trainer is not None and self._steering is not None else None
+
+
+def _announce_weights(model: Model, announce: Announce) -> None:
+    match weights_source(model):
+        case "hub":
+            announce("downloading weights", model.name)
+        case "none":
+            announce("building model", model.name)
+        case "file":
+            announce("loading weights", model.weights)
+        case "package":
+            announce("loading weights", f"{model.name}, from its package")

@@ -1,0 +1,332 @@
+"""What a command does to a run: save, predict, set. Between the spool and the training loop."""
+
+import contextlib
+import traceback
+from collections.abc import Callable, Iterator
+
+import torch
+
+from engine.control.commands import Command, Exclude, Restore, Rollback, Set, Skip
+from engine.control.controls import Controls, StopRun
+from engine.core.errors import UserError
+from engine.core.files import replace_file
+from engine.core.text import nearest, printable
+from engine.core.throttle import Throttle
+from engine.data.batches import Feed
+from engine.data.order import Indices
+from engine.journal.events import (
+    EpochCut,
+    Event,
+    LrDecayed,
+    PredictionProgress,
+    PredictionWritten,
+    RolledBack,
+    SettingChanged,
+    Warning,
+)
+from engine.model.build import restore_model
+from engine.outliers.files.acting import Acting
+from engine.recipe.recipe import LIVE_KEYS, change, value_of
+from engine.run.directory import RunDir
+from engine.training import checkpoint
+from engine.training.checkpoint import (
+    ModelFacts,
+    Snapshot,
+    Which,
+    model_tensors,
+    optimizer_tensors,
+)
+from engine.training.checkpoint_writer import CheckpointWriter
+from engine.training.failure import cause
+from engine.training.finite import NoNumberError
+from engine.training.predict import predict, write_prediction
+from engine.training.trainer import Trainer
+
+_NAN_ROLLBACKS = 3
+_BYTES_A_ROW = 100
+"""Of a prediction, about."""
+
+
+class _TrainingEndsError(BaseException):
+    """Carries an error past what is only about a prediction."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
+@contextlib.contextmanager
+def _ends_the_training() -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:
+        raise _TrainingEndsError(error) from error
+
+
+class Steering:
+    """The helm of one run's trainer."""
+
+    def __init__(
+        self, run: RunDir, trainer: Trainer, feed: Feed, controls: Controls, facts: ModelFacts,
+        outliers: Acting, emit: Callable[[Event], object],
+    ) -> None:  # fmt: skip
+        self._run = run
+        self._trainer = trainer
+        self._outliers = outliers
+        self._feed = feed
+        self._controls = controls
+        self._facts = facts
+        self._emit = emit
+        self._writer = CheckpointWriter(run.checkpoints, emit, controls.room)
+
+    def close(self) -> None:
+        """Return when every checkpoint handed over is on disk, or the run was left without."""
+        with contextlib.suppress(StopRun):
+            self._writer.flush()
+        self._writer.close()
+
+    def finish_saves(self) -> None:
+        """Wait until every checkpoint handed over is on disk. Raises StopRun, and OSError for a disk that failed."""
+        self._writer.flush()
+        self._writer.check()
+
+    def between_steps(self) -> None:
+        self._writer.check()
+        self._controls.between_steps(self)
+
+    def after_epoch(self) -> None:
+        """Raise StopRun if someone asked to stop here; the run is saved first."""
+        self.between_steps()
+        asker = self._controls.stop_after_epoch
+        if asker:
+            self.save_now("stopped")
+            raise StopRun("stopped", f"stopped after the epoch by {asker}; a checkpoint was saved")
+
+    def position(self) -> tuple[int, int]:
+        return self._trainer.progress.epoch, self._trainer.progress.step
+
+    def restart_clock(self) -> None:
+        self._trainer.pace.go_on()
+
+    def save(self, which: tuple[Which, ...], reason: str) -> None:
+        """Copy the run's state and have it written while training goes on."""
+        trainer = self._trainer
+        progress = trainer.synced_progress()
+        last = "last" in which
+        averaged = trainer.judged is not trainer.model
+        snapshot = Snapshot(
+            which=which,
+            reason=reason,
+            facts=self._facts.at_best(progress.policy.best_epoch),
+            progress=progress.copy(),
+            model=model_tensors(trainer.judged),
+            optimizer=optimizer_tensors(trainer.optimizer) if last else {},
+            scaler=trainer.scaler.state_dict(),
+            raw_model=model_tensors(trainer.model) if last and averaged else {},
+            judged=trainer.validation.kept if "best" in which else b"",
+        )
+        self._writer.submit(snapshot)
+
+    def save_now(self, reason: str) -> str:
+        """Save ``last`` and wait until it is on disk. Raises UserError when it can't be written."""
+        self.save(("last",), reason)
+        failure = self._writer.flush()
+        if failure:
+            raise UserError(failure)
+        return "a checkpoint was saved"
+
+    def check_save(self) -> None:
+        """There always is something to save once training has begun."""
+
+    def check_predict(self) -> None:
+        """Raises UserError when there is nothing to predict, or nothing to predict with."""
+        if not len(self._feed.data.test):
+            raise UserError("there are no test images: the recipe's data.test names no folder with images")
+        self._writer.flush()
+        if (
+            not self._trainer.progress.policy.best_epoch
+            or checkpoint.find(self._run.checkpoints, "best") is None
+        ):
+            raise UserError("no best weights yet: the first epoch hasn't been validated")
+
+    def predict_now(self) -> None:
+        """Write ``prediction.csv`` from the best weights so far, in a model of their own.
+
+        Raises UserError with the reason where that can't be done; whatever it is, no training ends for it. What would
+        end the training itself (a journal or an image process that is gone, an order to stop) is raised as it is.
+        """
+        try:
+            rows, epoch = self._predict()
+        except _TrainingEndsError as end:
+            raise end.error from None
+        except UserError:
+            raise
+        except Exception as error:
+            if isinstance(error, OSError) and error.filename == str(self._run.journal):
+                raise
+            with contextlib.suppress(OSError):
+                traceback.print_exc()
+            raise UserError(cause(error)) from error
+        self._emit(PredictionWritten(path=self._run.prediction.name, rows=rows, epoch=epoch))
+
+    def predict_at_end(self) -> None:
+        """Write the last prediction; a training that is finished is no failure for want of it."""
+        try:
+            self.predict_now()
+        except UserError as error:
+            older = ", and prediction.csv is an older one" if self._run.prediction.is_file() else ""
+            words = f"no prediction{older}: {error}; vrdl-tui predict makes it once that is mended"
+            self._emit(Warning(message=words))
+
+    def _predict(self) -> tuple[int, int]:
+        """Return how many rows were written, and of which epoch the weights are."""
+        self._writer.flush()
+        folder = checkpoint.find(self._run.checkpoints, "best")
+        if folder is None:
+            raise UserError("the best checkpoint is gone")
+        tensors, facts = checkpoint.load_model_file(folder)
+        model = restore_model(facts.name, len(facts.classes), tensors)
+        model = model.to(self._trainer.device).to(memory_format=torch.channels_last)
+        paths = self._feed.data.test.paths
+        due = Throttle()
+
+        def batches() -> Iterator[tuple[torch.Tensor, Indices]]:
+            with _ends_the_training():
+                yield from self._feed.test()
+
+        def tick(done: int) -> None:
+            with _ends_the_training():
+                if due() or done == len(paths):
+                    self._emit(PredictionProgress(done=done, total=len(paths)))
+                self._controls.heed_signal(self)
+
+        found = predict(model, batches(), paths, self._trainer.precision, tick=tick)
+        path, labels = self._run.prediction, found.labels(facts.classes)
+        rows = self._controls.room.keep_trying(
+            lambda: write_prediction(path, found.paths, labels), path, need=_BYTES_A_ROW * len(labels)
+        )
+        return rows, facts.best_epoch
+
+    def rollback_now(self, command: Rollback) -> tuple[Event, str]:
+        """Go on from the best weights so far, and save that. Raises UserError when there are none."""
+        best_epoch = self._trainer.progress.policy.best_epoch
+        if not self._is_in_force(command):
+            self._trainer.check_rollback()
+            self._writer.flush()
+            folder = checkpoint.find(self._run.checkpoints, "best")
+            if folder is None or not best_epoch:
+                raise UserError("no best weights yet: the first epoch hasn't been validated")
+            tensors, facts = checkpoint.load_weights(folder, self._trainer.judged, self._facts.classes)
+            best_epoch = facts.best_epoch
+            put_back = self._trainer.take_weights(tensors)
+            try:
+                self._save_for(command, "rolled back")
+            except UserError:
+                put_back()
+                raise
+        epoch, step = self.position()
+        event = RolledBack(epoch=epoch, step=step, best_epoch=best_epoch, by=command.by, pid=command.pid)
+        return event, f"going on from the best weights, those of epoch {best_epoch}"
+
+    def recover(self, problem: NoNumberError) -> None:
+        """Train the epoch again from the best weights, or the last saved, as ``train.on_nan`` says, and save that.
+
+        The epoch and not the step: by when a bad number is seen hangs on the clock. Raises ``problem`` where the
+        recipe says stop, and where going back didn't help or there is nothing to go back to.
+        """
+        trainer, checkpoints = self._trainer, self._run.checkpoints
+        progress, old = trainer.progress, trainer.progress.policy.lr
+        if trainer.recipe.train.on_nan == "stop":
+            raise problem
+        if progress.nan_rollbacks >= _NAN_ROLLBACKS:
+            raise UserError(
+                f"{problem.seen}; going back to earlier weights {_NAN_ROLLBACKS} times didn't help; lower optim.lr "
+                "or try optim.amp=off in recipe.toml and resume the run"
+            )
+        self._writer.flush()
+        best = checkpoint.find(checkpoints, "best") if progress.policy.best_epoch else None
+        folder = best or checkpoint.find(checkpoints, "last")
+        if folder is None:
+            raise UserError(f"{problem}; no earlier weights are saved")
+        tensors, facts = checkpoint.load_weights(folder, trainer.judged, self._facts.classes)
+        progress.nan_rollbacks += 1
+        step = problem.step or progress.step
+        trainer.begin_epoch_again(tensors)
+        new, why = progress.policy.lr, problem.what
+        event = RolledBack(
+            epoch=progress.epoch, step=step, best_epoch=facts.best_epoch if best else 0, reason=why
+        )
+        self._emit(event)
+        self._emit(LrDecayed(epoch=progress.epoch, old=old, new=new, reason=why))
+        self.save_now("rolled back")
+
+    def skip_now(self, command: Skip) -> tuple[Event, str]:
+        """End the epoch before its next step, and save that it is so. Raises UserError."""
+        if not self._is_in_force(command):
+            self._trainer.cut_epoch()
+            try:
+                self._save_for(command, "epoch cut")
+            except UserError:
+                self._trainer.progress.cut = False
+                raise
+        epoch, step = self.position()
+        steps = self._trainer.steps
+        event = EpochCut(epoch=epoch, step=step, steps=steps, by=command.by, pid=command.pid)
+        return event, f"epoch {epoch} is validated after step {step} of {steps}"
+
+    def exclude_now(self, command: Exclude) -> str:
+        """Leave images out by hand from the next epoch on. Raises UserError."""
+        epoch = self._feed.planned + 1
+        done = self._outliers.exclude(command, self._feed.data.labelled_train(), from_epoch=epoch)
+        return f"{done}, from epoch {epoch} on"
+
+    def restore_now(self, command: Restore) -> str:
+        """Let outliers back in from the next epoch on. Raises UserError."""
+        epoch = self._feed.planned + 1
+        return f"{self._outliers.restore(command, from_epoch=epoch)}, in use from epoch {epoch} on"
+
+    def set_now(self, command: Set) -> Event:
+        """Change a setting for good: in the loop and in a checkpoint. Raises UserError."""
+        trainer, key = self._trainer, command.key
+        if key not in LIVE_KEYS:
+            close = nearest(key, LIVE_KEYS, 1)
+            hint = f"did you mean {close[0]}?" if close else f"these can: {', '.join(LIVE_KEYS)}"
+            raise UserError(f"{printable(key, 80)} can't be changed while the run goes on; {hint}")
+        recipe = change(trainer.recipe, key, command.value)
+        epoch, step = self.position()
+        if recipe.train.epochs < epoch:
+            raise UserError(f"train.epochs can't be below the epoch under way, {epoch}")
+        old, before = value_of(trainer.recipe, key), (trainer.recipe, trainer.progress.policy)
+        trainer.recipe = recipe
+        if key == "optim.lr":
+            trainer.progress.policy = trainer.progress.policy.with_lr(recipe.optim.lr)
+            trainer.set_lr(recipe.optim.lr)
+        if not self._is_in_force(command):
+            try:
+                self._save_for(command, f"{key} changed")
+            except UserError:
+                trainer.recipe, trainer.progress.policy = before
+                trainer.set_lr(trainer.progress.policy.lr)
+                raise
+        return SettingChanged(
+            key=key,
+            old=old,
+            new=value_of(recipe, key),
+            epoch=epoch,
+            step=step,
+            by=command.by,
+            pid=command.pid,
+        )
+
+    def keep_settings(self) -> None:
+        """Write ``recipe.toml`` as the loop has it. Raises OSError."""
+        path, text = self._run.recipe, self._trainer.recipe.to_toml()
+        self._controls.room.keep_trying(lambda: replace_file(path, text.encode()), path)
+
+    def _is_in_force(self, command: Command) -> bool:
+        """Say whether the checkpoint from which the run went on holds what ``command`` asks for."""
+        return bool(command.id) and self._trainer.progress.command == command.id
+
+    def _save_for(self, command: Command, reason: str) -> None:
+        self._trainer.progress.command = command.id
+        self.save_now(reason)
