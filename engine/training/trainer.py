@@ -1,4 +1,4 @@
-"""The training loop (method.md: Mixup, Model and optimiser, Learning-rate rule), from the first step to the last epoch."""
+"""The training loop (method.md: Mixup, Model and optimiser, Learning-rate rule), from the first step to the last."""
 
 import math
 import time

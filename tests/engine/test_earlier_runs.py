@@ -9,12 +9,19 @@ from typing import Any
 import pytest
 
 from engine import recipe
-from engine.events import CheckpointSaved, EpochStarted, Step, UnknownEvent, encode_line
-from engine.journal import JournalReader
-from engine.judged import read_judged
-from engine.outlier_events import OutlierExcluded, ThresholdSet
-from engine.recipe import load_recipe
-from engine.rundir import RunDir
+from engine.analysis.predictions import read_judged
+from engine.journal.events import (
+    CheckpointSaved,
+    EpochStarted,
+    OutlierExcluded,
+    Step,
+    ThresholdSet,
+    UnknownEvent,
+    encode_line,
+)
+from engine.journal.log import JournalReader
+from engine.recipe.recipe import load_recipe
+from engine.run.directory import RunDir
 from tests.cli.calling import call, refusal
 from tests.engine.conducting import Played, Watcher, play
 
