@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from engine import recipe
 from engine.analysis.predictions import read_judged
 from engine.journal.events import (
     CheckpointSaved,
@@ -20,7 +19,7 @@ from engine.journal.events import (
     encode_line,
 )
 from engine.journal.log import JournalReader
-from engine.recipe.recipe import load_recipe
+from engine.recipe.recipe import change, load_recipe
 from engine.run.directory import RunDir
 from tests.cli.calling import call, refusal
 from tests.engine.conducting import Played, Watcher, play
@@ -166,7 +165,7 @@ def test_the_finished_run_is_finished(place: Path) -> None:
 def test_the_finished_run_trains_on_for_more_epochs(place: Path) -> None:
     run = run_in(place, "finished")
     before, log = seen(run), run.train_log.read_text()
-    run.recipe.write_text(recipe.change(load_recipe(run.recipe), "train.epochs", "4").to_toml())
+    run.recipe.write_text(change(load_recipe(run.recipe), "train.epochs", "4").to_toml())
     played = play(run)
     assert played.code == 0
     assert attempt(played) == (2, 4, 0)
