@@ -12,7 +12,8 @@ from torchvision.transforms import InterpolationMode
 from torchvision.transforms import functional as tv
 
 from engine.compute.rng import Purpose, stream
-from engine.data.augment.augment import apply, augmented, colour
+from engine.data.augment import colour
+from engine.data.augment.augment import apply, augmented
 from engine.data.augment.draw import Colour, Draw, Jitter, Rect, draw
 from engine.data.augment.geometry import Box, Pad, to_square
 from engine.data.augment.warp import inside, views
