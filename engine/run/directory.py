@@ -232,14 +232,14 @@ class FoundRun(NamedTuple):
     """When its recipe was last written, seconds since the epoch."""
 
 
-def find_runs(runs: Path) -> list[FoundRun]:
+def find_runs(runs: Path, depth: int = _DEPTH) -> list[FoundRun]:
     """Return the runs below ``runs``, newest first; an absent folder has none.
 
-    Searched are ``runs`` and three levels of folders below it. Symbolic links aren't followed, hidden folders and
-    what is inside a run are passed over, and so is a folder that can't be read.
+    Searched are ``depth`` levels of folders, 1: those directly in ``runs``. Symbolic links aren't followed; hidden
+    folders, what is inside a run, and folders that can't be read are passed over.
     """
     found: list[FoundRun] = []
-    _search(str(runs), "", _DEPTH, found)
+    _search(str(runs), "", depth, found)
     return sorted(found, key=lambda one: (one.created, one.name), reverse=True)
 
 
