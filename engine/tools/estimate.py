@@ -106,7 +106,7 @@ class _Stopwatch:
     def between_steps(self) -> None:
         now, trainer = self._now(), self._trainer
         taken, self._last = now - self._last, now
-        done, accumulate = trainer.progress.step, trainer.recipe.train.accumulate
+        done, accumulate = trainer.progress.step, trainer.recipe.optim.grad_accum_steps
         made, self._done = done - self._done, done  # fewer than ``accumulate`` at the end of an epoch
         if not done:
             return

@@ -187,7 +187,8 @@ class Session:
                 lambda: unfinished(self._spool, self._before, self._progress, recipe_file), recipe_file
             )
             self._controls.refuse_all("no engine was running when it was sent")
-            recipe = load_recipe(self._run.recipe)
+            renamed: list[str] = []
+            recipe = load_recipe(self._run.recipe, note=renamed.append)
         except UserError as error:
             raise UserError(f"the run's own recipe can't be used; {error}") from None
         schedule = recipe.schedule
@@ -217,6 +218,8 @@ class Session:
                 resumed_step=self._progress.step if self._progress else 0,
             )
         )
+        for line in renamed:
+            self._emit(Warning(message=f"recipe.toml: {line}"))
         return recipe
 
     def _end(self, outcome: Outcome, reason: str) -> int:

@@ -63,7 +63,9 @@ class Trainer:
         self._forward = CompiledForward(self.model, emit) if recipe.train.compile else self.model
         self._freeze = Freeze(self.model, recipe.train.freeze_epochs)
         self._update = Update(self.model, self.optimizer, self.scaler, recipe.optim.clip_grad)
-        self._mean = RunningMean(self.model, recipe.train.ema) if recipe.train.ema else None
+        self._mean = (
+            RunningMean(self.model, recipe.train.model_ema_decay) if recipe.train.model_ema_decay else None
+        )
         self.judged = self._mean.module if self._mean else self.model
         """What is validated, kept and predicted with: the running mean of ``model``, or itself."""
         self._watch = Watch(self.optimizer, self.model, self.judged)
@@ -200,7 +202,7 @@ class Trainer:
             self.pace.go_on()
 
     def _train_steps(self, plan: list[Indices]) -> None:
-        progress, steps, accumulate = self.progress, len(plan), self.recipe.train.accumulate
+        progress, steps, accumulate = self.progress, len(plan), self.recipe.optim.grad_accum_steps
         self._freeze.set_train(progress.epoch)
         self.pace.restart()
         for batch in self.pace.waiting(self._feed.train(plan[progress.step :], progress.epoch)):

@@ -21,7 +21,7 @@ from tests.engine.test_resume import assert_same_end
 from tests.made_data import make_run
 from tui.widgets.wording import duration
 
-SETTINGS = ("train.epochs=3", "data.workers=1", "data.batch_size=4", "mixup.alpha=0.5", "model.dropout=0.3")
+SETTINGS = ("train.epochs=3", "data.workers=1", "data.batch_size=4", "mixup.alpha=0.5", "model.drop_rate=0.3")
 
 # The wall clock jumps back an hour at the second epoch, forth a day at the third.
 JUMPS = """

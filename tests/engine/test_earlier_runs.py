@@ -126,11 +126,11 @@ def test_the_words_of_their_recipes_mean_what_they_meant(place: Path) -> None:
     steered = load_recipe(run_in(place, "outliers").recipe)
     assert (steered.optim.lr, steered.train.epochs, steered.outliers.percentile) == (0.001, 4, 80)
     meant = load_recipe(run_in(place, "interrupted").recipe)
-    assert (meant.train.accumulate, meant.train.ema) == (2, 0.9)
-    assert (meant.model.dropout, meant.augment.erase_p) == (0.3, 0.2)
+    assert (meant.optim.grad_accum_steps, meant.train.model_ema_decay) == (2, 0.9)
+    assert (meant.model.drop_rate, meant.augment.reprob) == (0.3, 0.2)
     plain = load_recipe(run_in(place, "finished").recipe)
-    assert (plain.train.accumulate, plain.train.ema) == (1, 0.0)
-    assert (plain.model.dropout, plain.augment.erase_p) == (0.2, 0.0)
+    assert (plain.optim.grad_accum_steps, plain.train.model_ema_decay) == (1, 0.0)
+    assert (plain.model.drop_rate, plain.augment.reprob) == (0.2, 0.0)
 
 
 def test_predict_says_what_the_run_said(place: Path) -> None:

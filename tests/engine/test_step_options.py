@@ -30,8 +30,8 @@ from tests.made_data import make_run
 
 Tensors = dict[str, torch.Tensor]
 Together = (
-    "train.epochs=4", "mixup.alpha=0.5", "model.dropout=0.3", "data.batch_size=4", "schedule.every=1",
-    "train.accumulate=2", "train.ema=0.9", "train.freeze_epochs=2", "optim.layer_decay=0.8",
+    "train.epochs=4", "mixup.alpha=0.5", "model.drop_rate=0.3", "data.batch_size=4", "schedule.every=1",
+    "optim.grad_accum_steps=2", "train.model_ema_decay=0.9", "train.freeze_epochs=2", "optim.layer_decay=0.8",
     "optim.clip_grad=1.0",
 )  # fmt: skip
 ONE_STEP = ("train.epochs=1", "data.batch_size=64", "mixup.alpha=0", "optim.weight_decay=0")
@@ -81,10 +81,10 @@ def first_moment(run: RunDir) -> torch.Tensor:
 def test_accumulated_batches_make_the_step_of_one_large_batch(pictures: Path, runs: Path) -> None:
     # Layer norm, no dropout: a batch's gradient is the mean over its images, whatever else is in it.
     plain = (
-        "model.name=test_convnext", "train.epochs=1", "mixup.alpha=0", "model.dropout=0", "optim.lr=1e-5",
+        "model.name=test_convnext", "train.epochs=1", "mixup.alpha=0", "model.drop_rate=0", "optim.lr=1e-5",
     )  # fmt: skip
     large = make_run(runs, pictures, *plain, "data.batch_size=8", name="large")
-    small = make_run(runs, pictures, *plain, "data.batch_size=4", "train.accumulate=2", name="small")
+    small = make_run(runs, pictures, *plain, "data.batch_size=4", "optim.grad_accum_steps=2", name="small")
     (expected,), (found,) = epochs(play(large)), epochs(play(small))
     assert found.train_loss == pytest.approx(expected.train_loss, rel=1e-5)
     assert found.val_loss == pytest.approx(expected.val_loss, rel=1e-5)
@@ -113,7 +113,7 @@ def test_a_group_is_averaged_over_its_images() -> None:
 
 
 def test_commands_are_obeyed_between_steps_of_the_weights(pictures: Path, runs: Path) -> None:
-    run = make_run(runs, pictures, "data.batch_size=4", "train.accumulate=3", "train.epochs=3")
+    run = make_run(runs, pictures, "data.batch_size=4", "optim.grad_accum_steps=3", "train.epochs=3")
     answers: list[CommandAccepted | object] = []
 
     def script(watcher: Watcher) -> None:
@@ -140,7 +140,7 @@ def test_the_running_mean_is_judged_kept_and_exact(
 
     monkeypatch.setattr(validation, "evaluate", watched)
     monkeypatch.setattr(validation.Folding, "__call__", lambda self, model: model)
-    settings = ("data.batch_size=64", "train.ema=0.75")  # an epoch is one step
+    settings = ("data.batch_size=64", "train.model_ema_decay=0.75")  # an epoch is one step
     one = make_run(runs, pictures, *settings, "train.epochs=1", name="one")
     two = make_run(runs, pictures, *settings, "train.epochs=2", name="two")
     assert play(one).code == play(two).code == 0
@@ -276,7 +276,7 @@ def test_what_does_not_compile_is_trained_as_it_is(
         raise RuntimeError("no compiler here")
 
     compile_with(broken)
-    settings = ("train.epochs=2", "model.dropout=0.3")
+    settings = ("train.epochs=2", "model.drop_rate=0.3")
     plain = make_run(runs, pictures, *settings, name="plain")
     ours = make_run(runs, pictures, *settings, "train.compile=true", name="compiled")
     expected, played = play(plain), play(ours)

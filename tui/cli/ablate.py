@@ -54,13 +54,14 @@ def ablate(
     from tui.cli.ablate_runs import conduct
     from tui.cli.devices import default_recipe
     from tui.cli.preflight import prepare_recipe
+    from tui.cli.say import note
 
     if offline:
         forbid_network()
     default = default_recipe()
     chosen, over = (default.name, default.settings) if recipe is None else (recipe, ())
     names = _experiments(only)
-    complete = prepare_recipe(data, chosen, [*over, *(settings or ())], name)
+    complete = prepare_recipe(data, chosen, [*over, *(settings or ())], name, note)
     plan = make_plan(complete, names, seeds)
     folder = runs / check_name(name)
     check_goes_on(folder, plan)

@@ -61,9 +61,9 @@ def train(
     default = default_recipe() if recipe is None else None
     asked = list(settings or ()) + ([f"train.device={device}"] if device else [])
     if default is None:
-        complete = prepare_recipe(data, str(recipe), asked, name)
+        complete = prepare_recipe(data, str(recipe), asked, name, note)
     else:
-        complete = prepare_recipe(data, default.name, [*default.settings, *asked], name)
+        complete = prepare_recipe(data, default.name, [*default.settings, *asked], name, note)
     if complete.outliers.method != "none" and complete.outliers.action == "delete" and not yes:
         confirm_deletion(complete.data.train)
     run = RunDir.create(runs, name, complete.model.name, complete.to_toml(), complete.train.share)

@@ -98,6 +98,8 @@ class NewRunScreen(Preparing, NewRunEdits, NewRunEstimate, Whole[RunDir | None])
         self._changed()
         if self._said[0]:
             self._say(*self._said)
+        elif self._state.notes:
+            self._say("; ".join(self._state.notes), MUTED)
 
     def on_unmount(self) -> None:
         if self._estimating is not None:
