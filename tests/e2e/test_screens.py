@@ -236,7 +236,7 @@ def started_from_the_form(console: Terminal, runs: Path) -> None:
     console.shows("new run as one in runs", "ready: r starts it")
     console.until(re.compile(r"\blr +0\.0001 ").search, "the rate of the run")
     console.press("r")
-    console.shows("STARTING", *on_a_run.PANELS)
+    console.shows(*on_a_run.PANELS)
     console.shows("FINISHED", "epoch 6/6", "prediction of 4 images written")
     (run,) = {found.run for found in find_runs(runs)} - before
     last = on_a_run.state_of(run).epochs[-1]
