@@ -331,6 +331,8 @@ class PredictionWritten(Event, frozen=True):
 
 
 class SystemSample(Event, frozen=True):
+    """What the machine is doing, every five seconds; a figure of the GPU is None where the GPU doesn't support it."""
+
     cpu_percent: float
     rss: int
     ram_used: int
@@ -338,9 +340,12 @@ class SystemSample(Event, frozen=True):
     disk_free: int
     gpu_percent: float | None = None
     gpu_memory_used: int | None = None
+    """Bytes, as ``gpu_memory_total``."""
     gpu_memory_total: int | None = None
     gpu_temperature: float | None = None
+    """Degrees Celsius."""
     gpu_power: float | None = None
+    """Watts."""
 
 
 class DiskFull(Event, frozen=True):
