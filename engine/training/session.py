@@ -120,6 +120,7 @@ class Session:
         from engine.data.loading.pool import Pool, worker_count
 
         pool = Pool(worker_count(recipe.data.workers))
+        pool.told = lambda words: self._emit(Warning(message=words))
         try:
             return self._train(recipe, pool, fresh=fresh)
         finally:

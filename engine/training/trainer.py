@@ -34,9 +34,16 @@ from engine.training.update import Update
 
 
 class Helm(Protocol):
-    """Who steers the loop. The first two may raise StopRun, the order to leave."""
+    """Who steers the loop. The first three may raise StopRun, the order to leave."""
 
     def between_steps(self) -> None: ...
+
+    def while_waiting(self, quiet: float, *, saves: bool) -> None:
+        """Attend to what is asked while no image has come for ``quiet`` seconds.
+
+        Without ``saves`` a checkpoint would lack the gradients of the step under way.
+        """
+        ...
 
     def after_epoch(self) -> None: ...
 
@@ -177,7 +184,7 @@ class Trainer:
         self._check_weights()
         trained = self._moving_time()
         result = self.validation.judge(
-            self.judged, self._between_steps,
+            self.judged, self._between_steps, while_waiting=self._while_waiting,
             label_smoothing=self.recipe.optim.label_smoothing, epoch=progress.epoch,
         )  # fmt: skip
         self._close_epoch(result, self._moving_time() - started)
@@ -194,6 +201,14 @@ class Trainer:
         self._helm.between_steps()
         self._note_standing()
 
+    def _while_waiting(self, quiet: float) -> None:
+        progress, accumulate = self.progress, self.recipe.train.accumulate
+        whole = progress.step % accumulate == 0 or self.validation.under_way
+        self._note_standing()
+        self.pace.move()
+        self._helm.while_waiting(quiet, saves=whole)
+        self._note_standing()
+
     def _note_standing(self) -> None:
         """Have the time for which the run has waited for room on the disk, wherever that was, not count."""
         if self._room.has_stood():
@@ -203,7 +218,8 @@ class Trainer:
         progress, steps, accumulate = self.progress, len(plan), self.recipe.train.accumulate
         self._freeze.set_train(progress.epoch)
         self.pace.restart()
-        for batch in self.pace.waiting(self._feed.train(plan[progress.step :], progress.epoch)):
+        feed = self._feed.train(plan[progress.step :], progress.epoch, self._while_waiting)
+        for batch in self.pace.waiting(feed):
             if progress.step % accumulate == 0:  # gradients are in no checkpoint
                 self._between_steps()
                 if progress.cut:
