@@ -12,7 +12,7 @@ from engine.core.text import encodable, printable
 from engine.data.bottleneck import advice
 from engine.data.cache_plan import Keeping
 from engine.data.images import DataSet, ImageSet
-from engine.data.loading.loader import Loader, Poll
+from engine.data.loading.loader import Batch, Loader, Poll
 from engine.data.loading.messages import Done
 from engine.data.loading.pool import Pool
 from engine.data.normalize import Normalize
@@ -20,6 +20,8 @@ from engine.data.order import Indices, plain_batches, train_batches
 from engine.journal.events import BadImage, Event, Warning
 from engine.journal.exclusions import Exclusions
 from engine.recipe.recipe import Recipe
+
+Waiting = Callable[[Iterator[Batch]], Iterator[Batch]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +92,14 @@ class Feed:
         )
         return [active[batch] for batch in batches]
 
-    def train(self, plan: list[Indices], epoch: int, poll: Poll = _nothing) -> Iterator[Batched]:
-        """Yield the augmented batches of (the rest of) an epoch's plan; ``poll`` as ``Loader.batches`` calls it."""
-        return self._batched(self.data.train, plan, epoch, poll)
+    def train(
+        self, plan: list[Indices], epoch: int, poll: Poll = _nothing, waiting: Waiting = iter
+    ) -> Iterator[Batched]:
+        """Yield the augmented batches of (the rest of) an epoch's plan; ``poll`` as ``Loader.batches`` calls it.
+
+        ``waiting`` is put around the batches as they are read, before anything is asked of the device for them.
+        """
+        return self._batched(self.data.train, plan, epoch, poll, waiting)
 
     def val(self, poll: Poll = _nothing) -> Iterator[Batched]:
         return self._batched(self.data.val, self._in_order(self.data.val), 0, poll)
@@ -121,9 +128,11 @@ class Feed:
     def _in_order(self, images: ImageSet) -> list[Indices]:
         return plain_batches(np.arange(len(images)), self._recipe.data.batch_size)
 
-    def _batched(self, images: ImageSet, plan: list[Indices], epoch: int, poll: Poll) -> Iterator[Batched]:
+    def _batched(
+        self, images: ImageSet, plan: list[Indices], epoch: int, poll: Poll, waiting: Waiting = iter
+    ) -> Iterator[Batched]:
         labels = np.array(images.labels)
-        for batch in self._loader.batches(images, plan, epoch, self._hear, poll):
+        for batch in waiting(self._loader.batches(images, plan, epoch, self._hear, poll)):
             chosen = to_device(torch.from_numpy(labels[batch.indices]), self._device)
             yield Batched(self._normalize(batch.pixels), chosen, batch.indices)
 

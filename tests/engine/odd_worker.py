@@ -1,7 +1,8 @@
 """An image process for which files may be odd: ``python -m tests.engine.odd_worker``, as ``pool._PROGRAM`` names it.
 
 While there is a file ``ODD_STALL``, reading an image doesn't come back, as on a network drive that hangs; with names in
-it, one a line, only for those. An image with "endless" in its name keeps its decoder computing for ever.
+it, one a line, only for those. An image with "endless" in its name keeps its decoder computing for ever. Each image
+takes ``ODD_SECONDS`` longer.
 """
 
 import os
@@ -13,6 +14,7 @@ from engine.data.decode import Picture
 from engine.data.loading import prepare, worker
 
 _read_image = prepare.read_image
+_seconds = float(os.environ.get("ODD_SECONDS", "0"))
 _stall = Path(os.environ.get("ODD_STALL", "/nowhere"))
 
 
@@ -25,6 +27,7 @@ def _stalls(path: Path) -> bool:
 
 
 def _read(path: Path, **named: Any) -> Picture:
+    time.sleep(_seconds)
     while _stalls(path):
         time.sleep(0.05)
     while "endless" in path.name:
