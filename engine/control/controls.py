@@ -258,6 +258,18 @@ class Controls:
             return ()
         return (rejected(command, f"{full.words}; the run goes on by itself"),)
 
+    def leave_unsaved(self) -> None:
+        """Raise StopRun if it is asked for, in the middle of a step: nothing can be saved then, or is answered else."""
+        why = "its images did not come; no checkpoint was saved, a resume goes on from the one before"
+        if self.terminate:
+            raise StopRun("interrupted", f"the process was asked to terminate in the middle of a step; {why}")
+        for path, command in self._spool.pending():
+            if isinstance(command, Stop) and not command.after_epoch:
+                self._emit(accepted(command, f"stopping in the middle of a step; {why}"))
+                self._spool.done(path)
+                by = command.by or "a command"
+                raise StopRun("stopped", f"stopped by {by} in the middle of a step; {why}")
+
     def heed_signal(self, run: Steered) -> None:
         """Raise StopRun, once the run has been saved, if the process was asked to terminate."""
         if self.terminate:

@@ -118,6 +118,9 @@ class _Stopwatch:
         if late or len(self._steps) >= _MOST_STEPS or done >= trainer.steps:
             raise _Enough
 
+    def while_waiting(self, quiet: float, *, saves: bool) -> None:
+        """Nobody asks anything of this run."""
+
     def validate(self, validation: "Validation", images: int) -> None:
         """Time some batches of the validation, and tell all that is known."""
         batches = math.ceil(images / self._trainer.recipe.data.batch_size)

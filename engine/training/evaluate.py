@@ -13,6 +13,7 @@ from engine.compute.device import Precision
 from engine.core.errors import UserError
 from engine.core.text import encodable
 from engine.data.batches import Feed
+from engine.data.loading.loader import Poll
 from engine.model.fold import Folding
 from engine.run.directory import RunDir
 from engine.run.train_state import Cells
@@ -97,16 +98,19 @@ class Validation:
         """validation.csv's content, as it was kept last; empty where it couldn't be written."""
 
     def judge(
-        self, model: nn.Module, poll: Callable[[], object], *, label_smoothing: float, epoch: int
-    ) -> Evaluation:
+        self, model: nn.Module, poll: Callable[[], object], *, label_smoothing: float, epoch: int,
+        while_waiting: Poll = lambda _: None,
+    ) -> Evaluation:  # fmt: skip
         """Return how ``model`` does; ``poll`` is called before each batch and may raise to leave.
+
+        ``while_waiting`` is called while images are waited for, as ``Loader.batches`` does, and may raise, too.
 
         Raises UserError when no image can be read, NoNumberError when the loss is none.
         """
         self._seen, self.under_way = [], True
 
         def polled() -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-            for batch in self._feed.val():
+            for batch in self._feed.val(while_waiting):
                 poll()
                 if len(batch):
                     self._seen += batch.indices.tolist()

@@ -120,6 +120,7 @@ class Session:
         from engine.data.loading.pool import Pool, worker_count
 
         pool = Pool(worker_count(recipe.data.workers))
+        pool.told = lambda words: self._emit(Warning(message=words))
         try:
             return self._train(recipe, pool, fresh=fresh)
         finally:
@@ -135,7 +136,7 @@ class Session:
         moves = recipe.outliers.method != "none" and recipe.outliers.action != "exclude"
         record = self._run.split
         data = self._room.keep_trying(
-            lambda: scan(recipe.data, recipe.train.seed, record, files_move=moves), record
+            lambda: scan(recipe.data, recipe.train.seed, record, files_move=moves, resumed=not fresh), record
         )
         self._emit(
             DatasetScanned(
@@ -146,6 +147,8 @@ class Session:
                 split=data.how_split,
             )
         )
+        for suspicion in data.suspicions:
+            self._emit(Warning(message=str(suspicion)))
         known_bad = set(self._before.bad_images)
         outliers = Acting(self._run, recipe, self._before.outliers, self._emit, self._room)
         training = Training(self._run, recipe, data, self._controls, self._emit, known_bad, pool, outliers)

@@ -43,6 +43,8 @@ from engine.training.predict import predict, write_prediction
 from engine.training.trainer import Trainer
 
 _NAN_ROLLBACKS = 3
+_UNSAVED_AFTER = 10.0
+"""Seconds without an image after which a step that is half done is given up to leave: batch systems wait about 30."""
 _BYTES_A_ROW = 100
 """Of a prediction, about."""
 
@@ -93,6 +95,13 @@ class Steering:
     def between_steps(self) -> None:
         self._writer.check()
         self._controls.between_steps(self)
+
+    def while_waiting(self, quiet: float, *, saves: bool) -> None:
+        """Do what is asked while images are waited for: a stall must not keep a run from being stopped or paused."""
+        if saves:
+            self.between_steps()
+        elif quiet >= _UNSAVED_AFTER:
+            self._controls.leave_unsaved()
 
     def after_epoch(self) -> None:
         """Raise StopRun if someone asked to stop here; the run is saved first."""
@@ -192,7 +201,7 @@ class Steering:
 
         def batches() -> Iterator[tuple[torch.Tensor, Indices]]:
             with _ends_the_training():
-                yield from self._feed.test()
+                yield from self._feed.test(lambda _: self._controls.heed_signal(self))
 
         def tick(done: int) -> None:
             with _ends_the_training():

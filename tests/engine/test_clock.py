@@ -166,9 +166,10 @@ def test_a_suspension_is_no_part_of_the_pace() -> None:
 
     for _ in pace.waiting(batches()):
         pace.step(1)
+        pace.read()
     eta = pace.eta(steps_left=1, epochs_left=0, steps=1)
     assert eta is not None
     assert eta < 0.2
-    waited, taken = pace.epoch_wait()
-    assert waited <= taken < 0.3
+    epoch = pace.end_epoch()
+    assert epoch.waited <= epoch.seconds < 0.3
     assert 0.5 <= pace.stood < 0.7

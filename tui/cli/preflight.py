@@ -26,14 +26,15 @@ def prepare_recipe(
     """
     folders = find_folders(data)
     settings = list(settings)
-    if not any(setting.partition("=")[0].strip() in _DATA_KEYS for setting in settings):
+    named = any(setting.partition("=")[0].strip() in _DATA_KEYS for setting in settings)
+    if not named:
         list_data(*_paths(folders))
     train, val, test = _paths(folders)
     recipe = load_recipe(
         source, settings, base={"data": {"train": train, "val": val, "test": test}}, note=note
     )
     recipe = _with_absolute_paths(recipe)
-    if (recipe.data.train, recipe.data.val, recipe.data.test) != (train, val, test):
+    if named or (recipe.data.train, recipe.data.val, recipe.data.test) != (train, val, test):
         list_data(recipe.data.train, recipe.data.val, recipe.data.test)
     _check_machine(recipe)
     if recipe.outliers.method != "none" and recipe.outliers.action != "exclude":
