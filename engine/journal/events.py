@@ -182,6 +182,8 @@ Stage = Literal[
 ]  # fmt: skip
 
 _MOST_CLASSES = 1 << 16
+MOST_CELLS = 500_000
+"""A cell takes 25 bytes at most, and readers pass over lines of more than 16 MiB."""
 _MOST_EPOCHS = 1_000_000
 
 
@@ -303,7 +305,9 @@ class ConfusionMatrix(Event, frozen=True):
     epoch: int
     classes: int
     cells: list[tuple[int, int, int]]
+    """At most 500,000: of more, those with the most images, and a warning says so."""
     path: str
+    """The picture of a new best epoch, there once that epoch's best checkpoint is saved; empty for other epochs."""
 
     def __post_init__(self) -> None:
         """Raises ValueError for cells of no class, so that such a line of a journal is passed over."""

@@ -38,6 +38,7 @@ class Progress(msgspec.Struct):
     seen: _Count = 0
     best_val_acc: float = 0.0
     best_cells: Cells = msgspec.field(default_factory=list)
+    """Of the best epoch. Not in a checkpoint's header but in its tensors, except in those of version 0.1.0."""
     log_length: _Count = 0
     announced: bool = False
     """Whether ``train.log`` has the epoch's first line."""
@@ -71,7 +72,8 @@ class Progress(msgspec.Struct):
 
 
 def encode(progress: Progress) -> str:
-    return msgspec.json.encode(progress).decode()
+    """Return the counters as JSON, of a length that no data changes: without ``best_cells``."""
+    return msgspec.json.encode(msgspec.structs.replace(progress, best_cells=[])).decode()
 
 
 def decode(text: str) -> Progress:

@@ -3,7 +3,8 @@
 ``checkpoints/best`` and ``checkpoints/last`` hold ``model.safetensors``: the weights that are judged, their
 running mean where one is kept (plain timm names, the model's facts in its metadata). ``last`` also holds
 ``train_state.safetensors``: the optimiser, the weights themselves where ``model.safetensors`` has their mean,
-and in its metadata the loss scaler and the counters. ``best`` also holds ``validation.csv``, of its own weights.
+the best epoch's confusion matrix, and in its metadata the loss scaler and the counters. ``best`` also holds
+``validation.csv``, of its own weights.
 """
 
 import json
@@ -11,6 +12,7 @@ import math
 import os
 import re
 import shutil
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -25,13 +27,26 @@ from engine.core.files import fsync_folder, mode_in
 from engine.core.tensor_file import read_metadata
 from engine.model.build import misfit, unreal
 from engine.run.directory import VALIDATION
-from engine.run.train_state import KNOWN_BEST, MODEL, TRAIN_STATE, Progress, decode, encode, newest, unusable
+from engine.run.train_state import (
+    KNOWN_BEST,
+    MODEL,
+    TRAIN_STATE,
+    Cells,
+    Progress,
+    decode,
+    encode,
+    newest,
+    unusable,
+)
 from engine.training.optimizer import restore_optimizer
 
 Tensors = dict[str, torch.Tensor]
 Which = Literal["best", "last"]
 
 _RAW = "model."
+_BEST_CELLS = "best_cells"
+"""(cells, 3): true class, predicted class, images; int32. A header, which is read before torch is imported, has no
+room for the millions that there may be."""
 _OS_ERROR = re.compile(r"\(os error (\d+)\)")
 
 
@@ -68,6 +83,8 @@ class Snapshot:
     """The weights in training, where ``model`` is their running mean."""
     judged: bytes = b""
     """What ``best`` says of the validation images: validation.csv's content."""
+    picture: Callable[[], object] | None = None
+    """Draws the picture that belongs to ``best``. Raises only for a journal that can't be written."""
 
     def size(self, which: Which) -> int:
         """Return about how many bytes its files take."""
@@ -111,7 +128,8 @@ def save(folder: Path, which: Which, snapshot: Snapshot) -> int:
         if which == "last":
             table = {"progress": encode(snapshot.progress), "scaler": json.dumps(snapshot.scaler)}
             raw = {f"{_RAW}{name}": value for name, value in snapshot.raw_model.items()}
-            _write(snapshot.optimizer | raw, fresh / TRAIN_STATE, table)
+            cells = _cells_tensors(snapshot.progress.best_cells)
+            _write(snapshot.optimizer | raw | cells, fresh / TRAIN_STATE, table)
         elif snapshot.judged:
             (fresh / VALIDATION).write_bytes(snapshot.judged)
         size = sum(_sync(file) for file in fresh.iterdir())
@@ -181,9 +199,11 @@ def load_last(
     try:
         table = read_metadata(path)
         progress = decode(table["progress"])
+        state = load_file(path)
+        if (cells := state.pop(_BEST_CELLS, None)) is not None:
+            progress.best_cells = _cells_of(cells)
         if any(not 0 <= cell[side] < len(classes) for cell in progress.best_cells for side in (0, 1)):
             raise ValueError("its confusion matrix has other classes")
-        state = load_file(path)
         raw = {key.removeprefix(_RAW): state.pop(key) for key in list(state) if key.startswith(_RAW)}
         if problem := (raw and misfit(model.state_dict(), raw, exact=True)) or unreal(state):
             raise ValueError(problem)
@@ -196,6 +216,22 @@ def load_last(
         OSError, SafetensorError, RuntimeError, ValueError, KeyError, IndexError, TypeError, AttributeError,
     ) as error:  # fmt: skip
         raise unusable(path, error) from None
+
+
+def _cells_tensors(cells: Cells) -> Tensors:
+    return {_BEST_CELLS: torch.tensor(cells, dtype=torch.int32)} if cells else {}
+
+
+def _cells_of(tensor: torch.Tensor) -> Cells:
+    """Raises ValueError for anything but what ``_cells_tensors`` makes."""
+    if (
+        tensor.dtype is not torch.int32
+        or tensor.dim() != 2
+        or tensor.shape[1] != 3
+        or bool((tensor < 0).any())
+    ):
+        raise ValueError("its confusion matrix isn't one")
+    return [(true, predicted, images) for true, predicted, images in tensor.tolist()]
 
 
 def _check_facts(facts: ModelFacts) -> None:

@@ -133,6 +133,7 @@ class Steering:
             scaler=trainer.scaler.state_dict(),
             raw_model=model_tensors(trainer.model) if last and averaged else {},
             judged=trainer.validation.kept if "best" in which else b"",
+            picture=trainer.closing.picture if "best" in which else None,
         )
         self._writer.submit(snapshot)
 

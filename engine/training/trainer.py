@@ -112,8 +112,9 @@ class Trainer:
                 outcome = "early_stopped"
                 self._log.early_stop()
             self._log.best_saved(self.progress.best_val_acc)
-            best = f"best epoch {self.progress.policy.best_epoch}"
-            self.closing.draw(self._run.confusion_picture().name, self.progress.best_cells, best, self._log)
+            name, best = self._run.confusion_picture().name, f"best epoch {self.progress.policy.best_epoch}"
+            if self.closing.draw(name, self.progress.best_cells, best):
+                self._log.confusion_matrix(name)
         finally:
             self._log.close()
         return outcome

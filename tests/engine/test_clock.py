@@ -129,7 +129,11 @@ def test_a_pause_while_the_weights_are_judged_is_no_part_of_an_epoch(
     (resumed,) = (event for event in events if isinstance(event, Resumed))
     assert resumed.paused_for > 7
     assert stood_still(run) >= resumed.paused_for
-    assert all(event.eta < resumed.paused_for for event in events if isinstance(event, Step) and event.eta is not None)
+    assert all(
+        event.eta < resumed.paused_for
+        for event in events
+        if isinstance(event, Step) and event.eta is not None
+    )
 
 
 def test_a_pause_is_as_long_as_it_was(engines: Engines, pictures: Path, runs: Path) -> None:

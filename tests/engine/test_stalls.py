@@ -23,7 +23,13 @@ from tests.engine.test_resume import assert_same_end
 from tests.made_data import make_pictures, make_run
 from tests.waiting import until
 
-SETTINGS = ("train.epochs=2", "data.batch_size=9", "data.cache=off", "mixup.alpha=0.5", "train.accumulate=2")
+SETTINGS = (
+    "train.epochs=2",
+    "data.batch_size=9",
+    "data.cache=off",
+    "mixup.alpha=0.5",
+    "optim.grad_accum_steps=2",
+)
 SLOW, AGAIN = "reading images has been slow for", "images are read again"
 
 
@@ -166,7 +172,7 @@ def names(pictures: Path, step: int) -> str:
 def test_a_run_is_paused_and_saved_in_a_stall(
     unbroken: tuple[Path, RunDir], runs: Path, stall: Path, step: int
 ) -> None:
-    """Where a step of the optimiser ends: of ``train.accumulate=2`` batches after none and after two."""
+    """Where a step of the optimiser ends: of ``optim.grad_accum_steps=2`` batches after none and after two."""
     pictures, whole = unbroken
     run = make_run(runs, pictures, *SETTINGS)
     stall.write_text(names(pictures, step))
