@@ -181,6 +181,8 @@ def _type(node: ast.expr, words: dict[str, str]) -> str:
             return ", ".join(f"`{value}`" for value in ast.literal_eval(values))
         case ast.Subscript(value=ast.Name(id="list"), slice=item):
             return f"list of {_type(item, words)}"
+        case ast.Subscript(value=ast.Name(id="dict"), slice=ast.Tuple(elts=[_, value])):
+            return f"table of {_type(value, words)}"
         case ast.Subscript(value=ast.Name(id="tuple"), slice=ast.Tuple(elts=items)):
             return f"[{', '.join(_type(item, words) for item in items)}]"
     raise NotImplementedError(ast.unparse(node))

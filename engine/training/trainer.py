@@ -116,6 +116,11 @@ class Trainer:
             self._check_weights()
         return self.progress
 
+    def take_progress(self, progress: Progress) -> None:
+        """Go on from a checkpoint's counters."""
+        self.progress = progress
+        self._meter = Meter(self.device, progress)
+
     def set_lr(self, lr: float) -> None:
         set_lr(self.optimizer, lr)
 
@@ -203,7 +208,11 @@ class Trainer:
         progress, steps, accumulate = self.progress, len(plan), self.recipe.train.accumulate
         self._freeze.set_train(progress.epoch)
         self.pace.restart()
-        for batch in self.pace.waiting(self._feed.train(plan[progress.step :], progress.epoch)):
+        left = plan[progress.step :]
+        if progress.cut:  # by an attempt before this one, perhaps in the midst of a group of batches
+            self._between_steps()
+            left = []
+        for batch in self.pace.waiting(self._feed.train(left, progress.epoch)):
             if progress.step % accumulate == 0:  # gradients are in no checkpoint
                 self._between_steps()
                 if progress.cut:
