@@ -28,7 +28,7 @@ from engine.journal.events import (
 )
 from engine.model.build import restore_model
 from engine.outliers.files.acting import Acting
-from engine.recipe.recipe import LIVE_KEYS, change, value_of, values_of
+from engine.recipe.recipe import LIVE_KEYS, change, load_recipe, value_of, values_of
 from engine.run.directory import RunDir
 from engine.run.recipe_edits import Edit
 from engine.training import checkpoint
@@ -80,6 +80,8 @@ class Steering:
         self._controls = controls
         self._facts = facts
         self._emit = emit
+        self._set_keys: set[str] = set()
+        """Keys that were changed by command."""
         self._writer = CheckpointWriter(run.checkpoints, emit, controls.room)
 
     def close(self) -> None:
@@ -311,6 +313,7 @@ class Steering:
                 trainer.recipe, trainer.progress.policy = before
                 trainer.set_lr(trainer.progress.policy.lr)
                 raise
+        self._set_keys.add(key)
         return SettingChanged(
             key=key,
             old=old,
@@ -339,8 +342,14 @@ class Steering:
         trainer.set_lr(lr)
 
     def keep_settings(self) -> None:
-        """Write ``recipe.toml`` as the loop has it. Raises OSError."""
-        path, text = self._run.recipe, self._trainer.recipe.to_toml()
+        """Write into ``recipe.toml`` what was set; what a person has edited there meanwhile stays. Raises OSError."""
+        path, recipe = self._run.recipe, self._trainer.recipe
+        with contextlib.suppress(UserError):
+            kept = load_recipe(path)
+            for key in sorted(self._set_keys):
+                kept = change(kept, key, value_of(recipe, key))
+            recipe = kept
+        text = recipe.to_toml()
         self._controls.room.keep_trying(lambda: replace_file(path, text.encode()), path)
 
     def _is_in_force(self, command: Command) -> bool:
