@@ -25,7 +25,14 @@ _ABOUT_RECIPES = """\
 A recipe says what to train and how. It is a TOML file; what it leaves out has the default. `vrdl-tui train DATA
 --recipe FILE` takes one, `--set KEY=VALUE` changes a key of it. Every run keeps its whole recipe as `recipe.toml`,
 which is a good start for one of your own. Keys marked with \\* can be changed while the run goes on: `=` in the live
-view, or `vrdl-tui send RUN set optim.lr=1e-4`."""
+view, or `vrdl-tui send RUN set optim.lr=1e-4`.
+
+The `recipe.toml` of a run that was stopped or cut off may be edited before it is resumed. What is changed is in force
+from the next step on, and the journal has a `setting_changed` for each key, by `recipe.toml`. Another
+`data.batch_size`, `train.seed` or `optim.grad_accum_steps` begins the epoch under way again. A run refuses, in a line that
+says what to do instead: another `model.name`, `model.pretrained` or `model.weights` once there is a checkpoint, another
+`schedule.monitor` once there is a best epoch, another `[outliers]` once its stage has judged a class, another split
+into training and validation images, fewer `train.epochs` than are begun, another `train.share`."""
 
 _ABOUT_JOURNAL = """\
 # The journal
@@ -181,6 +188,8 @@ def _type(node: ast.expr, words: dict[str, str]) -> str:
             return ", ".join(f"`{value}`" for value in ast.literal_eval(values))
         case ast.Subscript(value=ast.Name(id="list"), slice=item):
             return f"list of {_type(item, words)}"
+        case ast.Subscript(value=ast.Name(id="dict"), slice=ast.Tuple(elts=[_, value])):
+            return f"table of {_type(value, words)}"
         case ast.Subscript(value=ast.Name(id="tuple"), slice=ast.Tuple(elts=items)):
             return f"[{', '.join(_type(item, words) for item in items)}]"
     raise NotImplementedError(ast.unparse(node))

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
 from engine.compute.device import to_device
@@ -12,6 +13,7 @@ from engine.core.text import encodable, printable
 from engine.data.bottleneck import advice
 from engine.data.cache_plan import Keeping
 from engine.data.images import DataSet, ImageSet
+from engine.data.listing import Keys, Listing, keys_of
 from engine.data.loading.loader import Batch, Loader, Poll
 from engine.data.loading.messages import Done
 from engine.data.loading.pool import Pool
@@ -70,6 +72,7 @@ class Feed:
         self._stamps: dict[Path, int] = {}
         pool.told = self._hear_trouble
         self._troubles = 0
+        self._keys: tuple[Keys, Keys] | None = None
         self._keeping = Keeping(recipe, data, pool.cache_memory)
         self._loader = Loader(recipe, normalize.ground, self._keeping.places, pool)
 
@@ -84,13 +87,29 @@ class Feed:
     def plan(self, epoch: int) -> list[Indices]:
         """Return which images make which step of an epoch: all but those that are left out in it."""
         self.planned = epoch
-        active = np.arange(len(self.data.train))
-        if left_out := self.exclusions.at(epoch):
-            active = active[[encodable(str(path)) not in left_out for path in self.data.train.paths]]
+        active = np.flatnonzero(self._takes_part(epoch))
         batches = train_batches(
             len(active), self._recipe.data.batch_size, seed=self._recipe.train.seed, epoch=epoch
         )
         return [active[batch] for batch in batches]
+
+    def listing(self, epoch: int) -> Listing:
+        """Return what a checkpoint keeps of the images, in the midst of ``epoch``."""
+        if self._keys is None:
+            train, val, classes = self.data.train, self.data.val, self.data.classes
+            self._keys = keys_of(train, classes), keys_of(val, classes)
+        return Listing(*self._keys, self._takes_part(epoch))
+
+    def unmatched(self) -> list[str]:
+        """Return the paths of images that are left out, and which the training folder doesn't have."""
+        known = {encodable(str(path)) for path in self.data.train.paths}
+        return [path for path in self.exclusions.now() if path not in known]
+
+    def _takes_part(self, epoch: int) -> npt.NDArray[np.bool_]:
+        left_out = self.exclusions.at(epoch)
+        if not left_out:
+            return np.ones(len(self.data.train), np.bool_)
+        return np.array([encodable(str(path)) not in left_out for path in self.data.train.paths], np.bool_)
 
     def train(
         self, plan: list[Indices], epoch: int, poll: Poll = _nothing, waiting: Waiting = iter

@@ -11,7 +11,7 @@ from engine.core.errors import UserError
 from engine.core.files import is_plain, replace_file
 from engine.core.table import table
 from engine.core.text import printable
-from engine.recipe.data_layout import Suspicion, list_data
+from engine.recipe.data_layout import Listing, Suspicion, list_data
 from engine.recipe.sections import Data
 
 Split = Literal["train", "val", "test"]
@@ -39,6 +39,8 @@ class DataSet:
     test: ImageSet
     how_split: Literal["folders", "stratified"]
     suspicions: tuple[Suspicion, ...] = ()
+    unlisted: int = 0
+    """Files that the recorded split doesn't have, and which are so not used."""
 
     def labelled_train(self) -> Iterator[tuple[str, Path]]:
         """Yield the class and the path of each training image."""
@@ -51,8 +53,9 @@ def scan(data: Data, seed: int, record: Path, *, files_move: bool = False, resum
 
     Without a validation folder, ``val_fraction`` of each class (at least one image, and at least one
     left to train on) is split off by ``seed``; ``record`` keeps that split, so that a resumed run has the
-    same one even if files were added since. With ``files_move`` (the run itself moves outliers away) a split
-    by folders is recorded too. Raises UserError as ``engine.recipe.data_layout.list_data`` does; for a
+    same one even if files were added since: ``unlisted`` counts those. With ``files_move`` (the run itself
+    moves outliers away) a split by folders is recorded too. Raises UserError as
+    ``engine.recipe.data_layout.list_data`` does, and for classes that aren't those of the recorded split; for a
     ``resumed`` run, folders that train and val share are only warned of.
     """
     listing = list_data(data.train, data.val, data.test, refuse_shared=not resumed)
@@ -60,7 +63,11 @@ def scan(data: Data, seed: int, record: Path, *, files_move: bool = False, resum
     test = ImageSet("test", [Path(data.test, name) for name in listing.test], [])
     by_folders = listing.val is not None
     parts = _read_record(record) if record.exists() else None
-    if parts is None:
+    unlisted = 0
+    if parts is not None:
+        _check_classes(classes, parts, record)
+        unlisted = _count_unlisted(listing, parts)
+    else:
         parts = (
             {"train": listing.train, "val": listing.val}
             if listing.val is not None
@@ -71,7 +78,7 @@ def scan(data: Data, seed: int, record: Path, *, files_move: bool = False, resum
     train = _image_set("train", root, classes, parts["train"])
     val = _image_set("val", Path(data.val) if by_folders else root, classes, parts["val"])
     split: Literal["folders", "stratified"] = "folders" if by_folders else "stratified"
-    return DataSet(classes, train, val, test, split, listing.suspicions)
+    return DataSet(classes, train, val, test, split, listing.suspicions, unlisted)
 
 
 def as_listed(data: Data) -> DataSet:
@@ -102,6 +109,42 @@ def _split(listed: dict[str, list[str]], fraction: float, seed: int) -> dict[str
         parts["val"][name] = [image for i, image in enumerate(images) if i in chosen]
         parts["train"][name] = [image for i, image in enumerate(images) if i not in chosen]
     return parts
+
+
+def _check_classes(classes: list[str], parts: dict[str, dict[str, list[str]]], record: Path) -> None:
+    if changes := class_changes(list(parts["train"]), classes):
+        raise UserError(
+            f"the classes of data.train are no longer those of the recorded split {printable(str(record))}: {changes}; "
+            "put the folders back as they were, or start a new run: vrdl-tui train DATA"
+        )
+
+
+def _count_unlisted(listing: Listing, parts: dict[str, dict[str, list[str]]]) -> int:
+    train, val = parts["train"], parts["val"]
+    pairs = (
+        [(listing.train, [train, val])]
+        if listing.val is None
+        else [(listing.train, [train]), (listing.val, [val])]
+    )
+    return sum(
+        len(set(images).difference(*(part.get(name, ()) for part in known)))
+        for listed, known in pairs
+        for name, images in listed.items()
+    )
+
+
+def class_changes(before: list[str], now: list[str]) -> str:
+    """Return in words which classes are new and which are gone, "" where they are the same, in the same order."""
+    parts = [
+        f"{what} {', '.join(printable(name, 60) for name in names[:8])}"
+        + (f" and {len(names) - 8} more" if len(names) > 8 else "")
+        for what, names in (
+            ("new:", [name for name in now if name not in set(before)]),
+            ("gone:", [name for name in before if name not in set(now)]),
+        )
+        if names
+    ]
+    return "; ".join(parts) or ("in another order" if before != now else "")
 
 
 def _write_record(record: Path, parts: dict[str, dict[str, list[str]]]) -> None:

@@ -59,6 +59,10 @@ class CommandRejected(Event, frozen=True):
     sent: float = 0.0
 
 
+BY_HAND = "recipe.toml"
+"""Who changed a setting that was edited in that file between two attempts."""
+
+
 class SettingChanged(Event, frozen=True):
     key: str
     old: str
@@ -66,7 +70,8 @@ class SettingChanged(Event, frozen=True):
     epoch: int
     step: int
     by: str = ""
-    """Who asked, as user@host; empty in journals of older versions."""
+    """Who asked, as user@host, or ``recipe.toml`` when the file was edited between two attempts; empty in journals of
+    older versions."""
     pid: int = 0
     """The process on that host that asked."""
 
@@ -214,6 +219,8 @@ class RunStarted(Event, frozen=True):
     """The epoch in which the run goes on; 0 for a start from nothing. Later history is void."""
     resumed_step: int = 0
     """How many steps of ``resumed_epoch`` were done at the checkpoint."""
+    recipe: dict[str, str] = {}
+    """Every key of ``recipe.toml`` as this attempt found it; empty in journals of older versions."""
 
 
 class StageStarted(Event, frozen=True):

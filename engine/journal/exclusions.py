@@ -1,8 +1,24 @@
 """Which training images are left out in which epoch."""
 
 from collections.abc import Iterable
+from pathlib import Path
+from typing import TypeVar
 
+import msgspec
+
+from engine.core.text import encodable
 from engine.journal.events import OutlierExcluded, OutlierRestored
+
+Change = TypeVar("Change", bound=OutlierExcluded | OutlierRestored)
+
+
+def below(change: Change, root: str | Path) -> Change:
+    """Return ``change`` with the path that its class and file name have below the training folder ``root``.
+
+    The journal has whole paths, and the data may have been moved since.
+    """
+    path = encodable(str(Path(root, change.class_name, Path(change.path).name)))
+    return change if path == change.path else msgspec.structs.replace(change, path=path)
 
 
 class Exclusions:

@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 
 import msgspec
@@ -41,6 +42,7 @@ from engine.journal.events import (
     ThresholdSet,
     Warning,
 )
+from engine.journal.exclusions import below
 
 
 @dataclass(slots=True)
@@ -58,10 +60,14 @@ class OutlierStage:
     """All that was left out and restored, in order: ``engine.journal.exclusions`` has it by epoch."""
     done: OutliersDone | None = None
 
-    def start(self, method: str) -> None:
-        """Begin an attempt at the run."""
+    def start(self, method: str, data: str, *, moved: bool) -> None:
+        """Begin an attempt at the run; ``moved`` says that the training folder is ``data`` from now on."""
         self.method = method
         self.current = self.read = None
+        if moved:
+            changes, self.changes, self.excluded = self.changes, [], {}
+            for change in changes:
+                self.apply(below(change, data))
 
     def apply(self, event: OutlierEvent) -> None:
         match event:
@@ -74,12 +80,20 @@ class OutlierStage:
                 self.excluded[event.path] = event
                 self.changes.append(event)
             case OutlierRestored():
-                self.excluded.pop(event.path, None)
+                if self.excluded.pop(event.path, None) is None:
+                    self._restore_moved(event)
                 self.changes.append(event)
             case OutlierProgress():
                 self.read = event
             case OutliersDone():
                 self.done, self.current, self.read = event, None, None
+
+    def _restore_moved(self, event: OutlierRestored) -> None:
+        """Restore an image whose data were moved since the last attempt began."""
+        image = event.class_name, Path(event.path).name
+        for path, one in list(self.excluded.items()):
+            if (one.class_name, Path(path).name) == image:
+                del self.excluded[path]
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,9 +294,10 @@ class RunState:
     def _start(self, event: RunStarted) -> None:
         if self.started is None:
             self.first_started_at = event.t
+        moved = self.started is not None and self.started.data != event.data
         self.started = event
         self.stage = self.epoch = self.step = self.paused = self.full = self.ended = self.predicting = None
-        self.outliers.start(event.outliers)
+        self.outliers.start(event.outliers, event.data, moved=moved)
         self.samples.clear()
         self.resumes.append(event)
         if not event.resumed_epoch:

@@ -137,6 +137,11 @@ def value_of(recipe: Recipe, key: str) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
+def values_of(recipe: Recipe) -> dict[str, str]:
+    """Return the value of every dotted key, as ``value_of`` prints it."""
+    return {key: value_of(recipe, key) for key in recipe_keys()}
+
+
 def _read_toml(source: str | Path) -> dict[str, Any]:
     path = presets_folder() / f"{source}.toml"
     if not (isinstance(source, str) and os.sep not in source and path.is_file()):

@@ -51,6 +51,8 @@ class Progress(msgspec.Struct):
 
     nan_rollbacks: _Count = 0
     """How often the run went back to earlier weights because its numbers were none any more."""
+    recipe: dict[str, str] = msgspec.field(default_factory=dict)
+    """Every key of the recipe in force when this was saved; empty in checkpoints of older versions."""
 
     def begin_next_epoch(self, log_length: int) -> None:
         self.epoch += 1
@@ -66,6 +68,12 @@ class Progress(msgspec.Struct):
     def begin_epoch_again(self, log_length: int) -> None:
         self.epoch -= 1
         self.begin_next_epoch(log_length)
+
+    def restart_epoch(self) -> None:
+        """Have the epoch under way trained from its first step on; ``train.log`` keeps its first line."""
+        self.step = 0
+        self.cut = False
+        self.loss_sum, self.correct, self.seen = 0.0, 0, 0
 
     def copy(self) -> "Progress":
         return msgspec.structs.replace(self)

@@ -3,7 +3,8 @@
 ``checkpoints/best`` and ``checkpoints/last`` hold ``model.safetensors``: the weights that are judged, their
 running mean where one is kept (plain timm names, the model's facts in its metadata). ``last`` also holds
 ``train_state.safetensors``: the optimiser, the weights themselves where ``model.safetensors`` has their mean,
-the best epoch's confusion matrix, and in its metadata the loss scaler and the counters. ``best`` also holds
+the best epoch's confusion matrix, which images the run has, and in its metadata the loss scaler and the counters.
+``best`` also holds
 ``validation.csv``, of its own weights.
 """
 
@@ -17,14 +18,17 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 import torch
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import nn
 
 from engine.core.errors import UserError
 from engine.core.files import fsync_folder, mode_in
 from engine.core.tensor_file import read_metadata
+from engine.data.images import class_changes
+from engine.data.listing import Listing
 from engine.model.build import misfit, unreal
 from engine.run.directory import VALIDATION
 from engine.run.train_state import (
@@ -47,6 +51,7 @@ _RAW = "model."
 _BEST_CELLS = "best_cells"
 """(cells, 3): true class, predicted class, images; int32. A header, which is read before torch is imported, has no
 room for the millions that there may be."""
+_LISTING = "listing."
 _OS_ERROR = re.compile(r"\(os error (\d+)\)")
 
 
@@ -81,6 +86,8 @@ class Snapshot:
     scaler: dict[str, Any]
     raw_model: Tensors = field(default_factory=dict)
     """The weights in training, where ``model`` is their running mean."""
+    listing: Listing | None = None
+    """The run's images; None: ``last`` isn't saved."""
     judged: bytes = b""
     """What ``best`` says of the validation images: validation.csv's content."""
     picture: Callable[[], object] | None = None
@@ -89,7 +96,8 @@ class Snapshot:
     def size(self, which: Which) -> int:
         """Return about how many bytes its files take."""
         parts = (self.model, self.optimizer, self.raw_model) if which == "last" else (self.model,)
-        return sum(tensor.nbytes for part in parts for tensor in part.values()) + len(self.judged)
+        listing = sum(tensor.nbytes for tensor in _tensors(self.listing).values()) if which == "last" else 0
+        return sum(tensor.nbytes for part in parts for tensor in part.values()) + listing + len(self.judged)
 
 
 def host_copy(tensor: torch.Tensor) -> torch.Tensor:
@@ -129,7 +137,8 @@ def save(folder: Path, which: Which, snapshot: Snapshot) -> int:
             table = {"progress": encode(snapshot.progress), "scaler": json.dumps(snapshot.scaler)}
             raw = {f"{_RAW}{name}": value for name, value in snapshot.raw_model.items()}
             cells = _cells_tensors(snapshot.progress.best_cells)
-            _write(snapshot.optimizer | raw | cells, fresh / TRAIN_STATE, table)
+            kept = snapshot.optimizer | raw | cells | _tensors(snapshot.listing)
+            _write(kept, fresh / TRAIN_STATE, table)
         elif snapshot.judged:
             (fresh / VALIDATION).write_bytes(snapshot.judged)
         size = sum(_sync(file) for file in fresh.iterdir())
@@ -176,12 +185,14 @@ def load_weights(checkpoint: Path, model: nn.Module, classes: list[str]) -> tupl
     Raises UserError when the checkpoint is damaged, doesn't fit, or was made for other classes.
     """
     tensors, facts = load_model_file(checkpoint)
+    # First: with another number of classes the head has another shape.
+    if changes := class_changes(facts.classes, classes):
+        raise UserError(
+            f"the data's classes are no longer those of the checkpoint; {changes}; put the folders back as they were, "
+            "or start a new run: vrdl-tui train DATA"
+        )
     if problem := misfit(model.state_dict(), tensors, exact=True):
         raise unusable(checkpoint / MODEL, problem)
-    if facts.classes != classes:
-        raise UserError(
-            "the data's classes are no longer those of the checkpoint; put the folders back as they were"
-        )
     return tensors, facts
 
 
@@ -199,7 +210,7 @@ def load_last(
     try:
         table = read_metadata(path)
         progress = decode(table["progress"])
-        state = load_file(path)
+        state = {key: value for key, value in load_file(path).items() if not key.startswith(_LISTING)}
         if (cells := state.pop(_BEST_CELLS, None)) is not None:
             progress.best_cells = _cells_of(cells)
         if any(not 0 <= cell[side] < len(classes) for cell in progress.best_cells for side in (0, 1)):
@@ -210,7 +221,8 @@ def load_last(
         restore_optimizer(optimizer, state)
         judged.load_state_dict(tensors)
         model.load_state_dict(raw or tensors)
-        scaler.load_state_dict(json.loads(table["scaler"]))
+        if scaler_state := json.loads(table["scaler"]):  # empty where optim.amp asked for none
+            scaler.load_state_dict(scaler_state)
         return progress
     except (
         OSError, SafetensorError, RuntimeError, ValueError, KeyError, IndexError, TypeError, AttributeError,
@@ -232,6 +244,36 @@ def _cells_of(tensor: torch.Tensor) -> Cells:
     ):
         raise ValueError("its confusion matrix isn't one")
     return [(true, predicted, images) for true, predicted, images in tensor.tolist()]
+
+
+def load_listing(checkpoint: Path) -> Listing | None:
+    """Return the images that a ``last`` checkpoint was trained on; None for one of an older version.
+
+    Raises UserError when it is damaged.
+    """
+    path = checkpoint / TRAIN_STATE
+    try:
+        with safe_open(path, "numpy") as file:
+            names = [name for name in file.keys() if name.startswith(_LISTING)]  # noqa: SIM118 - no mapping
+            found = {name.removeprefix(_LISTING): file.get_tensor(name) for name in names}
+        if not found:
+            return None
+        listing = Listing(**found)
+        arrays = ((listing.train, np.int64), (listing.val, np.int64), (listing.active, np.bool_))
+        if any(array.dtype != kind or array.ndim != 1 for array, kind in arrays) or (
+            len(listing.active) != len(listing.train)
+        ):
+            raise ValueError("its listing of the images isn't whole")
+        return listing
+    except (OSError, SafetensorError, ValueError, TypeError) as error:
+        raise unusable(path, error) from None
+
+
+def _tensors(listing: Listing | None) -> Tensors:
+    if listing is None:
+        return {}
+    arrays = (("train", listing.train), ("val", listing.val), ("active", listing.active))
+    return {f"{_LISTING}{name}": torch.from_numpy(array) for name, array in arrays}
 
 
 def _check_facts(facts: ModelFacts) -> None:

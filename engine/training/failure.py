@@ -36,7 +36,7 @@ def describe(error: BaseException) -> str:
     if _is_out_of_memory(error):
         what += (
             "; it is out of memory: lower data.batch_size (optim.grad_accum_steps makes up for it), data.train_size or "
-            "data.workers, or take a smaller model, in recipe.toml, and resume"
+            "data.workers in recipe.toml and resume, or start a new run with a smaller model"
         )
     return f"{what} (the traceback is in engine.log)"
 

@@ -11,7 +11,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, TypeVar
 
 from engine import __version__
-from engine.control.commands import Spool
+from engine.control.commands import Set, Spool
 from engine.control.controls import BeforeTraining, Controls, StopRun
 from engine.control.recovery import unfinished
 from engine.core import stop_signals
@@ -31,12 +31,13 @@ from engine.journal.events import (
 from engine.journal.index import Renewal, past_state
 from engine.journal.log import JournalReader, JournalWriter
 from engine.outliers.files.acting import Acting
-from engine.recipe.recipe import Recipe, load_recipe
+from engine.recipe.recipe import Recipe, load_recipe, values_of
 from engine.recipe.weights_source import go_offline_if_unreachable, weights_source
 from engine.run.directory import RunDir
 from engine.run.disk_space import Room
 from engine.run.lock import FOLDER_GONE
 from engine.run.notify import Attendance, Ending, load_settings, run_command, settings_path
+from engine.run.recipe_edits import Edit, find_edits, refuse_edits
 from engine.run.train_state import Progress, peek
 from engine.training.failure import describe
 from engine.training.system import SystemSampler
@@ -73,6 +74,8 @@ class Session:
         self._controls = Controls(self._spool, self._append, self._room)
         self._room.attend = self._controls.while_full
         self._progress: Progress | None = None
+        self._edits: list[Edit] = []
+        """What was changed in ``recipe.toml`` since the checkpoint, or the attempt before."""
         self._steered = False
         """Whether commands and SIGTERM are attended to between two pieces of work; else SIGTERM ends it at once."""
         self._telling = False
@@ -149,6 +152,14 @@ class Session:
         )
         for suspicion in data.suspicions:
             self._emit(Warning(message=str(suspicion)))
+        if data.unlisted:
+            files = "file was" if data.unlisted == 1 else "files were"
+            self._emit(
+                Warning(
+                    message=f"{data.unlisted:,} image {files} added since the split was recorded in {record.name}; "
+                    "this run doesn't use them, a new one does"
+                )
+            )
         known_bad = set(self._before.bad_images)
         outliers = Acting(self._run, recipe, self._before.outliers, self._emit, self._room)
         training = Training(self._run, recipe, data, self._controls, self._emit, known_bad, pool, outliers)
@@ -157,7 +168,7 @@ class Session:
         sampler = SystemSampler(self._run.path, self._sampled)
         try:
             self._find_outliers(recipe, data, pool, outliers, known_bad)
-            training.prepare(self._stage, resume=not fresh)
+            training.prepare(self._stage, resume=not fresh, edits=self._edits, scanned=self._before.data)
             self._steered = True
             self._stage("training", training.kept_images())
             predicted = self._before.predicted_at_end and self._run.prediction.exists()
@@ -194,6 +205,14 @@ class Session:
             recipe = load_recipe(self._run.recipe, note=renamed.append)
         except UserError as error:
             raise UserError(f"the run's own recipe can't be used; {error}") from None
+        # Of a setting that is in force without an answer the file doesn't know yet.
+        unwritten = {
+            command.key
+            for _, command in self._spool.pending()
+            if isinstance(command, Set) and command.id in self._controls.in_force
+        }
+        self._edits = find_edits(recipe, self._before, self._progress, skip=unwritten)
+        refuse_edits(self._edits, self._run, recipe, self._before, self._progress)
         schedule = recipe.schedule
         self._emit(
             RunStarted(
@@ -219,6 +238,7 @@ class Session:
                 seed=recipe.train.seed,
                 resumed_epoch=self._progress.epoch if self._progress else 0,
                 resumed_step=self._progress.step if self._progress else 0,
+                recipe=values_of(recipe),
             )
         )
         for line in renamed:

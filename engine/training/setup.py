@@ -1,24 +1,27 @@
 """The heavy half of a session: model, feed, trainer and helm, made in order and let go together."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from engine.compute.device import choose_device
 from engine.control.controls import Controls
 from engine.core.errors import UserError
+from engine.core.text import printable
 from engine.data.batches import Feed
 from engine.data.images import DataSet
 from engine.data.loading.pool import Pool
 from engine.data.normalize import Normalize
-from engine.journal.events import Event, Outcome, Stage, Warning
+from engine.journal.events import DatasetScanned, Event, Outcome, Stage, Warning
 from engine.model.build import build_model
 from engine.outliers.files.acting import Acting
 from engine.recipe.recipe import Recipe
 from engine.recipe.sections import Model
 from engine.recipe.weights_source import weights_source
 from engine.run.directory import RunDir
+from engine.run.recipe_edits import Edit
 from engine.run.train_state import Progress
 from engine.training import checkpoint
 from engine.training.checkpoint import ModelFacts
+from engine.training.resuming import reconcile
 from engine.training.steering import Steering
 from engine.training.trainer import Trainer
 
@@ -43,9 +46,22 @@ class Training:
         self._feed: Feed | None = None
         self._trainer: Trainer | None = None
         self._steering: Steering | None = None
+        self._changed = False
+        """Whether the run goes on otherwise than its checkpoint says."""
 
-    def prepare(self, announce: Announce, *, resume: bool) -> None:
-        """Build the model, or bring it back from ``checkpoints/last``. Raises UserError."""
+    def prepare(
+        self,
+        announce: Announce,
+        *,
+        resume: bool,
+        edits: Sequence[Edit] = (),
+        scanned: DatasetScanned | None = None,
+    ) -> None:
+        """Build the model, or bring it back from ``checkpoints/last``. Raises UserError.
+
+        ``edits`` are what was changed in the recipe since that, ``scanned`` is what the attempt before told of the
+        data.
+        """
         recipe, data = self._recipe, self._data
         device = choose_device(recipe.train.device)
         model = (
@@ -67,6 +83,7 @@ class Training:
             data, recipe, normalize, device, self._emit, self._known_bad, self._pool,
             self._outliers.exclusions,
         )  # fmt: skip
+        warnings: list[str] = []
         self._trainer = Trainer(
             self._run, recipe, self._feed, built.module, device, self._emit, self._controls.room
         )
@@ -79,15 +96,33 @@ class Training:
                     Warning(message="checkpoints/last is damaged; the run goes on from the one before it")
                 )
             trainer = self._trainer
-            trainer.progress = checkpoint.load_last(
+            progress = checkpoint.load_last(
                 folder, trainer.model, trainer.judged, trainer.optimizer, trainer.scaler, data.classes
             )
+            known = checkpoint.load_listing(folder)
+            warnings = reconcile(progress, recipe, edits, known, self._feed.listing(progress.epoch), scanned)
+            trainer.take_progress(progress)
+            self._changed = bool(edits or warnings)
             checkpoint.settle_best(self._run.checkpoints, trainer.progress.policy.best_epoch)
             if (best := checkpoint.find(self._run.checkpoints, "best")) is not None:
                 trainer.closing.put_back_judged(best)
         self._steering = Steering(
             self._run, self._trainer, self._feed, self._controls, facts, self._outliers, self._emit
         )
+        self._steering.take_edits(edits)
+        for message in (*warnings, *self._unmatched()):
+            self._emit(Warning(message=message))
+
+    def _unmatched(self) -> list[str]:
+        """Return, as a warning, which recorded exclusions leave nothing out."""
+        paths = self._feed.unmatched() if self._feed is not None else []
+        if not paths:
+            return []
+        which = "an image that was" if len(paths) == 1 else f"{len(paths):,} images that were"
+        return [
+            f"{which} left out can't be found in {printable(self._recipe.data.train)}, {printable(paths[0])} first; "
+            "if its files were renamed, they are trained on"
+        ]
 
     def kept_images(self) -> str:
         """Return where decoded images are kept, in words."""
@@ -106,6 +141,9 @@ class Training:
             self._steering.save(
                 ("last",), "before the first step"
             )  # what there is to go back to in the first epoch
+        elif self._changed:
+            # The checkpoint's recipe, images and rate: an attempt after this one is to compare with what holds now.
+            self._steering.save(("last",), "resumed with changes")
         outcome = self._trainer.train(self._steering)
         self._steering.finish_saves()
         predicted = predicted and began == (progress.epoch, progress.step)

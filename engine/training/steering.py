@@ -2,8 +2,9 @@
 
 import contextlib
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
+import msgspec
 import torch
 
 from engine.control.commands import Command, Exclude, Restore, Rollback, Set, Skip
@@ -15,6 +16,7 @@ from engine.core.throttle import Throttle
 from engine.data.batches import Feed
 from engine.data.order import Indices
 from engine.journal.events import (
+    BY_HAND,
     EpochCut,
     Event,
     LrDecayed,
@@ -26,8 +28,9 @@ from engine.journal.events import (
 )
 from engine.model.build import restore_model
 from engine.outliers.files.acting import Acting
-from engine.recipe.recipe import LIVE_KEYS, change, value_of
+from engine.recipe.recipe import LIVE_KEYS, change, load_recipe, value_of, values_of
 from engine.run.directory import RunDir
+from engine.run.recipe_edits import Edit
 from engine.training import checkpoint
 from engine.training.checkpoint import (
     ModelFacts,
@@ -79,6 +82,8 @@ class Steering:
         self._controls = controls
         self._facts = facts
         self._emit = emit
+        self._set_keys: set[str] = set()
+        """Keys that were changed by command."""
         self._writer = CheckpointWriter(run.checkpoints, emit, controls.room)
 
     def close(self) -> None:
@@ -127,11 +132,12 @@ class Steering:
             which=which,
             reason=reason,
             facts=self._facts.at_best(progress.policy.best_epoch),
-            progress=progress.copy(),
+            progress=msgspec.structs.replace(progress, recipe=values_of(trainer.recipe)),
             model=model_tensors(trainer.judged),
             optimizer=optimizer_tensors(trainer.optimizer) if last else {},
             scaler=trainer.scaler.state_dict(),
             raw_model=model_tensors(trainer.model) if last and averaged else {},
+            listing=self._feed.listing(progress.epoch) if last else None,
             judged=trainer.validation.kept if "best" in which else b"",
             picture=trainer.closing.picture if "best" in which else None,
         )
@@ -309,8 +315,7 @@ class Steering:
         old, before = value_of(trainer.recipe, key), (trainer.recipe, trainer.progress.policy)
         trainer.recipe = recipe
         if key == "optim.lr":
-            trainer.progress.policy = trainer.progress.policy.with_lr(recipe.optim.lr)
-            trainer.set_lr(recipe.optim.lr)
+            self._put_lr_in_force()
         if not self._is_in_force(command):
             try:
                 self._save_for(command, f"{key} changed")
@@ -318,6 +323,7 @@ class Steering:
                 trainer.recipe, trainer.progress.policy = before
                 trainer.set_lr(trainer.progress.policy.lr)
                 raise
+        self._set_keys.add(key)
         return SettingChanged(
             key=key,
             old=old,
@@ -328,9 +334,32 @@ class Steering:
             pid=command.pid,
         )
 
+    def take_edits(self, edits: Sequence[Edit]) -> None:
+        """Put in force, and tell, what was changed in ``recipe.toml`` since the checkpoint; the recipe has it."""
+        epoch, step = self.position()
+        for edit in edits:
+            if edit.key == "optim.lr":
+                self._put_lr_in_force()
+            self._emit(
+                SettingChanged(key=edit.key, old=edit.old, new=edit.new, epoch=epoch, step=step, by=BY_HAND)
+            )
+
+    def _put_lr_in_force(self) -> None:
+        """Have the next step made with the recipe's learning rate, and the schedule go on from it."""
+        trainer = self._trainer
+        lr = trainer.recipe.optim.lr
+        trainer.progress.policy = trainer.progress.policy.with_lr(lr)
+        trainer.set_lr(lr)
+
     def keep_settings(self) -> None:
-        """Write ``recipe.toml`` as the loop has it. Raises OSError."""
-        path, text = self._run.recipe, self._trainer.recipe.to_toml()
+        """Write into ``recipe.toml`` what was set; what a person has edited there meanwhile stays. Raises OSError."""
+        path, recipe = self._run.recipe, self._trainer.recipe
+        with contextlib.suppress(UserError):
+            kept = load_recipe(path)
+            for key in sorted(self._set_keys):
+                kept = change(kept, key, value_of(recipe, key))
+            recipe = kept
+        text = recipe.to_toml()
         self._controls.room.keep_trying(lambda: replace_file(path, text.encode()), path)
 
     def _is_in_force(self, command: Command) -> bool:

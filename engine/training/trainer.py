@@ -126,6 +126,11 @@ class Trainer:
             self._check_weights()
         return self.progress
 
+    def take_progress(self, progress: Progress) -> None:
+        """Go on from a checkpoint's counters."""
+        self.progress = progress
+        self._meter = Meter(self.device, progress)
+
     def set_lr(self, lr: float) -> None:
         set_lr(self.optimizer, lr)
 
@@ -223,6 +228,9 @@ class Trainer:
         self._freeze.set_train(progress.epoch)
         self.pace.restart()
         left = plan[progress.step :]
+        if progress.cut:  # by an attempt before this one, perhaps in the midst of a group of batches
+            self._between_steps()
+            left = []
         for batch in self._feed.train(left, progress.epoch, self._while_waiting, self.pace.waiting):
             if progress.step % accumulate == 0:  # gradients are in no checkpoint
                 self._between_steps()

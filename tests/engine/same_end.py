@@ -70,7 +70,7 @@ def differences(run: RunDir, whole: RunDir) -> list[str]:
         if ours.is_dir() or name in ("events.jsonl", "engine.log", "lock", "quarantine.id"):
             continue
         if ours.suffix == ".safetensors":
-            same = _tensors(ours) == _tensors(theirs)
+            same = _tensors(ours, run) == _tensors(theirs, whole)
         elif name == "outliers.csv":
             same = _ledger(ours, run) == _ledger(theirs, whole)
         else:
@@ -100,11 +100,11 @@ def _beside(run: RunDir) -> str:
     return str(run.path.parent)
 
 
-def _tensors(path: Path) -> dict[str, object]:
+def _tensors(path: Path, run: RunDir) -> dict[str, object]:
     tensors = {name: (str(value.dtype), value.numpy().tobytes()) for name, value in load_file(path).items()}
     metadata = read_metadata(path)
     if "progress" in metadata:
-        metadata["progress"] = _plain(json.loads(metadata["progress"]))
+        metadata["progress"] = _plain(json.loads(metadata["progress"]), _beside(run))
     return {**tensors, **{f"its {key}": value for key, value in metadata.items()}}
 
 

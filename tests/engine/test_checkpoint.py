@@ -14,9 +14,11 @@ from timm.utils import accuracy
 
 from engine.core.errors import UserError
 from engine.model.build import build_model, read_weights
+from engine.recipe.recipe import load_recipe
 from engine.recipe.sections import Model
 from engine.run.directory import RunDir
 from engine.training import checkpoint
+from engine.training.optimizer import build_optimizer
 from tests.engine.conducting import play
 from tests.engine.scores import make_scores
 from tests.made_data import COLOURS, make_pictures, make_run
@@ -110,6 +112,17 @@ def test_a_failed_save_leaves_the_one_before(
         checkpoint.save(folder, "best", snapshot)
     assert (folder / "best/model.safetensors").read_bytes() == before
     assert [path.name for path in folder.iterdir() if path.name.startswith(".")] == []
+
+
+def test_mixed_precision_may_be_switched_on_and_off_between_attempts(trained: tuple[RunDir, Path]) -> None:
+    run, _ = trained
+    recipe = load_recipe(run.recipe)
+    model = build_model(recipe.model, 3, 0).module
+    optimizer = build_optimizer(model, recipe.optim)
+    scaler = torch.amp.GradScaler("cpu", enabled=True)  # float16's, which the run had not
+    before = scaler.state_dict()
+    checkpoint.load_last(run.checkpoints / "last", model, model, optimizer, scaler, list(COLOURS))
+    assert scaler.state_dict() == before
 
 
 def test_weights_come_from_files_and_never_silently_from_nowhere(

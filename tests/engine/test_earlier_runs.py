@@ -13,9 +13,11 @@ from engine.journal.events import (
     CheckpointSaved,
     EpochStarted,
     OutlierExcluded,
+    SettingChanged,
     Step,
     ThresholdSet,
     UnknownEvent,
+    Warning,
     encode_line,
 )
 from engine.journal.log import JournalReader
@@ -37,8 +39,8 @@ def place(tmp_path: Path) -> Path:
     for name in NAMES:
         run = RunDir(shutil.copytree(EARLIER / name, tmp_path / "runs" / name))
         run.commands.mkdir(mode=0o700)  # git keeps no empty folder
-        # A run knows its images by their whole paths: the recipe's folders, what the journal says is left out (with
-        # other paths nothing would be), and in tables for people. Whoever moves pictures and run has to do the same.
+        # A run's files have whole paths: the recipe's folders, what the journal says is left out, tables for people.
+        # Whoever moves the pictures has to put their new folder into the recipe; the rest a resume finds by itself.
         for file in run.path.rglob("*"):
             if file.suffix in (".toml", ".jsonl", ".csv"):
                 file.write_bytes(file.read_bytes().replace(DATA, str(data).encode()))
@@ -198,6 +200,39 @@ def test_the_interrupted_run_goes_on_at_its_step(place: Path) -> None:
     assert judged == validates
 
 
+def test_another_plan_begins_its_epoch_again(place: Path) -> None:
+    """The checkpoint knows neither recipe nor images; the journal has some of the one and the number of the others."""
+    run = run_in(place, "interrupted")
+    before = seen(run)
+    run.recipe.write_text(change(load_recipe(run.recipe), "data.batch_size", "4").to_toml())
+    assert play(run).code == 0
+    after = told_since(run, before)
+    setting, warning, *_ = (one for one in after.events if isinstance(one, SettingChanged | Warning))
+    assert isinstance(setting, SettingChanged)
+    assert (setting.key, setting.old, setting.new, setting.by) == ("data.batch_size", "2", "4", "recipe.toml")
+    assert isinstance(warning, Warning)
+    assert "data.batch_size 2 -> 4; the epoch begins again. The 4 steps that were trained" in warning.message
+    assert [(one.epoch, one.steps) for one in after.events if isinstance(one, EpochStarted)] == [
+        (2, 8),
+        (3, 8),
+    ]
+
+
+def test_a_journal_with_the_paths_of_before_a_move_leaves_out_what_it_did(place: Path) -> None:
+    run = run_in(place, "outliers")
+    run.journal.write_bytes((EARLIER / "outliers" / "events.jsonl").read_bytes())
+    left_out = seen(run).state.outliers.excluded
+    assert all(path.startswith("/tmp/data/") for path in left_out)
+    before = seen(run)
+    assert play(run).code == 0
+    after = told_since(run, before)
+    first = next(one for one in after.events if isinstance(one, EpochStarted))
+    assert first.steps == (39 - len(left_out)) // 2
+    moved = {path.replace("/tmp/data", str(place / "data")) for path in left_out}
+    assert set(after.state.outliers.excluded) == moved
+    assert not [one for one in after.events if isinstance(one, Warning) and "left out" in one.message]
+
+
 def test_what_was_left_out_stays_out_and_what_was_set_stays_set(place: Path) -> None:
     run = run_in(place, "outliers")
     before, ledger = seen(run), run.outliers.read_bytes()
@@ -218,6 +253,7 @@ def test_what_was_left_out_stays_out_and_what_was_set_stays_set(place: Path) -> 
     first = next(one for one in after.events if isinstance(one, EpochStarted))
     assert (first.epoch, first.lr, first.steps) == (3, 0.001, (39 - len(left_out)) // 2)
     assert after.state.settings == before.state.settings
+    assert not [one for one in after.events if isinstance(one, Warning) and "has changed" in one.message]
     assert load_recipe(run.recipe).optim.lr == 0.001
     assert [epoch.epoch for epoch in after.state.epochs] == [1, 2, 3, 4]
 

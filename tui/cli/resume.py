@@ -42,6 +42,7 @@ def resume(
     from engine.journal.index import past_state
     from engine.journal.log import JournalReader
     from engine.run.directory import find_run
+    from engine.run.recipe_edits import check_edits
     from tui.cli.begin import begin, choose_mode
     from tui.cli.standing import standing
 
@@ -50,8 +51,11 @@ def resume(
     mode = choose_mode(headless=headless, detach=detach)
     found = find_run(runs, run)
     _look_at_lock(found, force=force_lock)
-    ended = past_state(JournalReader(found.journal)).ended
-    if ended is not None and ended.outcome in ("finished", "early_stopped"):
+    state = past_state(JournalReader(found.journal))
+    ended = state.ended
+    edits = check_edits(found, state)
+    more = any(edit.key == "train.epochs" and int(edit.new) > int(edit.old) for edit in edits)
+    if ended is not None and (ended.outcome == "early_stopped" or (ended.outcome == "finished" and not more)):
         again = f"vrdl-tui train DATA --recipe {shell_word(str(found.recipe))}"
         raise UserError(f"nothing to resume: {standing(found)}; train anew with: {again}")
     return begin(runs, found, mode, ascii=ascii)

@@ -4,6 +4,7 @@ from typing import Literal, NamedTuple
 
 from engine.control.commands import asker
 from engine.journal.events import (
+    BY_HAND,
     AnyEvent,
     BadImage,
     CheckpointSaved,
@@ -133,7 +134,8 @@ class Teller:
                 return "bad", f"{event.name} by {asker(event.by, event.pid)} refused: {event.reason}"
             case SettingChanged():
                 at = f"epoch {event.epoch} step {event.step}"
-                return "command", f"{event.key} changed from {event.old} to {event.new} at {at}"
+                by = " in recipe.toml" if event.by == BY_HAND else ""
+                return "command", f"{event.key} changed{by} from {event.old} to {event.new} at {at}"
             case RolledBack():
                 at = f"epoch {event.epoch} step {event.step}"
                 weights = f"weights of epoch {event.best_epoch}" if event.best_epoch else "last saved weights"

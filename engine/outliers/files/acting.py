@@ -11,7 +11,7 @@ from engine.control.commands import Exclude, Restore
 from engine.core.errors import UserError
 from engine.core.text import encodable, printable
 from engine.journal.events import Event, OutlierExcluded, OutlierRestored, ThresholdSet, Warning
-from engine.journal.exclusions import Exclusions
+from engine.journal.exclusions import Exclusions, below
 from engine.journal.state import OutlierStage
 from engine.outliers.files.ledger import write_ledger
 from engine.outliers.files.quarantine import Quarantine, sha256_of
@@ -41,7 +41,7 @@ class Acting:
 
     def __init__(self, run: RunDir, recipe: Recipe, before: OutlierStage, emit: Emit, room: Room) -> None:
         self.room = room
-        self.exclusions = Exclusions(before.changes)
+        self.exclusions = Exclusions(below(change, recipe.data.train) for change in before.changes)
         self.judged: dict[str, ThresholdSet] = dict(before.thresholds)
         """By class name."""
         self._run = run
