@@ -50,8 +50,8 @@ class Steered(Protocol):
 
     def predict_now(self) -> None: ...
 
-    def set_now(self, command: Set) -> Event:
-        """Change a setting, and return what to tell of it."""
+    def set_now(self, command: Set) -> tuple[Event, str]:
+        """Change a setting, and return what to tell of it, and how the run goes on with it, in words."""
         ...
 
     def keep_settings(self) -> None:
@@ -95,7 +95,7 @@ class BeforeTraining:
     def predict_now(self) -> None:
         self.check_predict()
 
-    def set_now(self, command: Set) -> Event:
+    def set_now(self, command: Set) -> tuple[Event, str]:
         raise UserError(f"{printable(command.key, 80)} can be changed once training has begun")
 
     def keep_settings(self) -> None:
@@ -192,6 +192,13 @@ class Controls:
         except UserError:
             return True
         return progress is not None and bool(command.id) and progress.command == command.id
+
+    def has_set(self, key: str) -> bool:
+        """Say whether an engine before has changed the setting ``key`` on a command that is still to be answered."""
+        return any(
+            isinstance(command, Set) and command.key == key and command.id in (self.in_force or ())
+            for _, command in self._spool.pending()
+        )
 
     def between_steps(self, run: Steered) -> None:
         """Do what was asked since the last call; while the run is paused, wait here.
@@ -316,7 +323,8 @@ class Controls:
                 finally:
                     run.restart_clock()
             case Set():
-                self._accept(command, f"{command.key} = {command.value}", run.set_now(command))
+                told, detail = run.set_now(command)
+                self._accept(command, detail, told)
                 run.keep_settings()
             case Rollback():
                 told, detail = run.rollback_now(command)

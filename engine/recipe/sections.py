@@ -158,7 +158,13 @@ class Train(Section):
         "auto", description="where to train; auto: the GPU if any"
     )
     checkpoint_every: int = Field(
-        1, ge=1, le=10000, description="epochs between two saves of checkpoints/last"
+        1, ge=1, le=10000, description="epochs between two saves of checkpoints/last at an epoch's end"
+    )
+    checkpoint_minutes: float = Field(
+        10.0,
+        ge=0,
+        le=100000,
+        description="minutes after which checkpoints/last is saved again, also within an epoch; 0: never",
     )
     accumulate: int = Field(
         1,
@@ -168,7 +174,8 @@ class Train(Section):
     )
     ema: Annotated[float, Field(ge=0, lt=1)] = Field(
         0.0,
-        description="decay a step of a running mean of the weights, which is then judged and kept; 0: none",
+        description="decay a step of a running mean of the weights, which is then judged and kept; lower in the first "
+        "steps: min(ema, (1 + t) / (10 + t)) in step t; 0: none",
     )
     freeze_epochs: int = Field(
         0, ge=0, le=10000, description="first epochs, in which only the head is trained"

@@ -190,7 +190,7 @@ class Session:
             recipe = load_recipe(self._run.recipe)
         except UserError as error:
             raise UserError(f"the run's own recipe can't be used; {error}") from None
-        schedule = recipe.schedule
+        schedule, edits = recipe.schedule, self._take_edits(recipe)
         self._emit(
             RunStarted(
                 attempt=(self._before.started.attempt if self._before.started else 0) + 1,
@@ -217,7 +217,29 @@ class Session:
                 resumed_step=self._progress.step if self._progress else 0,
             )
         )
+        for edit in edits:
+            self._emit(Warning(message=edit))
         return recipe
+
+    def _take_edits(self, recipe: Recipe) -> list[str]:
+        """Have an ``optim.lr`` that was edited since the last attempt count, and return what edits do to the rate."""
+        if self._progress is None or self._controls.has_set("optim.lr"):
+            return []
+        edits, policy = [], self._progress.policy
+        new = policy.rescaled(recipe.optim.lr)
+        if new.lr != policy.lr:
+            edits.append(
+                f"optim.lr in recipe.toml is {new.base_lr:g} and was {policy.base_lr:g}: the learning rate in force is "
+                f"scaled alike, from {policy.lr:.3g} to {new.lr:.3g}"
+            )
+        self._progress.policy = new
+        before, epochs = self._before.epoch or self._before.started, recipe.train.epochs
+        if recipe.schedule.kind == "cosine" and before is not None and before.epochs != epochs:
+            edits.append(
+                f"train.epochs in recipe.toml is {epochs} and was {before.epochs}: the cosine curve goes on from "
+                f"{new.lr:.3g} to the new end and doesn't rise again; set optim.lr for a higher rate"
+            )
+        return edits
 
     def _end(self, outcome: Outcome, reason: str) -> int:
         progress = self._progress

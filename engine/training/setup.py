@@ -82,6 +82,8 @@ class Training:
             trainer.progress = checkpoint.load_last(
                 folder, trainer.model, trainer.judged, trainer.optimizer, trainer.scaler, data.classes
             )
+            if not self._controls.has_set("optim.lr"):
+                trainer.progress.policy = trainer.progress.policy.rescaled(recipe.optim.lr)
             checkpoint.settle_best(self._run.checkpoints, trainer.progress.policy.best_epoch)
             if (best := checkpoint.find(self._run.checkpoints, "best")) is not None:
                 trainer.closing.put_back_judged(best)
