@@ -50,8 +50,8 @@ class Steered(Protocol):
 
     def predict_now(self) -> None: ...
 
-    def set_now(self, command: Set) -> Event:
-        """Change a setting, and return what to tell of it."""
+    def set_now(self, command: Set) -> tuple[Event, str]:
+        """Change a setting, and return what to tell of it, and how the run goes on with it, in words."""
         ...
 
     def keep_settings(self) -> None:
@@ -95,7 +95,7 @@ class BeforeTraining:
     def predict_now(self) -> None:
         self.check_predict()
 
-    def set_now(self, command: Set) -> Event:
+    def set_now(self, command: Set) -> tuple[Event, str]:
         raise UserError(f"{printable(command.key, 80)} can be changed once training has begun")
 
     def keep_settings(self) -> None:
@@ -328,7 +328,8 @@ class Controls:
                 finally:
                     run.restart_clock()
             case Set():
-                self._accept(command, f"{command.key} = {command.value}", run.set_now(command))
+                told, detail = run.set_now(command)
+                self._accept(command, detail, told)
                 run.keep_settings()
             case Rollback():
                 told, detail = run.rollback_now(command)

@@ -44,7 +44,7 @@ _LARGEST_FILE = 1 << 20
 LIVE_KEYS = (
     "optim.lr", "schedule.factor", "schedule.every", "schedule.patience", "schedule.plateau_patience",
     "schedule.plateau_threshold", "train.epochs", "train.checkpoint_every",
-    "train.predict",
+    "train.checkpoint_minutes", "train.predict",
 )  # fmt: skip
 
 

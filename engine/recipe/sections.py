@@ -164,11 +164,18 @@ class Train(Section):
         "auto", description="where to train; auto: the GPU if any"
     )
     checkpoint_every: int = Field(
-        1, ge=1, le=10000, description="epochs between two saves of checkpoints/last"
+        1, ge=1, le=10000, description="epochs between two saves of checkpoints/last at an epoch's end"
+    )
+    checkpoint_minutes: float = Field(
+        10.0,
+        ge=0,
+        le=100000,
+        description="minutes after which checkpoints/last is saved again, also within an epoch; 0: never",
     )
     model_ema_decay: Annotated[float, Field(ge=0, lt=1)] = Field(
         0.0,
-        description="decay per step of a moving average of the weights, which is then validated and kept; 0: none",
+        description="decay per step of a moving average of the weights, which is then validated and kept; lower in the "
+        "first steps: min(decay, (1 + t) / (10 + t)) in step t; 0: none",
     )
     freeze_epochs: int = Field(
         0, ge=0, le=10000, description="first epochs, in which only the head is trained"

@@ -103,6 +103,9 @@ class _Stopwatch:
         self._done = 0
         self._steps: list[float] = []
 
+    def save_by_time(self) -> None:
+        """Nothing is saved: the run is thrown away."""
+
     def between_steps(self) -> None:
         now, trainer = self._now(), self._trainer
         taken, self._last = now - self._last, now

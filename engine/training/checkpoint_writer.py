@@ -45,6 +45,10 @@ class CheckpointWriter:
             except queue.Full:
                 self._room.stand()
 
+    def is_busy(self) -> bool:
+        """Say whether a snapshot that was handed over is still to be written."""
+        return self._queue.unfinished_tasks > 0
+
     def flush(self) -> str:
         """Wait until everything handed over is dealt with; return why the last save failed, or nothing.
 

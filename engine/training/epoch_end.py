@@ -53,7 +53,6 @@ class Closing:
             progress.policy,
             epoch=epoch,
             epochs=epochs,
-            base_lr=recipe.optim.lr,
             val_acc=result.accuracy,
             val_loss=result.loss,
         )

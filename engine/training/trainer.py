@@ -49,6 +49,10 @@ class Helm(Protocol):
 
     def save(self, which: tuple[Which, ...], reason: str) -> None: ...
 
+    def save_by_time(self) -> None:
+        """Save ``last`` if that is due. Raises NoNumberError."""
+        ...
+
     def recover(self, problem: NoNumberError) -> None:
         """Put the run back to weights that are numbers, or raise ``problem`` again."""
         ...
@@ -78,7 +82,9 @@ class Trainer:
         self._watch = Watch(self.optimizer, self.model, self.judged)
         self.validation = Validation(run, feed, self.precision)
         self.closing = Closing(run, feed.data.classes, self.validation, emit, room)
-        self.progress = Progress(policy=PolicyState(lr=recipe.optim.lr))
+        self.progress = Progress(
+            PolicyState(lr=recipe.optim.lr, base_lr=recipe.optim.lr), updates=0, updates_before=0
+        )
         self.pace = Pace(waits_of(device))
         self._run = run
         self._feed = feed
@@ -236,6 +242,7 @@ class Trainer:
                 self._between_steps()
                 if progress.cut:
                     break
+                self._helm.save_by_time()
             progress.step += 1
             # Batch statistics of one image are undefined: what unreadable files left so small is passed over.
             if len(batch) > min(1, len(plan[progress.step - 1]) - 1):
@@ -272,8 +279,9 @@ class Trainer:
 
     def _step(self) -> None:
         self._update.apply()
+        self.progress.count_update()
         if self._mean:
-            self._mean.update()
+            self._mean.update(self.progress.updates)
 
     def _loss(self, outputs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         return functional.cross_entropy(

@@ -21,8 +21,10 @@ from engine.journal.events import (
     encode_line,
 )
 from engine.journal.log import JournalReader
+from engine.model.ema import RunningMean
 from engine.recipe.recipe import change, load_recipe
 from engine.run.directory import RunDir
+from engine.run.train_state import read_progress
 from tests.cli.calling import call, refusal
 from tests.engine.conducting import Played, Watcher, play
 
@@ -198,6 +200,19 @@ def test_the_interrupted_run_goes_on_at_its_step(place: Path) -> None:
     validates = {f"{row['class']}/{row['image']}" for row in rows(run.split) if row["split"] == "val"}
     judged = {f"{one.label}/{Path(one.path).name}" for one in read_judged(run.validation)}
     assert judged == validates
+
+
+def test_a_running_mean_does_not_begin_its_ramp_again(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run, steps, update = run_in(place, "interrupted"), [], RunningMean.update
+
+    def seen(self: RunningMean, step: int | None) -> None:
+        steps.append(step)
+        update(self, step)
+
+    monkeypatch.setattr(RunningMean, "update", seen)
+    assert play(run).code == 0
+    assert steps == [None] * (6 + 8)
+    assert read_progress(run.checkpoints / "last").updates is None
 
 
 def test_another_plan_begins_its_epoch_again(place: Path) -> None:
