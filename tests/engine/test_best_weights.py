@@ -18,6 +18,7 @@ from engine.journal.events import (
 from engine.journal.log import JournalReader
 from engine.run.directory import RunDir
 from engine.training.checkpoint import load_model_file
+from tests.engine.conducting import Watcher
 from tests.engine.hooked import Engines
 from tests.engine.test_resume import assert_same_end
 from tests.made_data import make_run
@@ -163,7 +164,10 @@ def act():
 
 
 def spoil(run: str) -> None:
-    """Give a tensor of the best weights one row more."""
+    """Give a tensor of the best weights one row more, once those of epoch 2 are saved."""
+    Watcher(RunDir(Path(run))).until(
+        lambda state: "best" in state.checkpoints and state.checkpoints["best"].epoch == 2
+    )
     path = RunDir(Path(run)).checkpoints / "best/model.safetensors"
     with safe_open(path, "pt") as file:
         table = file.metadata()
