@@ -9,7 +9,7 @@ from pathlib import Path
 
 from engine.core.errors import UserError
 from engine.core.text import printable, shell_word
-from engine.journal.events import RunStarted
+from engine.journal.events import BY_HAND, RunStarted
 from engine.journal.state import RunState
 from engine.recipe.recipe import Recipe, load_recipe, values_of
 from engine.run.directory import RunDir
@@ -25,6 +25,8 @@ class Edit:
     key: str
     old: str
     new: str
+    was_set: bool = False
+    """Whether ``new`` is what a command had set: the checkpoint is older than that."""
 
     def __str__(self) -> str:
         return f"{self.key} {_value(self.old)} -> {_value(self.new)}"
@@ -40,8 +42,9 @@ def find_edits(
     which is still to be written into ``recipe.toml``.
     """
     known = progress.recipe if progress is not None and progress.recipe else _told(before)
+    was_set = {setting.key: setting.new for setting in before.settings if setting.by != BY_HAND}.items()
     return [
-        Edit(key, known[key], new)
+        Edit(key, known[key], new, was_set=(key, new) in was_set)
         for key, new in values_of(recipe).items()
         if key in known and known[key] != new and key not in skip
     ]

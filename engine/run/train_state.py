@@ -20,6 +20,8 @@ MODEL = "model.safetensors"
 TRAIN_STATE = "train_state.safetensors"
 KNOWN_BEST = ".best.known"
 """In ``checkpoints``: the best weights that ``last`` knows of, while there are newer ones."""
+FIRST = ".last.first"
+"""In ``checkpoints``: the ``last`` from before the first step, until there are best weights to go back to."""
 
 _MOST = 1 << 53
 _LARGEST_LR = 10.0
@@ -118,7 +120,7 @@ def newest(checkpoints: Path, which: str) -> Path | None:
     it, if a save that was cut short left that. Where nothing else is there it is returned: who loads it says what is
     wrong. Raises UserError for one that can't be read now: it may be sound, and is not passed over.
     """
-    names = (which, f".{which}.old", *([KNOWN_BEST] if which == "best" else []))
+    names = (which, f".{which}.old", KNOWN_BEST if which == "best" else FIRST)
     found = [path for path in (checkpoints / name for name in names) if path.exists()]
     return next((path for path in found if _is_whole(path, which)), found[0] if found else None)
 

@@ -31,6 +31,7 @@ from engine.data.listing import Listing
 from engine.model.build import misfit, os_error, read_tensors, unreal
 from engine.run.directory import VALIDATION
 from engine.run.train_state import (
+    FIRST,
     KNOWN_BEST,
     MODEL,
     TRAIN_STATE,
@@ -40,6 +41,7 @@ from engine.run.train_state import (
     decode,
     encode,
     newest,
+    read_progress,
     reading,
     unusable,
 )
@@ -151,8 +153,9 @@ def save(folder: Path, which: Which, snapshot: Snapshot) -> int:
     """Write ``folder/which`` whole, open to nobody to whom ``folder`` is closed, and return its size in bytes.
 
     At every moment one complete checkpoint can be found, by ``find``; the ``best`` that was there when ``last`` was
-    saved is kept until that is saved again, for ``settle_best``. Raises OSError, SafetensorError, and UserError as
-    ``settle``, in which case the one before is untouched.
+    saved is kept until that is saved again, for ``settle_best``, and a ``last`` from before the first step until
+    there are best weights, for ``find_first``. Raises OSError, SafetensorError, and UserError as ``settle``, in which
+    case the one before is untouched.
     """
     target, fresh, old = folder / which, folder / f".{which}.new", folder / f".{which}.old"
     settle(folder, which)
@@ -178,20 +181,38 @@ def save(folder: Path, which: Which, snapshot: Snapshot) -> int:
     except BaseException:
         shutil.rmtree(fresh, ignore_errors=True)
         raise
-    known = folder / KNOWN_BEST
+    known, first = folder / KNOWN_BEST, folder / FIRST
+    has_best = snapshot.progress.policy.best_epoch > 0
     if target.exists():
-        target.rename(known if which == "best" and not known.exists() else old)
+        aside = known if which == "best" else first
+        keeps = not aside.exists() and (which == "best" or (not has_best and _is_first(target)))
+        target.rename(aside if keeps else old)
     fresh.rename(target)
     fsync_folder(folder)
     shutil.rmtree(old, ignore_errors=True)
     if which == "last":
         shutil.rmtree(known, ignore_errors=True)
+        if has_best:
+            shutil.rmtree(first, ignore_errors=True)
     return size
 
 
 def find(folder: Path, which: Which) -> Path | None:
     """Return the folder of the newest complete checkpoint of a kind, None if there is none."""
     return newest(folder, which)
+
+
+def find_first(folder: Path) -> Path | None:
+    """Return the folder of the checkpoint from before the first step, None where none is kept."""
+    return next((path for path in (folder / FIRST, folder / "last") if _is_first(path)), None)
+
+
+def _is_first(last: Path) -> bool:
+    try:
+        progress = read_progress(last)
+    except UserError:
+        return False
+    return (progress.epoch, progress.step) == (1, 0)
 
 
 def load_model_file(checkpoint: Path) -> tuple[Tensors, ModelFacts]:

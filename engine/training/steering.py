@@ -284,7 +284,9 @@ class Steering:
         return event, f"going on from the best weights, those of epoch {best_epoch}"
 
     def recover(self, problem: NoNumberError) -> None:
-        """Train the epoch again from the best weights, or the last saved, as ``train.on_nan`` says, and save that.
+        """Train the epoch again from the best weights, as ``train.on_nan`` says, and save that.
+
+        Before there are any, from the weights before the first step, and only without those from the last saved.
 
         The epoch and not the step: by when a bad number is seen hangs on the clock. Raises ``problem`` where the
         recipe says stop, and where going back didn't help or there is nothing to go back to.
@@ -300,7 +302,7 @@ class Steering:
             )
         self._writer.flush()
         best = checkpoint.find(checkpoints, "best") if progress.policy.best_epoch else None
-        folder = best or checkpoint.find(checkpoints, "last")
+        folder = best or checkpoint.find_first(checkpoints) or checkpoint.find(checkpoints, "last")
         if folder is None:
             raise UserError(f"{problem}; no earlier weights are saved")
         tensors, facts = checkpoint.load_weights(folder, trainer.judged, self._facts.classes)
@@ -391,7 +393,9 @@ class Steering:
         """Put in force, and tell, what was changed in ``recipe.toml`` since the checkpoint; the recipe has it."""
         epoch, step = self.position()
         for edit in edits:
-            if edit.key == "optim.lr":
+            if edit.key == "optim.lr" and edit.was_set:
+                self._put_lr_in_force()
+            elif edit.key == "optim.lr":
                 policy = self._trainer.progress.policy
                 known = replace(policy, base_lr=policy.base_lr or float(edit.old))
                 self._trainer.progress.policy = known.rescaled(self._trainer.recipe.optim.lr)

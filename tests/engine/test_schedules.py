@@ -1,11 +1,12 @@
 """Learning rates of real runs that are steered, edited and cut off: each schedule goes on from what was set."""
 
+import shutil
 from pathlib import Path
 
 import pytest
 
 from engine.control.commands import Checkpoint, Pause, Resume, Set, Stop
-from engine.journal.events import CommandAccepted, EpochEnded, RunStarted, Warning
+from engine.journal.events import BY_HAND, CommandAccepted, EpochEnded, RunStarted, SettingChanged, Warning
 from engine.recipe.recipe import change, load_recipe
 from engine.recipe.schedule import cosine_lr
 from tests.engine.conducting import Played, Watcher, play
@@ -169,3 +170,26 @@ def test_what_was_set_is_no_edit(pictures: Path, runs: Path) -> None:
     assert not [
         event for event in played.events if isinstance(event, Warning) and "recipe.toml" in event.message
     ]
+
+
+def test_what_was_set_holds_with_a_checkpoint_from_before(pictures: Path, runs: Path, tmp_path: Path) -> None:
+    """As a damaged one is put back from a copy: the recipe knows the setting, the checkpoint doesn't."""
+    run = make_run(runs, pictures, *COSINE)
+    kept = tmp_path / "kept"
+
+    def script(watcher: Watcher) -> None:
+        pause_in(watcher, 3)
+        assert isinstance(watcher.ask(Checkpoint()), CommandAccepted)
+        shutil.copytree(run.checkpoints / "last", kept)
+        set_to(watcher, "optim.lr", "0.0001")
+        watcher.ask(Stop())
+
+    play(run, script)
+    shutil.rmtree(run.checkpoints / "last")
+    kept.rename(run.checkpoints / "last")
+    played = play(run)
+    starts = [event for event in played.events if isinstance(event, RunStarted)]
+    assert rates(played)[starts[-1].resumed_epoch] == 0.0001
+    changed = [event for event in played.events if isinstance(event, SettingChanged)]
+    assert [(event.old, event.new) for event in changed] == [("0.003", "0.0001")] * 2
+    assert changed[-1].by == BY_HAND

@@ -9,11 +9,11 @@ import pytest
 from safetensors.torch import load_file
 
 from engine.control.commands import Pause, Resume, Set, Stop
-from engine.journal.events import CheckpointSaved, CommandAccepted, Paused, Resumed, RunStarted
+from engine.journal.events import CheckpointSaved, CommandAccepted, Paused, Resumed, RolledBack, RunStarted
 from engine.journal.log import JournalReader
 from engine.run.directory import RunDir
 from engine.run.train_state import read_progress
-from engine.training.checkpoint import Which
+from engine.training.checkpoint import Which, find_first
 from engine.training.steering import Steering
 from tests.engine.conducting import Watcher, play
 from tests.engine.hooked import Engines
@@ -33,7 +33,7 @@ append_all = journal.JournalWriter.append_all
 
 def killed(self, *events):
     stamped = append_all(self, *events)
-    if any(type(event).__name__ == "CheckpointSaved" for event in events):
+    if any(getattr(event, "reason", "").startswith("every") for event in events):
         os.kill(os.getpid(), signal.SIGKILL)
     return stamped
 
@@ -148,3 +148,25 @@ def test_what_is_no_number_is_not_saved(engines: Engines, pictures: Path, runs: 
             assert not value.is_floating_point() or value.isfinite().all(), f"{file}: {name}"
     if step == 4:
         assert read_progress(run.checkpoints / "last").step == 2
+
+
+def test_back_to_where_the_first_epoch_began_whatever_was_saved_since(
+    engines: Engines, pictures: Path, runs: Path
+) -> None:
+    settings = (*SETTINGS, "data.cache=off", "data.workers=0", "train.on_nan=rollback")
+    bad = hook((1, 5), above=0.002)
+    whole = make_run(runs, pictures, *settings, "train.checkpoint_minutes=0", name="whole")
+    assert engines.run(whole, bad) == 0
+    timely = make_run(runs, pictures, *settings, AT_EVERY_STEP, name="timely")
+    assert engines.run(timely, bad) == 0
+    assert (1, 2) in {(event.epoch, event.step) for event in timed(timely)}
+    cut_off = make_run(runs, pictures, *settings, AT_EVERY_STEP, name="cut_off")
+    for _ in range(2):
+        assert engines.run(cut_off, KILL) == -9
+    assert find_first(cut_off.checkpoints) is not None
+    assert engines.run(cut_off, bad) == 0
+    for run in (timely, cut_off):
+        (back,) = (event for event in JournalReader(run.journal).read() if isinstance(event, RolledBack))
+        assert (back.epoch, back.best_epoch) == (1, 0)
+        assert_same_end(run, whole)
+        assert {path.name for path in run.checkpoints.iterdir()} == {"best", "last"}
