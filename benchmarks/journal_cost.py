@@ -34,7 +34,7 @@ TICKS_PER_SECOND = 10
 EPOCHS, WARM_UP = 8, 1
 SETTINGS = (
     f"train.epochs={EPOCHS + WARM_UP}", "train.checkpoint_every=1000", "schedule.patience=1000",
-    "optim.lr=1e-6",
+    "train.checkpoint_minutes=0", "optim.lr=1e-6",
 )  # fmt: skip
 STEP = Step(epoch=1, step=41, steps=103, loss=1.2345, train_acc=51.2, images_per_s=213.7, eta=1015.0)
 

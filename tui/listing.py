@@ -9,7 +9,7 @@ from engine.journal.log import JournalReader
 from engine.journal.state import RunState
 from engine.run.directory import FoundRun, find_runs
 from engine.run.labels import Labels, labels_file
-from engine.run.overview import Overview, OverviewCache, glance, overview_of
+from engine.run.overview import Overview, glance, overview_of
 from tui.lookout import Lookout
 from tui.run_rows import RunRow, labels_of, unreadable
 from tui.widgets.standing import status_of
@@ -53,14 +53,13 @@ class Listing(Lookout):
         self._shown: list[RunRow] | None = None
 
     def _watch(self) -> None:
-        cache = OverviewCache(self._runs)
         while not self._stopped:
             began = time.monotonic()
-            self._look(cache)
+            self._look()
             took = time.monotonic() - began
-            self._watch_living(cache, until=began + took + max(_PERIOD, took / _SHARE))
+            self._watch_living(until=began + took + max(_PERIOD, took / _SHARE))
 
-    def _look(self, cache: OverviewCache) -> None:
+    def _look(self) -> None:
         found = find_runs(self._runs)
         known_before = self._known
         self._known = {one.name: known_before.get(one.name) or _Known(one) for one in found}
@@ -70,24 +69,23 @@ class Listing(Lookout):
         for number, known in enumerate(self._known.values(), 1):
             if self._stopped:
                 return
-            self._refresh(known, cache)
+            self._refresh(known)
             first = self._shown is None and number >= _SCREENFUL
             if first or time.monotonic() - told > _MEANWHILE:
                 told = time.monotonic()
                 self._tell()
         self._tell()
-        cache.save(set(self._known))
 
-    def _watch_living(self, cache: OverviewCache, until: float) -> None:
+    def _watch_living(self, until: float) -> None:
         while not self._stopped and (left := until - time.monotonic()) > 0:
             if self._rest(min(_PERIOD, left)):
                 return
             for known in self._known.values():
                 if known.live is not None:
-                    self._refresh(known, cache)
+                    self._refresh(known)
             self._tell()
 
-    def _refresh(self, known: _Known, cache: OverviewCache) -> None:
+    def _refresh(self, known: _Known) -> None:
         run = known.found.run
         # The lock before the journal: an engine writes its end first and lets go of the lock after it.
         alive = run.is_alive()
@@ -96,12 +94,8 @@ class Listing(Lookout):
             if alive or known.live is not None:
                 self._follow(known, alive=alive)
             elif stamp != known.stamp:
-                known.facts = cache.get(known.found.name, stamp)
-                if known.facts is None:
-                    state = glance(run)[0]
-                    known.facts = overview_of(run, state, state.status(alive=False))
-                    if state.started is not None:
-                        cache.put(known.found.name, stamp, known.facts)
+                state = glance(run)[0]
+                known.facts = overview_of(run, state, state.status(alive=False))
             known.stamp = stamp
         except OSError as error:  # not readable now: the row keeps what is known
             known.facts = known.facts or unreadable(run, error, alive=alive)

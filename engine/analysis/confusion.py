@@ -19,6 +19,9 @@ Norm = Literal["counts", "row", "column"]
 """What a cell says: images, their share of the true class (row), or of the predicted class (column)."""
 
 _CORNER = "true \\ predicted"
+_LIST = ("true", "predicted", "images")
+_TABLE_UP_TO = 1000
+"""Classes; a table of 10,000 would have 100 million fields, nearly all 0, and no spreadsheet as many columns."""
 
 
 class Pair(NamedTuple):
@@ -144,8 +147,21 @@ def free_stem(folder: Path, stem: str, suffixes: Iterable[str]) -> str:
 
 
 def write_matrix(path: Path, cells: Cells, classes: list[str]) -> None:
-    """Write the matrix's counts: a row a true class, a column a predicted one, in their order. Raises OSError."""
+    """Write the matrix's counts: a row a true class, a column a predicted one, in their order.
+
+    Of more than 1,000 classes a row for each cell that isn't empty, and for each class's own: true, predicted, images.
+    Raises OSError.
+    """
     counts = Matrix.of(cells, len(classes)).cells
+    if len(classes) > _TABLE_UP_TO:
+        # Each class's own cell, also an empty one, has a reader know all classes and their order.
+        listed = sorted({(own, own): 0 for own in range(len(classes))} | counts)
+        lines = [
+            (shown(classes[true]), shown(classes[predicted]), str(counts.get((true, predicted), 0)))
+            for true, predicted in listed
+        ]
+        replace_file(path, table(_LIST, lines).encode())
+        return
     span = range(len(classes))
     rows = [
         (shown(classes[true]), *(str(counts.get((true, predicted), 0)) for predicted in span))
@@ -162,6 +178,8 @@ def read_matrix(path: Path) -> tuple[Cells, list[str]]:
         with path.open(encoding="utf-8", newline="") as file:
             rows = csv.reader(file)
             corner, *names = next(rows, [""])
+            if (corner, *names) == _LIST:
+                return _read_list(rows)
             classes = [meant(name) for name in names]
             cells = [
                 (true, predicted, int(images))
@@ -174,3 +192,16 @@ def read_matrix(path: Path) -> tuple[Cells, list[str]]:
     if corner != _CORNER or any(max(true, predicted) >= len(classes) for true, predicted, _ in cells):
         raise UserError(f"{printable(str(path))} is no confusion matrix; key e of the matrix writes one")
     return cells, classes
+
+
+def _read_list(rows: Iterable[list[str]]) -> tuple[Cells, list[str]]:
+    """Raises ValueError for rows of another form, and of classes that have none of their own."""
+    found = [(meant(true), meant(predicted), int(images)) for true, predicted, images in rows]
+    index: dict[str, int] = {}
+    for true, _, _ in found:
+        index.setdefault(true, len(index))
+    if strange := next((predicted for _, predicted, _ in found if predicted not in index), None):
+        raise ValueError(f"it has no row of the class {strange}")
+    return [(index[true], index[predicted], images) for true, predicted, images in found if images], list(
+        index
+    )

@@ -50,8 +50,8 @@ class Steered(Protocol):
 
     def predict_now(self) -> None: ...
 
-    def set_now(self, command: Set) -> Event:
-        """Change a setting, and return what to tell of it."""
+    def set_now(self, command: Set) -> tuple[Event, str]:
+        """Change a setting, and return what to tell of it, and how the run goes on with it, in words."""
         ...
 
     def keep_settings(self) -> None:
@@ -95,7 +95,7 @@ class BeforeTraining:
     def predict_now(self) -> None:
         self.check_predict()
 
-    def set_now(self, command: Set) -> Event:
+    def set_now(self, command: Set) -> tuple[Event, str]:
         raise UserError(f"{printable(command.key, 80)} can be changed once training has begun")
 
     def keep_settings(self) -> None:
@@ -258,6 +258,18 @@ class Controls:
             return ()
         return (rejected(command, f"{full.words}; the run goes on by itself"),)
 
+    def leave_unsaved(self) -> None:
+        """Raise StopRun if it is asked for, in the middle of a step: nothing can be saved then, or is answered else."""
+        why = "its images did not come; no checkpoint was saved, a resume goes on from the one before"
+        if self.terminate:
+            raise StopRun("interrupted", f"the process was asked to terminate in the middle of a step; {why}")
+        for path, command in self._spool.pending():
+            if isinstance(command, Stop) and not command.after_epoch:
+                self._emit(accepted(command, f"stopping in the middle of a step; {why}"))
+                self._spool.done(path)
+                by = command.by or "a command"
+                raise StopRun("stopped", f"stopped by {by} in the middle of a step; {why}")
+
     def heed_signal(self, run: Steered) -> None:
         """Raise StopRun, once the run has been saved, if the process was asked to terminate."""
         if self.terminate:
@@ -316,7 +328,8 @@ class Controls:
                 finally:
                     run.restart_clock()
             case Set():
-                self._accept(command, f"{command.key} = {command.value}", run.set_now(command))
+                told, detail = run.set_now(command)
+                self._accept(command, detail, told)
                 run.keep_settings()
             case Rollback():
                 told, detail = run.rollback_now(command)

@@ -14,7 +14,7 @@ from engine.data.bottleneck import advice
 from engine.data.cache_plan import Keeping
 from engine.data.images import DataSet, ImageSet
 from engine.data.listing import Keys, Listing, keys_of
-from engine.data.loading.loader import Loader
+from engine.data.loading.loader import Batch, Loader, Poll
 from engine.data.loading.messages import Done
 from engine.data.loading.pool import Pool
 from engine.data.normalize import Normalize
@@ -22,6 +22,8 @@ from engine.data.order import Indices, plain_batches, train_batches
 from engine.journal.events import BadImage, Event, Warning
 from engine.journal.exclusions import Exclusions
 from engine.recipe.recipe import Recipe
+
+Waiting = Callable[[Iterator[Batch]], Iterator[Batch]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,10 @@ class Batched:
 
     def __len__(self) -> int:
         return len(self.labels)
+
+
+def _nothing(_quiet: float) -> None:
+    """Attend to nothing while images are waited for."""
 
 
 class Feed:
@@ -64,11 +70,11 @@ class Feed:
         self._epochs = 0
         self._wait_told = False
         self._stamps: dict[Path, int] = {}
+        pool.told = self._hear_trouble
+        self._troubles = 0
         self._keys: tuple[Keys, Keys] | None = None
         self._active = np.ones(len(data.train), np.bool_)
         """The training images that take part in the epoch that was planned last."""
-        pool.told = self._hear_death
-        self._deaths = 0
         self._keeping = Keeping(recipe, data, pool.cache_memory)
         self._loader = Loader(recipe, normalize.ground, self._keeping.places, pool)
 
@@ -107,27 +113,33 @@ class Feed:
             return np.ones(len(self.data.train), np.bool_)
         return np.array([encodable(str(path)) not in left_out for path in self.data.train.paths], np.bool_)
 
-    def train(self, plan: list[Indices], epoch: int) -> Iterator[Batched]:
-        """Yield the augmented batches of (the rest of) an epoch's plan."""
-        return self._batched(self.data.train, plan, epoch)
+    def train(
+        self, plan: list[Indices], epoch: int, poll: Poll = _nothing, waiting: Waiting = iter
+    ) -> Iterator[Batched]:
+        """Yield the augmented batches of (the rest of) an epoch's plan; ``poll`` as ``Loader.batches`` calls it.
 
-    def val(self) -> Iterator[Batched]:
-        return self._batched(self.data.val, self._in_order(self.data.val), 0)
+        ``waiting`` is put around the batches as they are read, before anything is asked of the device for them.
+        """
+        return self._batched(self.data.train, plan, epoch, poll, waiting)
 
-    def test(self) -> Iterator[tuple[torch.Tensor, Indices]]:
+    def val(self, poll: Poll = _nothing) -> Iterator[Batched]:
+        return self._batched(self.data.val, self._in_order(self.data.val), 0, poll)
+
+    def test(self, poll: Poll = _nothing) -> Iterator[tuple[torch.Tensor, Indices]]:
         """Yield images and their indices into ``data.test``."""
-        for batch in self._loader.batches(self.data.test, self._in_order(self.data.test), 0, self._hear):
+        plan = self._in_order(self.data.test)
+        for batch in self._loader.batches(self.data.test, plan, 0, self._hear, poll):
             yield self._normalize(batch.pixels), batch.indices
 
     def judge_wait(self, waited: float, taken: float) -> None:
         """Tell, once, what to change when steps of ``taken`` seconds waited ``waited`` of them for images.
 
         The first epoch isn't judged, for it decodes what the others find in the cache; nor one in which an image
-        process had to be replaced.
+        process had to be replaced, or none answered for long.
         """
-        deaths, self._deaths = self._deaths, 0
+        troubles, self._troubles = self._troubles, 0
         self._epochs += 1
-        if self._epochs == 1 or deaths:
+        if self._epochs == 1 or troubles:
             return
         message = advice(waited, taken, self._recipe.data, self._workers, self._keeping.where)
         if message and not self._wait_told:
@@ -137,9 +149,11 @@ class Feed:
     def _in_order(self, images: ImageSet) -> list[Indices]:
         return plain_batches(np.arange(len(images)), self._recipe.data.batch_size)
 
-    def _batched(self, images: ImageSet, plan: list[Indices], epoch: int) -> Iterator[Batched]:
+    def _batched(
+        self, images: ImageSet, plan: list[Indices], epoch: int, poll: Poll, waiting: Waiting = iter
+    ) -> Iterator[Batched]:
         labels = np.array(images.labels)
-        for batch in self._loader.batches(images, plan, epoch, self._hear):
+        for batch in waiting(self._loader.batches(images, plan, epoch, self._hear, poll)):
             chosen = to_device(torch.from_numpy(labels[batch.indices]), self._device)
             yield Batched(self._normalize(batch.pixels), chosen, batch.indices)
 
@@ -156,8 +170,8 @@ class Feed:
         if self._stamps.setdefault(path, done.stamp) != done.stamp:
             self._note(f"{path}: changed while the run goes on; it is used as it is now")
 
-    def _hear_death(self, message: str) -> None:
-        self._deaths += 1
+    def _hear_trouble(self, message: str) -> None:
+        self._troubles += 1
         self._emit(Warning(message=message))
 
     def _note(self, message: str) -> None:

@@ -8,7 +8,7 @@ WORTH_SAYING = 0.1
 
 
 def advice(waited: float, taken: float, data: Data, workers: int, kept: str) -> str:
-    """Return what to change when ``waited`` of ``taken`` seconds went by without images, else nothing.
+    """Return what to change when for ``waited`` of ``taken`` seconds the device had no images, else nothing.
 
     ``workers`` are the image processes there are, ``kept`` says where decoded images are kept.
     """

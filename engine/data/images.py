@@ -11,7 +11,7 @@ from engine.core.errors import UserError
 from engine.core.files import is_plain, replace_file
 from engine.core.table import table
 from engine.core.text import printable
-from engine.recipe.data_layout import Listing, list_data
+from engine.recipe.data_layout import Listing, Suspicion, list_data
 from engine.recipe.sections import Data
 
 Split = Literal["train", "val", "test"]
@@ -38,6 +38,7 @@ class DataSet:
     val: ImageSet
     test: ImageSet
     how_split: Literal["folders", "stratified"]
+    suspicions: tuple[Suspicion, ...] = ()
     unlisted: int = 0
     """Files that the recorded split doesn't have, and which are so not used."""
 
@@ -47,16 +48,17 @@ class DataSet:
             yield self.classes[label], path
 
 
-def scan(data: Data, seed: int, record: Path, *, files_move: bool = False) -> DataSet:
+def scan(data: Data, seed: int, record: Path, *, files_move: bool = False, resumed: bool = False) -> DataSet:
     """List the images of a recipe's ``[data]``; classes and files are sorted as text.
 
     Without a validation folder, ``val_fraction`` of each class (at least one image, and at least one
     left to train on) is split off by ``seed``; ``record`` keeps that split, so that a resumed run has the
     same one even if files were added since: ``unlisted`` counts those. With ``files_move`` (the run itself
     moves outliers away) a split by folders is recorded too. Raises UserError as
-    ``engine.recipe.data_layout.list_data`` does, and for classes that aren't those of the recorded split.
+    ``engine.recipe.data_layout.list_data`` does, and for classes that aren't those of the recorded split; for a
+    ``resumed`` run, folders that train and val share are only warned of.
     """
-    listing = list_data(data.train, data.val, data.test)
+    listing = list_data(data.train, data.val, data.test, refuse_shared=not resumed)
     root, classes = Path(data.train), listing.classes
     test = ImageSet("test", [Path(data.test, name) for name in listing.test], [])
     by_folders = listing.val is not None
@@ -75,7 +77,8 @@ def scan(data: Data, seed: int, record: Path, *, files_move: bool = False) -> Da
             _write_record(record, parts)
     train = _image_set("train", root, classes, parts["train"])
     val = _image_set("val", Path(data.val) if by_folders else root, classes, parts["val"])
-    return DataSet(classes, train, val, test, "folders" if by_folders else "stratified", unlisted)
+    split: Literal["folders", "stratified"] = "folders" if by_folders else "stratified"
+    return DataSet(classes, train, val, test, split, listing.suspicions, unlisted)
 
 
 def as_listed(data: Data) -> DataSet:

@@ -187,6 +187,8 @@ Stage = Literal[
 ]  # fmt: skip
 
 _MOST_CLASSES = 1 << 16
+MOST_CELLS = 500_000
+"""A cell takes 25 bytes at most, and readers pass over lines of more than 16 MiB."""
 _MOST_EPOCHS = 1_000_000
 
 
@@ -258,10 +260,14 @@ class Step(Event, frozen=True):
     loss: float
     train_acc: float
     images_per_s: float
+    """Images trained on in the last ten seconds or more, by the time that they took; 0 before anything was timed."""
     eta: float | None
     """Seconds until the last epoch ends, should no early stop come first; None while unknown."""
     data_wait: float | None = None
-    """Share of the time, percent, that training waited for images; None while unknown."""
+    """Share of the same time, percent, for which the device had nothing to do, since its images were still to come.
+
+    On MPS: for which the host waited for them. None while unknown.
+    """
 
 
 class EpochEnded(Event, frozen=True):
@@ -280,6 +286,7 @@ class EpochEnded(Event, frozen=True):
     epochs_to_stop: int
     next_lr: float
     images_per_s: float
+    """Images trained on in the epoch, by the time that its steps took."""
     seconds: float
     val_acc_low: float | None = None
     """The 95 % score interval of ``val_acc`` (``engine.analysis.stats``); None in journals of older versions."""
@@ -305,7 +312,9 @@ class ConfusionMatrix(Event, frozen=True):
     epoch: int
     classes: int
     cells: list[tuple[int, int, int]]
+    """At most 500,000: of more, those with the most images, and a warning says so."""
     path: str
+    """The picture of a new best epoch, there once that epoch's best checkpoint is saved; empty for other epochs."""
 
     def __post_init__(self) -> None:
         """Raises ValueError for cells of no class, so that such a line of a journal is passed over."""
@@ -338,6 +347,8 @@ class PredictionWritten(Event, frozen=True):
 
 
 class SystemSample(Event, frozen=True):
+    """What the machine is doing, every five seconds; a figure of the GPU is None where the GPU doesn't support it."""
+
     cpu_percent: float
     rss: int
     ram_used: int
@@ -345,9 +356,12 @@ class SystemSample(Event, frozen=True):
     disk_free: int
     gpu_percent: float | None = None
     gpu_memory_used: int | None = None
+    """Bytes, as ``gpu_memory_total``."""
     gpu_memory_total: int | None = None
     gpu_temperature: float | None = None
+    """Degrees Celsius."""
     gpu_power: float | None = None
+    """Watts."""
 
 
 class DiskFull(Event, frozen=True):

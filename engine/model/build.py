@@ -92,7 +92,7 @@ def build_model(recipe: Model, classes: int, seed: int) -> BuiltModel:
     torch.manual_seed(int(stream(seed, Purpose.HEAD).integers(2**63)))
     try:
         module = timm.create_model(
-            recipe.name, pretrained=source == "hub", num_classes=classes, drop_rate=recipe.dropout
+            recipe.name, pretrained=source == "hub", num_classes=classes, drop_rate=recipe.drop_rate
         )
     except Exception as error:
         if source == "hub":

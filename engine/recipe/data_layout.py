@@ -3,6 +3,7 @@
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from engine.core.errors import UserError
 from engine.core.text import encodable, printable
@@ -99,6 +100,16 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
         return False
 
 
+class Suspicion(NamedTuple):
+    """What is legal in a data folder and probably not meant."""
+
+    found: str
+    remedy: str
+
+    def __str__(self) -> str:
+        return f"{self.found}; {self.remedy}"
+
+
 @dataclass(frozen=True, slots=True)
 class Listing:
     """Image names by class for training and validation (None: to be split off), and the flat test names."""
@@ -106,21 +117,32 @@ class Listing:
     train: dict[str, list[str]]
     val: dict[str, list[str]] | None
     test: list[str]
+    suspicions: tuple[Suspicion, ...] = ()
 
     @property
     def classes(self) -> list[str]:
         return list(self.train)
 
 
-def list_data(train: str, val: str, test: str, *, splits: bool = True) -> Listing:
+def list_data(train: str, val: str, test: str, *, splits: bool = True, refuse_shared: bool = True) -> Listing:
     """List the images that a recipe's ``[data]`` names, and judge them.
 
-    Raises UserError: no such folder, no images, one class, classes of train and val that differ, with ``splits``
-    a class too small for a validation set to be split off.
+    Raises UserError: no such folder, no images, one class, classes of train and val that differ, train and val
+    that share folders, with ``splits`` a class too small for a validation set to be split off. Without
+    ``refuse_shared``, shared folders are a warning: a run that has begun with them can be resumed.
     """
     for key, folder in (("data.train", train), ("data.val", val), ("data.test", test)):
         if not (Path(folder).is_dir() if folder else key != "data.train"):
             raise UserError(f"{key}: no such folder: {printable(folder) or '(empty)'}")
+    suspicions = []
+    if shared := _share(train, val) if val else "":
+        suspicion = Suspicion(
+            f"{shared}: validation would measure images that are trained on",
+            "leave data.val empty to hold out data.val_fraction of each class, or name a folder of its own",
+        )
+        if refuse_shared:
+            raise UserError(str(suspicion))
+        suspicions.append(suspicion)
     classes = list_classes(Path(train))
     if not classes:
         loose = len(list_images(Path(train)))
@@ -140,7 +162,68 @@ def list_data(train: str, val: str, test: str, *, splits: bool = True) -> Listin
                 f"class {_names(lone)} has one image only, too few to split off a validation set; "
                 "add images, or a val folder"
             )
-    return Listing(classes, val_classes, list_images(Path(test)) if test else [])
+    tested = list_images(Path(test)) if test else []
+    for key, folder in (("data.train", train), ("data.val", val)):
+        if folder and test and (known := _known(key, folder, test, len(tested))):
+            suspicions.append(
+                Suspicion(known, "give test images a folder of their own, or leave data.test empty")
+            )
+            break
+    return Listing(classes, val_classes, tested, tuple(suspicions))
+
+
+def _identity(folder: Path) -> tuple[int, int]:
+    """Return what is the same for one folder under two names: links, bind mounts, other spellings. Raises UserError."""
+    try:
+        status = folder.stat()
+    except OSError as error:
+        raise UserError(f"{printable(str(folder))} can't be read: {error.strerror}") from None
+    return status.st_dev, status.st_ino
+
+
+def _subfolders(folder: Path) -> dict[tuple[int, int], Path]:
+    try:
+        with os.scandir(folder) as entries:
+            found = sorted(
+                entry.path for entry in entries if not entry.name.startswith(".") and _is_folder(entry)
+            )
+    except OSError as error:
+        raise UserError(f"{printable(str(folder))} can't be read: {error.strerror}") from None
+    return {_identity(Path(path)): Path(path) for path in found}
+
+
+def _share(train: str, val: str) -> str:
+    """Say how the two lie in one another or have a class folder in common; nothing when they don't."""
+    one, other = Path(os.path.realpath(train)), Path(os.path.realpath(val))
+    in_train, in_val = _identity(one), _identity(other)
+    if in_train == in_val:
+        return f"data.val is the same folder as data.train ({printable(train)})"
+    if in_train in map(_identity, other.parents):
+        return f"data.val ({printable(val)}) lies inside data.train ({printable(train)})"
+    if in_val in map(_identity, one.parents):
+        return f"data.train ({printable(train)}) lies inside data.val ({printable(val)})"
+    trained = _subfolders(one)
+    for identity, folder in _subfolders(other).items():
+        if identity in trained:
+            there, here = (printable(str(path)) for path in (trained[identity], folder))
+            return f"{here} of data.val is the same folder as {there} of data.train"
+    return ""
+
+
+def _known(key: str, folder: str, test: str, images: int) -> str:
+    """Say that the test folder is ``folder`` or one of its classes; nothing when it isn't."""
+    identity = _identity(Path(test))
+    if identity == _identity(Path(folder)):
+        return (
+            f"data.test is the same folder as {key} ({printable(test)}): only the {images} images directly in it are "
+            "predicted, none of its class folders"
+        )
+    if identity in _subfolders(Path(folder)):
+        return (
+            f"data.test ({printable(test)}) is a class folder of {key}: the run knows these images, so their "
+            "prediction says nothing about new ones"
+        )
+    return ""
 
 
 def _compare(train: dict[str, list[str]], val: dict[str, list[str]], train_path: str, val_path: str) -> None:

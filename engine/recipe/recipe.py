@@ -2,7 +2,7 @@
 
 import os
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -44,8 +44,21 @@ _LARGEST_FILE = 1 << 20
 LIVE_KEYS = (
     "optim.lr", "schedule.factor", "schedule.every", "schedule.patience", "schedule.plateau_patience",
     "schedule.plateau_threshold", "train.epochs", "train.checkpoint_every",
-    "train.predict",
+    "train.checkpoint_minutes", "train.predict",
 )  # fmt: skip
+
+
+RENAMED = {
+    "train.accumulate": "optim.grad_accum_steps",
+    "train.ema": "train.model_ema_decay",
+    "model.dropout": "model.drop_rate",
+    "augment.erase_p": "augment.reprob",
+}
+"""What keys were called in version 0.1.0: they are still read."""
+
+
+def unsaid(line: str) -> None:
+    """Say nothing: for a recipe that nobody has just written."""
 
 
 def recipe_keys() -> list[str]:
@@ -75,21 +88,25 @@ def preset_names() -> list[str]:
 
 
 def load_recipe(
-    source: str | Path | None = None, settings: Iterable[str] = (), base: Mapping[str, Any] | None = None
+    source: str | Path | None = None,
+    settings: Iterable[str] = (),
+    base: Mapping[str, Any] | None = None,
+    note: Callable[[str], object] = unsaid,
 ) -> Recipe:
     """Return the recipe of a preset's name or a TOML file, with ``settings`` (``key=value``) over it.
 
     ``base`` is a nested table that lies between the two: where the data are, say, for a recipe taken from
-    a run on other data. Raises UserError naming the source and everything that is wrong with it, all at once.
+    a run on other data. ``note`` is called with one line for each key that has another name by now. Raises
+    UserError naming the source and everything that is wrong with it, all at once.
     """
     named = "recipe" if source is None else f"recipe {printable(str(source))}"
     table: dict[str, Any] = {}
     if source is not None:
         _merge(table, _read_toml(source))
+    problems = [problem for old, new in RENAMED.items() if (problem := _move(table, old, new, note))]
     _merge(table, {section: keys for section, keys in (base or {}).items() if _is_table(table, section)})
-    problems: list[str] = []
     for setting in settings:
-        problem = _put(table, setting)
+        problem = _put(table, setting, note)
         if problem:
             problems.append(problem)
     try:
@@ -162,10 +179,25 @@ def _merge(into: dict[str, Any], table: Mapping[str, Any]) -> None:
             into[key] = dict(value) if isinstance(value, Mapping) else value
 
 
-def _put(table: dict[str, Any], setting: str) -> str:
+def _move(table: dict[str, Any], old: str, new: str, note: Callable[[str], object]) -> str:
+    """Move the value of a key's old name to the new one; return what is wrong, or nothing."""
+    (section, name), (into, key) = old.split("."), new.split(".")
+    if not isinstance(table.get(section), dict) or name not in table[section]:
+        return ""
+    if key in table.get(into, {}):
+        return f"{old} is the old name of {new}, and both are set; remove {old}"
+    table.setdefault(into, {})[key] = table[section].pop(name)
+    note(f"{old} is now {new}")
+    return ""
+
+
+def _put(table: dict[str, Any], setting: str, note: Callable[[str], object] = unsaid) -> str:
     """Set one ``key=value`` in the table; return what is wrong with it, or nothing."""
     key, equals, text = setting.partition("=")
     key = key.strip()
+    if key in RENAMED:
+        note(f"{key} is now {RENAMED[key]}")
+        key = RENAMED[key]
     section, _, name = key.partition(".")
     if not equals:
         return f"'{printable(setting)}' is not KEY=VALUE"

@@ -37,15 +37,22 @@ class PolicyState:
     counter: int = 0
     plateau_best: float | None = None
     plateau_bad_epochs: int = 0
-    lowered: float = 1.0
-    """By what the whole schedule is lowered."""
+    base_lr: float = 0.0
+    """The recipe's ``optim.lr`` from which ``lr`` has come; 0 in checkpoints of 0.1.0: not known."""
 
     def with_lr(self, lr: float) -> "PolicyState":
-        return replace(self, lr=lr, lowered=1.0)
+        """Return the state with ``lr`` in force and in the recipe; every kind of schedule goes on from it."""
+        return replace(self, lr=lr, base_lr=lr)
 
     def lower(self, factor: float) -> "PolicyState":
-        """Lower the learning rate, and what a schedule makes of it from now on."""
-        return replace(self, lr=self.lr * factor, lowered=self.lowered * factor)
+        """Return the state with a lower learning rate; every kind of schedule goes on from it."""
+        return replace(self, lr=self.lr * factor)
+
+    def rescaled(self, base_lr: float) -> "PolicyState":
+        """Return the state for a recipe whose ``optim.lr`` was edited between two attempts: ``lr`` scaled alike."""
+        if self.base_lr in (0, base_lr):
+            return replace(self, base_lr=base_lr)
+        return replace(self, lr=self.lr * (base_lr / self.base_lr), base_lr=base_lr)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +76,6 @@ def advance(
     *,
     epoch: int,
     epochs: int,
-    base_lr: float,
     val_acc: float,
     val_loss: float,
 ) -> tuple[PolicyState, Verdict]:
@@ -81,7 +87,10 @@ def advance(
 
     * ``counter``: at each multiple of ``every`` that the counter reaches without stopping, lr *= factor;
     * ``plateau``: torch's ReduceLROnPlateau on the validation loss, relative threshold, no cooldown;
-    * ``cosine``: half a cosine from ``base_lr`` towards 0 over ``epochs``, one value an epoch.
+    * ``cosine``: half a cosine towards 0 over ``epochs``, one value an epoch, by the recursion of torch's
+      CosineAnnealingLR: each epoch's rate follows from the one before. So a rate that was set, lowered or scaled is
+      where the curve goes on, and one whose ``epochs`` change goes on from its present value to the new last epoch.
+      It never rises: extending a run that has almost decayed doesn't bring back the rates that are past.
     """
     score, best = (
         (val_acc, state.best) if schedule.monitor == "val_acc" else (-val_loss, _negated(state.best))
@@ -101,7 +110,7 @@ def advance(
     elif schedule.kind == "plateau":
         after, lr, reason = _plateau(schedule, after, val_loss)
     elif epoch < epochs:
-        lr = state.lowered * base_lr * (1 + math.cos(math.pi * epoch / epochs)) / 2
+        lr = cosine_lr(state.lr, epoch, epoch + 1, epochs)
         reason = f"cosine, epoch {epoch + 1} of {epochs}"
     return replace(after, lr=lr), Verdict(new_best, stop, state.lr, lr, reason if lr != state.lr else "")
 
@@ -119,6 +128,38 @@ def _plateau(schedule: Schedule, state: PolicyState, val_loss: float) -> tuple[P
         return replace(state, plateau_bad_epochs=bad_epochs), state.lr, ""
     reason = f"validation loss on a plateau for {bad_epochs} epochs"
     return replace(state, plateau_bad_epochs=0), state.lr * schedule.factor, reason
+
+
+def cosine_lr(lr: float, epoch: int, later: int, epochs: int) -> float:
+    """Return the learning rate of epoch ``later`` on the cosine curve that has ``lr`` in ``epoch``.
+
+    Both are 1-based and at most ``epochs``; in the epoch after those the curve is at 0.
+    """
+    return lr * (_cosine(later, epochs) / _cosine(epoch, epochs))
+
+
+def _cosine(epoch: int, epochs: int) -> float:
+    """Return (1 + cos(pi * (epoch - 1) / epochs)) / 2, written so that no digits cancel near its end."""
+    return math.sin(math.pi * (epochs - epoch + 1) / (2 * epochs)) ** 2
+
+
+def outlook(schedule: Schedule, state: PolicyState, *, epoch: int, epochs: int) -> str:
+    """Return in words what the rule makes of the learning rate from ``epoch``, the one under way, on."""
+    if epoch >= epochs:
+        return f"epoch {epochs} is the last"
+    if schedule.kind == "cosine":
+        last = cosine_lr(state.lr, epoch, epochs, epochs)
+        return (
+            f"the cosine curve goes on from {state.lr:.3g} in epoch {epoch} to {last:.3g} in epoch {epochs}"
+        )
+    if schedule.kind == "plateau":
+        left, bad = schedule.plateau_patience + 1 - state.plateau_bad_epochs, "on a plateau of the loss"
+    else:
+        left, bad = schedule.every - state.counter % schedule.every, "without a better score"
+        if state.counter + left >= schedule.patience:
+            return "early stopping comes before the next decay"
+    more = "1 more epoch" if left == 1 else f"{max(1, left)} more epochs"
+    return f"the next decay, to {state.lr * schedule.factor:.3g}, comes after {more} {bad}"
 
 
 def epochs_to_stop(schedule_patience: int, counter: int) -> int:

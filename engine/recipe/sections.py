@@ -74,7 +74,7 @@ class Augment(Section):
     shear: Annotated[float, Field(ge=0, lt=90)] = Field(10.0, description="sheared by up to this, degrees")
     perspective: Unit = Field(0.3, description="RandomPerspective: distortion_scale")
     perspective_p: Unit = Field(0.5, description="probability of a perspective")
-    erase_p: Unit = Field(0.4, description="RandomErasing: probability")
+    reprob: Unit = Field(0.4, description="RandomErasing: probability")
     erase_scale: tuple[Unit, Unit] = Field(
         (0.02, 0.25), description="RandomErasing: least and greatest share of the area"
     )
@@ -115,7 +115,7 @@ class Model(Section):
     weights: str = Field(
         "", description="file of pretrained weights (.safetensors, or .pth with tensors only)"
     )
-    dropout: Annotated[float, Field(ge=0, lt=1)] = Field(0.5, description="drop_rate before the classifier")
+    drop_rate: Annotated[float, Field(ge=0, lt=1)] = Field(0.5, description="dropout before the classifier")
 
 
 class Optim(Section):
@@ -124,6 +124,12 @@ class Optim(Section):
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = Field(0.1, description="smoothing of the targets")
     amp: Literal["auto", "off", "fp16", "bf16"] = Field("auto", description="mixed precision; auto: on a GPU")
     clip_grad: float = Field(0.0, ge=0, le=1e6, description="greatest norm of a step's gradients; 0: any")
+    grad_accum_steps: int = Field(
+        1,
+        ge=1,
+        le=4096,
+        description="batches whose gradients make one step of the weights; commands are obeyed between two such",
+    )
     layer_decay: Annotated[float, Field(gt=0, le=1)] = Field(
         1.0, description="lr *= this for each layer further from the head; 1: one lr for all"
     )
@@ -158,17 +164,18 @@ class Train(Section):
         "auto", description="where to train; auto: the GPU if any"
     )
     checkpoint_every: int = Field(
-        1, ge=1, le=10000, description="epochs between two saves of checkpoints/last"
+        1, ge=1, le=10000, description="epochs between two saves of checkpoints/last at an epoch's end"
     )
-    accumulate: int = Field(
-        1,
-        ge=1,
-        le=4096,
-        description="batches whose gradients make one step of the weights; commands are obeyed between two such",
+    checkpoint_minutes: float = Field(
+        10.0,
+        ge=0,
+        le=100000,
+        description="minutes after which checkpoints/last is saved again, also within an epoch; 0: never",
     )
-    ema: Annotated[float, Field(ge=0, lt=1)] = Field(
+    model_ema_decay: Annotated[float, Field(ge=0, lt=1)] = Field(
         0.0,
-        description="decay a step of a running mean of the weights, which is then judged and kept; 0: none",
+        description="decay per step of a moving average of the weights, which is then validated and kept; lower in the "
+        "first steps: min(decay, (1 + t) / (10 + t)) in step t; 0: none",
     )
     freeze_epochs: int = Field(
         0, ge=0, le=10000, description="first epochs, in which only the head is trained"

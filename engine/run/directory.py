@@ -207,31 +207,13 @@ def is_run(path: Path) -> bool:
     return (path / "recipe.toml").is_file()
 
 
-def list_runs(runs: Path) -> list[RunDir]:
-    """Return the runs directly below ``runs``, newest first; an absent folder has none. Raises OSError."""
-    found: list[tuple[float, str]] = []
-    try:
-        with os.scandir(runs) as entries:
-            for entry in entries:
-                if entry.name.startswith("."):
-                    continue
-                try:
-                    if entry.is_dir():
-                        found.append((Path(entry.path, "recipe.toml").stat().st_mtime, entry.path))
-                except OSError:  # no run, or a link that leads in a circle
-                    continue
-    except (FileNotFoundError, NotADirectoryError):
-        return []
-    return [RunDir(Path(path)) for _, path in sorted(found, reverse=True)]
-
-
 def find_run(runs: Path, wanted: str | None) -> RunDir:
     """Return the run of a name below ``runs``, of a path, or the newest one. Raises UserError."""
     if wanted is None:
-        listed = list_runs(runs)
+        listed = find_runs(runs)
         if not listed:
             raise UserError(f"no runs in {printable(str(runs))}; start one with: vrdl-tui train DATA")
-        return listed[0]
+        return listed[0].run
     if is_run(runs / wanted):
         return RunDir(runs / wanted)
     if is_run(typed := expand_home(wanted)):
@@ -250,14 +232,14 @@ class FoundRun(NamedTuple):
     """When its recipe was last written, seconds since the epoch."""
 
 
-def find_runs(runs: Path) -> list[FoundRun]:
+def find_runs(runs: Path, depth: int = _DEPTH) -> list[FoundRun]:
     """Return the runs below ``runs``, newest first; an absent folder has none.
 
-    Searched are ``runs`` and three levels of folders below it. Symbolic links aren't followed, hidden folders and
-    what is inside a run are passed over, and so is a folder that can't be read.
+    Searched are ``depth`` levels of folders, 1: those directly in ``runs``. Symbolic links aren't followed; hidden
+    folders, what is inside a run, and folders that can't be read are passed over.
     """
     found: list[FoundRun] = []
-    _search(str(runs), "", _DEPTH, found)
+    _search(str(runs), "", depth, found)
     return sorted(found, key=lambda one: (one.created, one.name), reverse=True)
 
 

@@ -38,6 +38,7 @@ class Progress(msgspec.Struct):
     seen: _Count = 0
     best_val_acc: float = 0.0
     best_cells: Cells = msgspec.field(default_factory=list)
+    """Of the best epoch. Not in a checkpoint's header but in its tensors, except in those of version 0.1.0."""
     log_length: _Count = 0
     announced: bool = False
     """Whether ``train.log`` has the epoch's first line."""
@@ -53,9 +54,19 @@ class Progress(msgspec.Struct):
     recipe: dict[str, str] = msgspec.field(default_factory=dict)
     """Every key of the recipe in force when this was saved; empty in checkpoints of older versions."""
 
+    updates: _Count | None = None
+    """The optimiser's steps since training began; None in a run of 0.1.0, which didn't count them."""
+    updates_before: _Count | None = None
+    """The same when the epoch began."""
+
+    def count_update(self) -> None:
+        if self.updates is not None:
+            self.updates += 1
+
     def begin_next_epoch(self, log_length: int) -> None:
         self.epoch += 1
         self.step = 0
+        self.updates_before = self.updates
         self.announced = self.cut = False
         self.log_length = log_length
         self.loss_sum, self.correct, self.seen = 0.0, 0, 0
@@ -66,6 +77,7 @@ class Progress(msgspec.Struct):
 
     def begin_epoch_again(self, log_length: int) -> None:
         self.epoch -= 1
+        self.updates = self.updates_before  # by when a bad number is seen depends on the clock
         self.begin_next_epoch(log_length)
 
     def restart_epoch(self) -> None:
@@ -79,7 +91,8 @@ class Progress(msgspec.Struct):
 
 
 def encode(progress: Progress) -> str:
-    return msgspec.json.encode(progress).decode()
+    """Return the counters as JSON, of a length that no data changes: without ``best_cells``."""
+    return msgspec.json.encode(msgspec.structs.replace(progress, best_cells=[])).decode()
 
 
 def decode(text: str) -> Progress:
@@ -90,6 +103,8 @@ def decode(text: str) -> Progress:
         raise ValueError("its progress is nested too deep") from None
     if not 0 <= progress.policy.lr <= _LARGEST_LR:
         raise ValueError(f"its learning rate is {progress.policy.lr:g}")
+    if not 0 <= progress.policy.base_lr <= _LARGEST_LR:
+        raise ValueError(f"its learning rate at the start is {progress.policy.base_lr:g}")
     return progress
 
 

@@ -103,10 +103,13 @@ class _Stopwatch:
         self._done = 0
         self._steps: list[float] = []
 
+    def save_by_time(self) -> None:
+        """Nothing is saved: the run is thrown away."""
+
     def between_steps(self) -> None:
         now, trainer = self._now(), self._trainer
         taken, self._last = now - self._last, now
-        done, accumulate = trainer.progress.step, trainer.recipe.train.accumulate
+        done, accumulate = trainer.progress.step, trainer.recipe.optim.grad_accum_steps
         made, self._done = done - self._done, done  # fewer than ``accumulate`` at the end of an epoch
         if not done:
             return
@@ -117,6 +120,9 @@ class _Stopwatch:
             self._tell(None)
         if late or len(self._steps) >= _MOST_STEPS or done >= trainer.steps:
             raise _Enough
+
+    def while_waiting(self, quiet: float, *, saves: bool) -> None:
+        """Nobody asks anything of this run."""
 
     def validate(self, validation: "Validation", images: int) -> None:
         """Time some batches of the validation, and tell all that is known."""

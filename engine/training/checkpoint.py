@@ -3,7 +3,8 @@
 ``checkpoints/best`` and ``checkpoints/last`` hold ``model.safetensors``: the weights that are judged, their
 running mean where one is kept (plain timm names, the model's facts in its metadata). ``last`` also holds
 ``train_state.safetensors``: the optimiser, the weights themselves where ``model.safetensors`` has their mean,
-which images the run has, and in its metadata the loss scaler and the counters. ``best`` also holds
+the best epoch's confusion matrix, which images the run has, and in its metadata the loss scaler and the counters.
+``best`` also holds
 ``validation.csv``, of its own weights.
 """
 
@@ -12,6 +13,7 @@ import math
 import os
 import re
 import shutil
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -29,13 +31,26 @@ from engine.data.images import class_changes
 from engine.data.listing import Listing
 from engine.model.build import misfit, unreal
 from engine.run.directory import VALIDATION
-from engine.run.train_state import KNOWN_BEST, MODEL, TRAIN_STATE, Progress, decode, encode, newest, unusable
+from engine.run.train_state import (
+    KNOWN_BEST,
+    MODEL,
+    TRAIN_STATE,
+    Cells,
+    Progress,
+    decode,
+    encode,
+    newest,
+    unusable,
+)
 from engine.training.optimizer import restore_optimizer
 
 Tensors = dict[str, torch.Tensor]
 Which = Literal["best", "last"]
 
 _RAW = "model."
+_BEST_CELLS = "best_cells"
+"""(cells, 3): true class, predicted class, images; int32. A header, which is read before torch is imported, has no
+room for the millions that there may be."""
 _LISTING = "listing."
 _OS_ERROR = re.compile(r"\(os error (\d+)\)")
 
@@ -75,6 +90,8 @@ class Snapshot:
     """The run's images; None: ``last`` isn't saved."""
     judged: bytes = b""
     """What ``best`` says of the validation images: validation.csv's content."""
+    picture: Callable[[], object] | None = None
+    """Draws the picture that belongs to ``best``. Raises only for a journal that can't be written."""
 
     def size(self, which: Which) -> int:
         """Return about how many bytes its files take."""
@@ -119,7 +136,9 @@ def save(folder: Path, which: Which, snapshot: Snapshot) -> int:
         if which == "last":
             table = {"progress": encode(snapshot.progress), "scaler": json.dumps(snapshot.scaler)}
             raw = {f"{_RAW}{name}": value for name, value in snapshot.raw_model.items()}
-            _write(snapshot.optimizer | raw | _tensors(snapshot.listing), fresh / TRAIN_STATE, table)
+            cells = _cells_tensors(snapshot.progress.best_cells)
+            kept = snapshot.optimizer | raw | cells | _tensors(snapshot.listing)
+            _write(kept, fresh / TRAIN_STATE, table)
         elif snapshot.judged:
             (fresh / VALIDATION).write_bytes(snapshot.judged)
         size = sum(_sync(file) for file in fresh.iterdir())
@@ -191,9 +210,11 @@ def load_last(
     try:
         table = read_metadata(path)
         progress = decode(table["progress"])
+        state = {key: value for key, value in load_file(path).items() if not key.startswith(_LISTING)}
+        if (cells := state.pop(_BEST_CELLS, None)) is not None:
+            progress.best_cells = _cells_of(cells)
         if any(not 0 <= cell[side] < len(classes) for cell in progress.best_cells for side in (0, 1)):
             raise ValueError("its confusion matrix has other classes")
-        state = {key: value for key, value in load_file(path).items() if not key.startswith(_LISTING)}
         raw = {key.removeprefix(_RAW): state.pop(key) for key in list(state) if key.startswith(_RAW)}
         if problem := (raw and misfit(model.state_dict(), raw, exact=True)) or unreal(state):
             raise ValueError(problem)
@@ -207,6 +228,22 @@ def load_last(
         OSError, SafetensorError, RuntimeError, ValueError, KeyError, IndexError, TypeError, AttributeError,
     ) as error:  # fmt: skip
         raise unusable(path, error) from None
+
+
+def _cells_tensors(cells: Cells) -> Tensors:
+    return {_BEST_CELLS: torch.tensor(cells, dtype=torch.int32)} if cells else {}
+
+
+def _cells_of(tensor: torch.Tensor) -> Cells:
+    """Raises ValueError for anything but what ``_cells_tensors`` makes."""
+    if (
+        tensor.dtype is not torch.int32
+        or tensor.dim() != 2
+        or tensor.shape[1] != 3
+        or bool((tensor < 0).any())
+    ):
+        raise ValueError("its confusion matrix isn't one")
+    return [(true, predicted, images) for true, predicted, images in tensor.tolist()]
 
 
 def load_listing(checkpoint: Path) -> Listing | None:

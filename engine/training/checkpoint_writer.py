@@ -20,7 +20,8 @@ _LOOK_EVERY = 0.05
 class CheckpointWriter:
     """Writes snapshots on a thread, in order, and says so in the journal once they are safe on disk.
 
-    On a full disk a save waits for room. One that fails is a warning in the journal; the checkpoint before it stays.
+    The picture that comes with a snapshot is drawn before it is saved. On a full disk a save waits for room. One that
+    fails is a warning in the journal; the checkpoint before it stays.
     """
 
     def __init__(self, folder: Path, emit: Callable[[Event], object], room: Room) -> None:
@@ -43,6 +44,10 @@ class CheckpointWriter:
                 return self._queue.put(snapshot, timeout=_LOOK_EVERY)
             except queue.Full:
                 self._room.stand()
+
+    def is_busy(self) -> bool:
+        """Say whether a snapshot that was handed over is still to be written."""
+        return self._queue.unfinished_tasks > 0
 
     def flush(self) -> str:
         """Wait until everything handed over is dealt with; return why the last save failed, or nothing.
@@ -67,6 +72,9 @@ class CheckpointWriter:
     def _work(self) -> None:
         while (snapshot := self._queue.get()) is not None:
             try:
+                # First: a run that was killed goes on from the epoch before, unless the picture was there by then.
+                if snapshot.picture is not None and not (self._room.leaving or self._broken):
+                    snapshot.picture()
                 for which in snapshot.which:
                     if not (self._room.leaving or self._broken):
                         self._save(which, snapshot)

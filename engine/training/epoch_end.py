@@ -1,12 +1,17 @@
-"""The end of an epoch: judged by the schedule, told, drawn, and the next one begun."""
+"""The end of an epoch: judged by the schedule, told, and the next one begun. Draws its confusion matrix, too."""
 
+import contextlib
+import traceback
 from collections.abc import Callable
+from functools import partial
+from heapq import nlargest
 from pathlib import Path
 
 from engine.analysis.predictions import put_back_judged
 from engine.analysis.stats import wilson
+from engine.core.files import replace_file
 from engine.core.text import printable
-from engine.journal.events import ConfusionMatrix, EpochEnded, Event, LrDecayed, Warning
+from engine.journal.events import MOST_CELLS, ConfusionMatrix, EpochEnded, Event, LrDecayed, Warning
 from engine.recipe.recipe import Recipe
 from engine.recipe.schedule import Verdict, advance, epochs_to_stop
 from engine.run.directory import RunDir
@@ -14,6 +19,7 @@ from engine.run.disk_space import Room
 from engine.run.train_log import TrainLog
 from engine.run.train_state import Cells, Progress
 from engine.training.evaluate import Evaluation, Validation
+from engine.training.failure import cause
 
 
 class Closing:
@@ -28,7 +34,10 @@ class Closing:
         self._validation = validation
         self._emit = emit
         self._room = room
-        self._not_written: set[str] = set()
+        self._said: set[str] = set()
+        """By whatever ``_say_once`` is to say once."""
+        self.picture: Callable[[], object] | None = None
+        """Draws the newest best epoch's picture; for the thread that saves, before it saves that epoch."""
 
     def close(
         self, progress: Progress, recipe: Recipe, log: TrainLog, result: Evaluation, seconds: float,
@@ -44,7 +53,6 @@ class Closing:
             progress.policy,
             epoch=epoch,
             epochs=epochs,
-            base_lr=recipe.optim.lr,
             val_acc=result.accuracy,
             val_loss=result.loss,
         )
@@ -53,9 +61,12 @@ class Closing:
         if verdict.new_best:
             progress.best_val_acc, progress.best_cells = result.accuracy, cells
             picture = self._run.confusion_picture(epoch).name
-            self.draw(picture, cells, f"epoch {epoch}", log)
+            # Where the line belongs, though the picture comes later: nothing can be put into the log afterwards.
+            log.confusion_matrix(picture)
+            self.picture = partial(self.draw, picture, cells, f"epoch {epoch}")
             self._help(self._run.validation, lambda: self._validation.keep(result))
-        self._emit(ConfusionMatrix(epoch=epoch, classes=len(result.matrix), cells=cells, path=picture))
+        told = self._fit_for_journal(cells, epoch)
+        self._emit(ConfusionMatrix(epoch=epoch, classes=len(self._classes), cells=told, path=picture))
         policy = progress.policy
         self._emit(
             EpochEnded(
@@ -91,29 +102,52 @@ class Closing:
         path = self._run.validation
         self._help(path, lambda: put_back_judged(path, best / path.name))
 
-    def draw(self, name: str, cells: Cells, which: str, log: TrainLog) -> None:
-        """Draw a confusion matrix into the run's file ``name``, if that can be written."""
+    def draw(self, name: str, cells: Cells, which: str) -> bool:
+        """Draw a confusion matrix into the run's file ``name``; return whether that was possible: no run ends for it.
+
+        Safe to call from several threads. Raises what waiting for room on the disk raises.
+        """
         correct, seen = sum(cell[2] for cell in cells if cell[0] == cell[1]), sum(cell[2] for cell in cells)
         title = f"{which}: {correct} of {seen} validation images right"
-        path = self._run.path / name
-
-        def write() -> None:
+        try:
             # Here and not at the start: half a second, which no run waits for before its first picture.
-            from engine.figures.confusion import draw_confusion_matrix
+            from engine.figures.confusion import confusion_png
 
-            draw_confusion_matrix(path, cells, self._classes, title)
+            content = confusion_png(cells, self._classes, title)
+        except Exception as error:
+            with contextlib.suppress(OSError):
+                traceback.print_exc()
+            self._warn(self._run.path / name, f"can't be drawn: {printable(cause(error), 200)}")
+            return False
+        path = self._run.path / name
+        return self._help(path, lambda: replace_file(path, content))
 
-        if self._help(path, write):
-            log.confusion_matrix(name)
+    def _fit_for_journal(self, cells: Cells, epoch: int) -> Cells:
+        """Return the cells that the journal holds, and say so once if these aren't all."""
+        if len(cells) <= MOST_CELLS:
+            return cells
+        self._say_once(
+            f"from epoch {epoch} on, the journal has the {MOST_CELLS:,} cells of the confusion matrix with the most "
+            f"images, of {len(cells):,}, as more of them make a line that no reader takes; the accuracies and "
+            f"{self._run.validation.name} are of all images",
+            "cells",
+        )
+        return sorted(nlargest(MOST_CELLS, cells, key=lambda cell: cell[2]))
 
     def _help(self, path: Path, write: Callable[[], object]) -> bool:
         """Write a file that helps people, and return whether that was possible: no run ends for it."""
         try:
             self._room.keep_trying(write, path)
         except OSError as error:
-            reason = f"can't be written: {error.strerror}; the run goes on without"
-            if reason not in self._not_written:
-                self._not_written.add(reason)
-                self._emit(Warning(message=f"{printable(str(path))} {reason}"))
+            if not self._room.leaving:
+                self._warn(path, f"can't be written: {error.strerror}")
             return False
         return True
+
+    def _warn(self, path: Path, problem: str) -> None:
+        self._say_once(f"{printable(str(path))} {problem}; the run goes on without")
+
+    def _say_once(self, message: str, key: str = "") -> None:
+        if (key or message) not in self._said:
+            self._said.add(key or message)
+            self._emit(Warning(message=message))

@@ -1,4 +1,4 @@
-"""Validation: loss, top-1 accuracy and the confusion matrix, all as sums that could be added over ranks."""
+"""Validation: loss, top-1 accuracy, and the class that each image is taken for."""
 
 import math
 from collections.abc import Callable, Iterable, Iterator
@@ -13,6 +13,7 @@ from engine.compute.device import Precision
 from engine.core.errors import UserError
 from engine.core.text import encodable
 from engine.data.batches import Feed
+from engine.data.loading.loader import Poll
 from engine.model.fold import Folding
 from engine.run.directory import RunDir
 from engine.run.train_state import Cells
@@ -23,16 +24,16 @@ Batches = Iterable[tuple[torch.Tensor, torch.Tensor]]
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """Sums over ``seen`` images; ``matrix[true, predicted]`` counts them, shape (classes, classes).
+    """Sums over ``seen`` images, and of each image, in the order of the batches, what the model says of it.
 
-    ``predicted`` (seen,) has each image's class, in the order of the batches, and ``confidence`` (seen,) the
-    softmax probability of it, 0 to 1. ``loss`` and ``accuracy`` need at least one image.
+    ``labels`` (seen,) are the true classes, ``predicted`` (seen,) the predicted ones, ``confidence`` (seen,) the
+    softmax probability of the latter, 0 to 1. ``loss`` and ``accuracy`` need at least one image.
     """
 
     loss_sum: float
     correct: int
     seen: int
-    matrix: torch.Tensor
+    labels: torch.Tensor
     predicted: torch.Tensor
     confidence: torch.Tensor
 
@@ -46,41 +47,48 @@ class Evaluation:
         return 100.0 * self.correct / self.seen
 
     def cells(self) -> Cells:
-        """Return (true, predicted, count) of every cell that isn't empty."""
-        return [
-            (int(row), int(column), int(self.matrix[row, column])) for row, column in self.matrix.nonzero()
-        ]
+        """Return (true, predicted, count) of every cell of the confusion matrix that isn't empty, in its order.
+
+        Takes time and memory for the images and not for the classes' square: 10,000 classes have 100 million cells.
+        """
+        if not self.seen:
+            return []
+        width = int(self.predicted.max()) + 1
+        places, counts = (self.labels * width + self.predicted).unique(return_counts=True)
+        columns = places // width, places % width, counts
+        return list(zip(*(column.tolist() for column in columns), strict=True))
 
 
 @torch.inference_mode()
 def evaluate(
-    model: nn.Module, batches: Batches, classes: int, label_smoothing: float, precision: Precision
+    model: nn.Module, batches: Batches, most: int, label_smoothing: float, precision: Precision
 ) -> Evaluation:
-    """Judge ``model`` on batches of (images, labels).
+    """Judge ``model`` on batches of (images, labels), ``most`` images at most.
 
     The loss is the training's cross-entropy, label smoothing included, as the report's Val Loss is.
     """
     was_training = model.training
     model.eval()
     device = precision.device
-    counts = torch.zeros(classes * classes, dtype=torch.long, device=device)
     loss_sum = torch.zeros((), dtype=torch.float32, device=device)
-    best = [torch.zeros((2, 0), device=device)]
+    # Read once at the end, as each reading waits for the device; and made at once, as small tensors that stay between a
+    # batch's large ones keep the heap from taking their room again: of 10,000 classes it grew by 10 MB a batch.
+    true, predicted = torch.zeros((2, most), dtype=torch.long, device=device)
+    confidence = torch.zeros(most, device=device)
+    seen = 0
     for images, labels in batches:
         with precision.autocast():
             outputs = model(images)
         loss_sum += functional.cross_entropy(
             outputs.float(), labels, label_smoothing=label_smoothing, reduction="sum"
         )
-        confidence, predicted = outputs.float().softmax(1).max(1)
-        counts += torch.bincount(labels * classes + predicted, minlength=classes * classes)
-        best.append(torch.stack((predicted.float(), confidence)))
+        own = slice(seen, seen + len(labels))
+        true[own] = labels
+        confidence[own], predicted[own] = outputs.float().softmax(1).max(1)
+        seen = own.stop
     model.train(was_training)
-    matrix = counts.view(classes, classes).cpu()
-    predicted, confidence = torch.cat(best, 1).cpu()
-    return Evaluation(
-        float(loss_sum), int(matrix.diagonal().sum()), int(matrix.sum()), matrix, predicted.long(), confidence
-    )
+    true, predicted, confidence = true[:seen].cpu(), predicted[:seen].cpu(), confidence[:seen].cpu()
+    return Evaluation(float(loss_sum), int((true == predicted).sum()), seen, true, predicted, confidence)
 
 
 class Validation:
@@ -97,23 +105,26 @@ class Validation:
         """validation.csv's content, as it was kept last; empty where it couldn't be written."""
 
     def judge(
-        self, model: nn.Module, poll: Callable[[], object], *, label_smoothing: float, epoch: int
-    ) -> Evaluation:
+        self, model: nn.Module, poll: Callable[[], object], *, label_smoothing: float, epoch: int,
+        while_waiting: Poll = lambda _: None,
+    ) -> Evaluation:  # fmt: skip
         """Return how ``model`` does; ``poll`` is called before each batch and may raise to leave.
+
+        ``while_waiting`` is called while images are waited for, as ``Loader.batches`` does, and may raise, too.
 
         Raises UserError when no image can be read, NoNumberError when the loss is none.
         """
         self._seen, self.under_way = [], True
 
         def polled() -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-            for batch in self._feed.val():
+            for batch in self._feed.val(while_waiting):
                 poll()
                 if len(batch):
                     self._seen += batch.indices.tolist()
                     yield batch.images, batch.labels
 
-        classes = len(self._feed.data.classes)
-        result = evaluate(self._folding(model), polled(), classes, label_smoothing, self._precision)
+        most = len(self._feed.data.val)
+        result = evaluate(self._folding(model), polled(), most, label_smoothing, self._precision)
         self.under_way = False
         if not result.seen:
             raise UserError("none of the validation images can be read")

@@ -35,7 +35,7 @@ def describe(error: BaseException) -> str:
         return f"{what}; see to the disk and resume, what was saved is kept"
     if _is_out_of_memory(error):
         what += (
-            "; it is out of memory: lower data.batch_size (train.accumulate makes up for it), data.train_size or "
+            "; it is out of memory: lower data.batch_size (optim.grad_accum_steps makes up for it), data.train_size or "
             "data.workers in recipe.toml and resume, or start a new run with a smaller model"
         )
     return f"{what} (the traceback is in engine.log)"

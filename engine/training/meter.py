@@ -1,15 +1,19 @@
 """Running figures of an epoch, kept on the device and read seldom, and the pace of the run."""
 
 import time
-from collections.abc import Iterable, Iterator
-from typing import TypeVar
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
 
 import torch
 
 from engine.core.throttle import Throttle
 from engine.run.train_state import Progress
 
-_PACE_WINDOW = 0.9
+_PACE_WINDOW = 10.0
+"""Seconds that the pace is of, at least, and the stretches that it is of where they are long."""
+_LEAST_STRETCHES = 10
 
 T = TypeVar("T")
 
@@ -45,78 +49,210 @@ class Meter:
         return self._steps[good] if good < len(self._steps) else 0
 
 
+class TimedEvent(Protocol):
+    """A mark in a device's queue of work that knows when the device came to it, as ``torch.cuda.Event``."""
+
+    def record(self) -> None: ...
+
+    def elapsed_time(self, end_event: Any) -> float:
+        """Return the milliseconds from this mark to the other, once the device has come to both."""
+        ...
+
+
+class Waits(Protocol):
+    """Measures for how long a device has had nothing to do, of the times between ``begin`` and ``end``."""
+
+    def begin(self) -> None: ...
+
+    def end(self) -> None: ...
+
+    def restart(self) -> None:
+        """Forget what was measured, and of a time that has begun the part up to now."""
+        ...
+
+    def take(self) -> float:
+        """Return the seconds since the last call. The device must have done all that was asked of it."""
+        ...
+
+
+class HostWaits:
+    """The device is idle whenever the host waits: so on a CPU, and at most so on a device without timed events."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._begun: float | None = None
+        self._waited = 0.0
+
+    def begin(self) -> None:
+        self._begun = self._clock()
+
+    def end(self) -> None:
+        if self._begun is not None:
+            self._waited += self._clock() - self._begun
+        self._begun = None
+
+    def restart(self) -> None:
+        self._waited = 0.0
+        if self._begun is not None:
+            self._begun = self._clock()
+
+    def take(self) -> float:
+        waited, self._waited = self._waited, 0.0
+        return waited
+
+
+class DeviceWaits:
+    """The device has a queue: while it works on what is in there, it doesn't wait, whatever the host does.
+
+    Of two marks in the queue, put there when the host begins to wait and when it ends, the device comes to the first
+    when its work is done and to the second not before the host has put it there. In between it is idle.
+    """
+
+    def __init__(self, mark: Callable[[], TimedEvent]) -> None:
+        self._mark = mark
+        self._begun: TimedEvent | None = None
+        self._pairs: list[tuple[TimedEvent, TimedEvent]] = []
+
+    def begin(self) -> None:
+        self._begun = self._marked()
+
+    def end(self) -> None:
+        if self._begun is not None:
+            self._pairs.append((self._begun, self._marked()))
+        self._begun = None
+
+    def restart(self) -> None:
+        self._pairs.clear()
+        if self._begun is not None:
+            self._begun = self._marked()
+
+    def take(self) -> float:
+        pairs, self._pairs = self._pairs, []
+        return sum(begun.elapsed_time(ended) for begun, ended in pairs) / 1000
+
+    def _marked(self) -> TimedEvent:
+        mark = self._mark()
+        mark.record()
+        return mark
+
+
+def waits_of(device: torch.device) -> Waits:
+    if device.type == "cuda":
+        return DeviceWaits(lambda: torch.cuda.Event(enable_timing=True))
+    return HostWaits()
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Steps from one read of the meter to another. Each read waits for the device: what was asked of it is done."""
+
+    steps: int = 0
+    images: int = 0
+    seconds: float = 0.0
+    waited: float = 0.0
+    """Seconds for which the device had nothing to do, since images were still to come."""
+
+    def __add__(self, other: "Stretch") -> "Stretch":
+        return Stretch(
+            self.steps + other.steps, self.images + other.images,
+            self.seconds + other.seconds, self.waited + other.waited,
+        )  # fmt: skip
+
+    @property
+    def images_per_s(self) -> float:
+        """0.0 where nothing was timed."""
+        return self.images / self.seconds if self.seconds else 0.0
+
+
 class Pace:
     """Images a second, what was waited for, and the time left, from what the run itself has taken.
 
-    Pauses don't count.
+    All are of whole stretches, by images and by time: between two reads the host runs ahead of a GPU, and a step
+    takes as long as asking for it does. Pauses don't count, nor does the stretch that one falls into.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, waits: Waits | None = None, clock: Callable[[], float] = time.monotonic) -> None:
         self.stood = 0.0
         """Seconds that the run has stood still: pauses, predictions, a process that was suspended."""
-        self._moved = time.monotonic()
-        self._waited = 0.0
-        self._wait_time = 0.0
-        self._epoch = [0.0, 0.0]
-        self._step_time = 0.0
-        self._images_per_s = 0.0
+        self._clock = clock
+        self._waits = waits or HostWaits(clock)
+        self._moved = clock()
         self._mark: float | None = None
+        self._steps = self._images = 0
+        self._stretches: deque[Stretch] = deque()
+        self._window = Stretch()
+        self._epoch = Stretch()
         self._overhead: float | None = None
 
     @property
     def images_per_s(self) -> float:
-        return self._images_per_s
+        """Of the last ten seconds or more, 0.0 before anything was timed."""
+        return self._window.images_per_s
 
     @property
     def data_wait(self) -> float | None:
-        """Percent of the last steps' time that went by until their images were ready, None before any step."""
-        return 100 * min(1.0, self._wait_time / self._step_time) if self._step_time else None
+        """Percent of the same time that the device waited for images, None before anything was timed."""
+        window = self._window
+        return 100 * window.waited / window.seconds if window.seconds else None
 
     def waiting(self, batches: Iterable[T]) -> Iterator[T]:
-        """Yield the batches, and count how long each is waited for."""
+        """Yield the batches, and measure how long each is waited for."""
         feed = iter(batches)
         while True:
-            started = time.monotonic()
+            self._waits.begin()
             batch = next(feed, None)
-            self._waited += time.monotonic() - started
+            self._waits.end()
             if batch is None:
                 return
             yield batch
 
-    def epoch_wait(self) -> tuple[float, float]:
-        """Return the seconds that were waited for images and those of all steps since the last call."""
-        waited, taken = self._epoch
-        self._epoch = [0.0, 0.0]
-        return waited, taken
-
     def step(self, images: int) -> None:
-        """Count a step that ends now; the first one after a ``restart`` only sets the mark."""
-        now = time.monotonic()
-        if self._mark is not None and now > self._mark:
+        """Count a step that was asked for."""
+        self._steps += 1
+        self._images += images
+        self.move()
+
+    def read(self) -> None:
+        """Close a stretch; to be called when the device has done all that was asked of it.
+
+        The run's first call only begins one: the first step sets up what the others use.
+        """
+        now, waited = self._clock(), self._waits.take()
+        if self._mark is not None and self._steps and now > self._mark:
             taken = now - self._mark
-            keep = _PACE_WINDOW if self._step_time else 0.0
-            self._step_time = keep * self._step_time + (1 - keep) * taken
-            self._images_per_s = keep * self._images_per_s + (1 - keep) * images / taken
-            waited = min(self._waited, taken)  # more, if the clock was restarted while it waited
-            self._wait_time = keep * self._wait_time + (1 - keep) * waited
-            self._epoch[0] += waited
-            self._epoch[1] += taken
-        self._mark, self._waited, self._moved = now, 0.0, now
+            self._add(Stretch(self._steps, self._images, taken, min(waited, taken)))
+        self._mark, self._steps, self._images = now, 0, 0
+
+    def _add(self, stretch: Stretch) -> None:
+        stretches = self._stretches
+        stretches.append(stretch)
+        seconds = sum(one.seconds for one in stretches)
+        while len(stretches) > _LEAST_STRETCHES and seconds - stretches[0].seconds >= _PACE_WINDOW:
+            seconds -= stretches.popleft().seconds
+        self._window = sum(stretches, Stretch())
+        self._epoch += stretch
+
+    def end_epoch(self) -> Stretch:
+        """Return what was timed since the last call."""
+        epoch, self._epoch = self._epoch, Stretch()
+        return epoch
 
     def move(self) -> None:
         """Know that the run has not stood still up to now."""
-        self._moved = time.monotonic()
+        self._moved = self._clock()
 
     def go_on(self) -> None:
         """Count the time since the run last moved as standing still."""
-        now = time.monotonic()
+        now = self._clock()
         self.stood += now - self._moved
         self._moved = now
         self.restart()
 
     def restart(self) -> None:
-        """Begin a new stretch of steps."""
-        self._mark, self._waited = (time.monotonic() if self._step_time else None), 0.0
+        """Begin a new stretch, and leave out what of the one under way has passed."""
+        self._mark = self._clock() if self._mark is not None else None
+        self._steps = self._images = 0
+        self._waits.restart()
 
     def epoch_overhead(self, seconds: float) -> None:
         """Remember what an epoch takes besides its steps: validation, pictures."""
@@ -124,7 +260,8 @@ class Pace:
 
     def eta(self, *, steps_left: int, epochs_left: int, steps: int) -> float | None:
         """Return the seconds until the last epoch ends, None before anything was timed."""
-        if not self._step_time:
+        window = self._window
+        if not window.steps:
             return None
-        overhead = self._overhead or 0.0
-        return self._step_time * (steps_left + epochs_left * steps) + overhead * (epochs_left + 1)
+        step_time, overhead = window.seconds / window.steps, self._overhead or 0.0
+        return step_time * (steps_left + epochs_left * steps) + overhead * (epochs_left + 1)

@@ -16,7 +16,7 @@ from engine.recipe.recipe import Recipe
 from engine.run.recipe_edits import Edit
 from engine.run.train_state import Progress
 
-_PLAN = ("data.batch_size", "train.seed", "train.accumulate")
+_PLAN = ("data.batch_size", "train.seed", "optim.grad_accum_steps")
 _SCORED = ("data.val_size", "data.pad")
 """What changes each score, whichever is monitored."""
 

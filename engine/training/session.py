@@ -123,6 +123,7 @@ class Session:
         from engine.data.loading.pool import Pool, worker_count
 
         pool = Pool(worker_count(recipe.data.workers))
+        pool.told = lambda words: self._emit(Warning(message=words))
         try:
             return self._train(recipe, pool, fresh=fresh)
         finally:
@@ -138,7 +139,7 @@ class Session:
         moves = recipe.outliers.method != "none" and recipe.outliers.action != "exclude"
         record = self._run.split
         data = self._room.keep_trying(
-            lambda: scan(recipe.data, recipe.train.seed, record, files_move=moves), record
+            lambda: scan(recipe.data, recipe.train.seed, record, files_move=moves, resumed=not fresh), record
         )
         self._emit(
             DatasetScanned(
@@ -149,6 +150,8 @@ class Session:
                 split=data.how_split,
             )
         )
+        for suspicion in data.suspicions:
+            self._emit(Warning(message=str(suspicion)))
         if data.unlisted:
             files = "file was" if data.unlisted == 1 else "files were"
             self._emit(
@@ -198,7 +201,8 @@ class Session:
                 lambda: unfinished(self._spool, self._before, self._progress, recipe_file), recipe_file
             )
             self._controls.refuse_all("no engine was running when it was sent")
-            recipe = load_recipe(self._run.recipe)
+            renamed: list[str] = []
+            recipe = load_recipe(self._run.recipe, note=renamed.append)
         except UserError as error:
             raise UserError(f"the run's own recipe can't be used; {error}") from None
         # Of a setting that is in force without an answer the file doesn't know yet.
@@ -237,6 +241,8 @@ class Session:
                 recipe=values_of(recipe),
             )
         )
+        for line in renamed:
+            self._emit(Warning(message=f"recipe.toml: {line}"))
         return recipe
 
     def _end(self, outcome: Outcome, reason: str) -> int:

@@ -76,7 +76,7 @@ class Training:
             std=built.std,
             val_size=recipe.data.val_size,
             pad=recipe.data.pad,
-            dropout=model.dropout,
+            dropout=model.drop_rate,
         )
         normalize = Normalize(built.mean, built.std, device)
         self._feed = Feed(

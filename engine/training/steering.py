@@ -1,8 +1,10 @@
 """What a command does to a run: save, predict, set. Between the spool and the training loop."""
 
 import contextlib
+import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 import msgspec
 import torch
@@ -29,6 +31,7 @@ from engine.journal.events import (
 from engine.model.build import restore_model
 from engine.outliers.files.acting import Acting
 from engine.recipe.recipe import LIVE_KEYS, change, load_recipe, value_of, values_of
+from engine.recipe.schedule import outlook
 from engine.run.directory import RunDir
 from engine.run.recipe_edits import Edit
 from engine.training import checkpoint
@@ -46,6 +49,8 @@ from engine.training.predict import predict, write_prediction
 from engine.training.trainer import Trainer
 
 _NAN_ROLLBACKS = 3
+_UNSAVED_AFTER = 10.0
+"""Seconds without an image after which a step that is half done is given up to leave: batch systems wait about 30."""
 _BYTES_A_ROW = 100
 """Of a prediction, about."""
 
@@ -83,6 +88,8 @@ class Steering:
         self._set_keys: set[str] = set()
         """Keys that were changed by command."""
         self._writer = CheckpointWriter(run.checkpoints, emit, controls.room)
+        self._saved_at, self._saved_position = time.monotonic(), self.position()
+        """When ``last`` was saved, and where the run stood."""
 
     def close(self) -> None:
         """Return when every checkpoint handed over is on disk, or the run was left without."""
@@ -98,6 +105,13 @@ class Steering:
     def between_steps(self) -> None:
         self._writer.check()
         self._controls.between_steps(self)
+
+    def while_waiting(self, quiet: float, *, saves: bool) -> None:
+        """Do what is asked while images are waited for: a stall must not keep a run from being stopped or paused."""
+        if saves:
+            self.between_steps()
+        elif quiet >= _UNSAVED_AFTER:
+            self._controls.leave_unsaved()
 
     def after_epoch(self) -> None:
         """Raise StopRun if someone asked to stop here; the run is saved first."""
@@ -118,6 +132,8 @@ class Steering:
         trainer = self._trainer
         progress = trainer.synced_progress()
         last = "last" in which
+        if last:
+            self._saved_at, self._saved_position = time.monotonic(), self.position()
         averaged = trainer.judged is not trainer.model
         snapshot = Snapshot(
             which=which,
@@ -130,8 +146,21 @@ class Steering:
             raw_model=model_tensors(trainer.model) if last and averaged else {},
             listing=self._feed.listing(progress.epoch) if last else None,
             judged=trainer.validation.kept if "best" in which else b"",
+            picture=trainer.closing.picture if "best" in which else None,
         )
         self._writer.submit(snapshot)
+
+    def save_by_time(self) -> None:
+        """Save ``last`` if it wasn't for ``train.checkpoint_minutes`` and the run has trained since.
+
+        Called between two steps of the weights. It never waits for the disk: while an earlier checkpoint is still being
+        written, none is saved. Raises NoNumberError where there are non-finite values, before anything is saved.
+        """
+        minutes = self._trainer.recipe.train.checkpoint_minutes
+        if not minutes or time.monotonic() - self._saved_at < 60 * minutes:
+            return
+        if self.position() != self._saved_position and not self._writer.is_busy():
+            self.save(("last",), "every minute" if minutes == 1 else f"every {minutes:g} minutes")
 
     def save_now(self, reason: str) -> str:
         """Save ``last`` and wait until it is on disk. Raises UserError when it can't be written."""
@@ -198,7 +227,7 @@ class Steering:
 
         def batches() -> Iterator[tuple[torch.Tensor, Indices]]:
             with _ends_the_training():
-                yield from self._feed.test()
+                yield from self._feed.test(lambda _: self._controls.heed_signal(self))
 
         def tick(done: int) -> None:
             with _ends_the_training():
@@ -291,8 +320,12 @@ class Steering:
         epoch = self._feed.planned + 1
         return f"{self._outliers.restore(command, from_epoch=epoch)}, in use from epoch {epoch} on"
 
-    def set_now(self, command: Set) -> Event:
-        """Change a setting for good: in the loop and in a checkpoint. Raises UserError."""
+    def set_now(self, command: Set) -> tuple[Event, str]:
+        """Change a setting for good: in the loop and in a checkpoint. Raises UserError.
+
+        Every kind of schedule goes on from a learning rate that was set: ``counter`` and ``plateau`` decay it when they
+        would have decayed the one before, for their counts of epochs stay; ``cosine`` passes through it in this epoch.
+        """
         trainer, key = self._trainer, command.key
         if key not in LIVE_KEYS:
             close = nearest(key, LIVE_KEYS, 1)
@@ -314,7 +347,7 @@ class Steering:
                 trainer.set_lr(trainer.progress.policy.lr)
                 raise
         self._set_keys.add(key)
-        return SettingChanged(
+        event = SettingChanged(
             key=key,
             old=old,
             new=value_of(recipe, key),
@@ -323,13 +356,26 @@ class Steering:
             by=command.by,
             pid=command.pid,
         )
+        return event, f"{key} = {command.value}{self._outlook(key)}"
+
+    def _outlook(self, key: str) -> str:
+        """Return how the learning rate goes on after ``key`` was set, where that is of consequence to it."""
+        recipe, progress = self._trainer.recipe, self._trainer.progress
+        follows = key == "optim.lr" or (key == "train.epochs" and recipe.schedule.kind == "cosine")
+        if not follows:
+            return ""
+        words = outlook(recipe.schedule, progress.policy, epoch=progress.epoch, epochs=recipe.train.epochs)
+        return f"; {words}"
 
     def take_edits(self, edits: Sequence[Edit]) -> None:
         """Put in force, and tell, what was changed in ``recipe.toml`` since the checkpoint; the recipe has it."""
         epoch, step = self.position()
         for edit in edits:
             if edit.key == "optim.lr":
-                self._put_lr_in_force()
+                policy = self._trainer.progress.policy
+                known = replace(policy, base_lr=policy.base_lr or float(edit.old))
+                self._trainer.progress.policy = known.rescaled(self._trainer.recipe.optim.lr)
+                self._trainer.set_lr(self._trainer.progress.policy.lr)
             self._emit(
                 SettingChanged(key=edit.key, old=edit.old, new=edit.new, epoch=epoch, step=step, by=BY_HAND)
             )

@@ -34,7 +34,8 @@ class SystemSampler:
         psutil.cpu_percent()
         gpu = _Gpu()
         while not self._end.wait(_EVERY):
-            with contextlib.suppress(OSError):  # the trainer meets a full or absent disk where it can be told
+            # The trainer meets a full or absent disk where it can be told.
+            with contextlib.suppress(OSError, psutil.Error):
                 self._emit(gpu.added_to(self._sample(process)))
 
     def _sample(self, process: psutil.Process) -> SystemSample:
@@ -77,22 +78,25 @@ class _Gpu:
         return None
 
     def added_to(self, sample: SystemSample) -> SystemSample:
-        """Return the sample with the GPU's figures, as it is where there is none."""
+        """Return the sample with those of the GPU's figures that it supports; the others stay None."""
         if self._nvml is not None and self._handle is None:
             self._handle = self._find()
         if self._handle is None:
             return sample
-        try:
-            memory = self._nvml.nvmlDeviceGetMemoryInfo(self._handle)
-            return msgspec.structs.replace(
-                sample,
-                gpu_percent=self._nvml.nvmlDeviceGetUtilizationRates(self._handle).gpu,
-                gpu_memory_used=memory.used,
-                gpu_memory_total=memory.total,
-                gpu_temperature=self._nvml.nvmlDeviceGetTemperature(
-                    self._handle, self._nvml.NVML_TEMPERATURE_GPU
-                ),
-                gpu_power=self._nvml.nvmlDeviceGetPowerUsage(self._handle) / 1000,
-            )
-        except self._nvml.NVMLError:
-            return sample
+        figures: dict[str, float | int] = {}
+        nvml, handle = self._nvml, self._handle
+        # Each by itself: a slice of a GPU (MIG) has no utilisation or power of its own, unified memory no size.
+        with self._if_supported():
+            figures["gpu_percent"] = nvml.nvmlDeviceGetUtilizationRates(handle).gpu
+        with self._if_supported():
+            memory = nvml.nvmlDeviceGetMemoryInfo(handle)
+            figures |= {"gpu_memory_used": memory.used, "gpu_memory_total": memory.total}
+        with self._if_supported():
+            figures["gpu_temperature"] = nvml.nvmlDeviceGetTemperature(handle, nvml.NVML_TEMPERATURE_GPU)
+        with self._if_supported():
+            figures["gpu_power"] = nvml.nvmlDeviceGetPowerUsage(handle) / 1000
+        return msgspec.structs.replace(sample, **figures)
+
+    def _if_supported(self) -> contextlib.AbstractContextManager[None]:
+        """Suppress the errors by which NVIDIA's library, or an old binding to it, refuses a figure."""
+        return contextlib.suppress(self._nvml.NVMLError, AttributeError)

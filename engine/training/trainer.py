@@ -28,19 +28,30 @@ from engine.training.checkpoint import Tensors, Which, host_copy
 from engine.training.epoch_end import Closing
 from engine.training.evaluate import Evaluation, Validation
 from engine.training.finite import NoNumberError, Watch
-from engine.training.meter import Meter, Pace
+from engine.training.meter import Meter, Pace, Stretch, waits_of
 from engine.training.optimizer import build_optimizer, set_lr
 from engine.training.update import Update
 
 
 class Helm(Protocol):
-    """Who steers the loop. The first two may raise StopRun, the order to leave."""
+    """Who steers the loop. The first three may raise StopRun, the order to leave."""
 
     def between_steps(self) -> None: ...
+
+    def while_waiting(self, quiet: float, *, saves: bool) -> None:
+        """Attend to what is asked while no image has come for ``quiet`` seconds.
+
+        Without ``saves`` a checkpoint would lack the gradients of the step under way.
+        """
+        ...
 
     def after_epoch(self) -> None: ...
 
     def save(self, which: tuple[Which, ...], reason: str) -> None: ...
+
+    def save_by_time(self) -> None:
+        """Save ``last`` if that is due. Raises NoNumberError."""
+        ...
 
     def recover(self, problem: NoNumberError) -> None:
         """Put the run back to weights that are numbers, or raise ``problem`` again."""
@@ -63,14 +74,18 @@ class Trainer:
         self._forward = CompiledForward(self.model, emit) if recipe.train.compile else self.model
         self._freeze = Freeze(self.model, recipe.train.freeze_epochs)
         self._update = Update(self.model, self.optimizer, self.scaler, recipe.optim.clip_grad)
-        self._mean = RunningMean(self.model, recipe.train.ema) if recipe.train.ema else None
+        self._mean = (
+            RunningMean(self.model, recipe.train.model_ema_decay) if recipe.train.model_ema_decay else None
+        )
         self.judged = self._mean.module if self._mean else self.model
         """What is validated, kept and predicted with: the running mean of ``model``, or itself."""
         self._watch = Watch(self.optimizer, self.model, self.judged)
         self.validation = Validation(run, feed, self.precision)
         self.closing = Closing(run, feed.data.classes, self.validation, emit, room)
-        self.progress = Progress(policy=PolicyState(lr=recipe.optim.lr))
-        self.pace = Pace()
+        self.progress = Progress(
+            PolicyState(lr=recipe.optim.lr, base_lr=recipe.optim.lr), updates=0, updates_before=0
+        )
+        self.pace = Pace(waits_of(device))
         self._run = run
         self._feed = feed
         self._emit = emit
@@ -103,8 +118,9 @@ class Trainer:
                 outcome = "early_stopped"
                 self._log.early_stop()
             self._log.best_saved(self.progress.best_val_acc)
-            best = f"best epoch {self.progress.policy.best_epoch}"
-            self.closing.draw(self._run.confusion_picture().name, self.progress.best_cells, best, self._log)
+            name, best = self._run.confusion_picture().name, f"best epoch {self.progress.policy.best_epoch}"
+            if self.closing.draw(name, self.progress.best_cells, best):
+                self._log.confusion_matrix(name)
         finally:
             self._log.close()
         return outcome
@@ -178,14 +194,14 @@ class Trainer:
         self.set_lr(progress.policy.lr)
         self.pace.move()
         started = self._moving_time()
-        self._train_steps(plan)
+        pace = self._train_steps(plan)
         self._check_weights()
         trained = self._moving_time()
         result = self.validation.judge(
-            self.judged, self._between_steps,
+            self.judged, self._between_steps, while_waiting=self._while_waiting,
             label_smoothing=self.recipe.optim.label_smoothing, epoch=progress.epoch,
         )  # fmt: skip
-        self._close_epoch(result, self._moving_time() - started)
+        self._close_epoch(result, self._moving_time() - started, pace.images_per_s)
         self.pace.epoch_overhead(self._moving_time() - trained)
 
     def _moving_time(self) -> float:
@@ -199,24 +215,34 @@ class Trainer:
         self._helm.between_steps()
         self._note_standing()
 
+    def _while_waiting(self, quiet: float) -> None:
+        progress, accumulate = self.progress, self.recipe.optim.grad_accum_steps
+        whole = progress.step % accumulate == 0 or self.validation.under_way
+        self._note_standing()
+        self.pace.move()
+        self._helm.while_waiting(quiet, saves=whole)
+        self._note_standing()
+
     def _note_standing(self) -> None:
         """Have the time for which the run has waited for room on the disk, wherever that was, not count."""
         if self._room.has_stood():
             self.pace.go_on()
 
-    def _train_steps(self, plan: list[Indices]) -> None:
-        progress, steps, accumulate = self.progress, len(plan), self.recipe.train.accumulate
+    def _train_steps(self, plan: list[Indices]) -> Stretch:
+        """Make the steps that are left of the epoch, and return what they took."""
+        progress, steps, accumulate = self.progress, len(plan), self.recipe.optim.grad_accum_steps
         self._freeze.set_train(progress.epoch)
         self.pace.restart()
         left = plan[progress.step :]
         if progress.cut:  # by an attempt before this one, perhaps in the midst of a group of batches
             self._between_steps()
             left = []
-        for batch in self.pace.waiting(self._feed.train(left, progress.epoch)):
+        for batch in self._feed.train(left, progress.epoch, self._while_waiting, self.pace.waiting):
             if progress.step % accumulate == 0:  # gradients are in no checkpoint
                 self._between_steps()
                 if progress.cut:
                     break
+                self._helm.save_by_time()
             progress.step += 1
             # Batch statistics of one image are undefined: what unreadable files left so small is passed over.
             if len(batch) > min(1, len(plan[progress.step - 1]) - 1):
@@ -230,7 +256,9 @@ class Trainer:
             self._tick(progress.step)
         if not progress.seen:
             raise UserError("none of the training images can be read")
-        self._feed.judge_wait(*self.pace.epoch_wait())
+        pace = self.pace.end_epoch()
+        self._feed.judge_wait(pace.waited, pace.seconds)
+        return pace
 
     def _learn(self, batch: Batched) -> None:
         """Add a batch's gradients and figures. Neither this nor ``_step`` waits for the device."""
@@ -251,8 +279,9 @@ class Trainer:
 
     def _step(self) -> None:
         self._update.apply()
+        self.progress.count_update()
         if self._mean:
-            self._mean.update()
+            self._mean.update(self.progress.updates)
 
     def _loss(self, outputs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         return functional.cross_entropy(
@@ -262,6 +291,7 @@ class Trainer:
     def _tick(self, steps: int) -> None:
         progress = self.progress
         self._read_meter()
+        self.pace.read()
         if not progress.seen:
             return
         epochs_left = self.recipe.train.epochs - progress.epoch
@@ -290,10 +320,10 @@ class Trainer:
         if not self._watch.finds_all_finite():
             raise NoNumberError("the weights are no longer numbers", self.progress.epoch, self.progress.step)
 
-    def _close_epoch(self, result: Evaluation, seconds: float) -> None:
+    def _close_epoch(self, result: Evaluation, seconds: float, images_per_s: float) -> None:
         progress, epoch = self.progress, self.progress.epoch
         verdict = self.closing.close(
-            progress, self.recipe, self._log, result, seconds, self.pace.images_per_s
+            progress, self.recipe, self._log, result, seconds, images_per_s or self.pace.images_per_s
         )
         self._meter = Meter(self.device, progress)
         ends = verdict.stop or epoch == self.recipe.train.epochs

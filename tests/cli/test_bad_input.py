@@ -40,6 +40,21 @@ def test_classes_that_differ(data: Path, tmp_path: Path) -> None:
     assert "train: b; only in" in message
 
 
+@pytest.mark.parametrize("command", ["train", "ablate"])
+def test_validation_images_that_are_trained_on(data: Path, tmp_path: Path, command: str) -> None:
+    name = ("--name", "x") if command == "ablate" else ()
+    trained = ("--set", "data.val=data/train")
+    (data / "val").rename(data / "kept")
+    (data / "val").symlink_to("train")
+    for settings in ((), trained, ("--set", f"data.val={data}/val")):
+        message = refusal(command, "data", *name, *settings, cwd=tmp_path)
+        assert f"data.val is the same folder as data.train ({data}/train)" in message
+        assert "leave data.val empty to hold out data.val_fraction of each class" in message
+    (data / "val").unlink()
+    (data / "kept").rename(data / "val")
+    assert "data.val is the same folder" in refusal(command, "data", *name, *trained, cwd=tmp_path)
+
+
 def test_unknown_key(data: Path, tmp_path: Path) -> None:
     message = refusal("train", "data", "--set", "optim.learning_rat=1", "--set", "lr=2", cwd=tmp_path)
     assert "unknown key lr; did you mean optim.lr?" in message

@@ -24,3 +24,17 @@ def test_no_data_folder(tmp_path: Path) -> None:
     answer = call("doctor", "absent", cwd=tmp_path)
     assert answer.code == 1
     assert "BAD data      no such folder: absent" in answer.out
+
+
+def test_folders_that_are_the_same(tmp_path: Path) -> None:
+    data = make_pictures(tmp_path / "data", train=4, val=2, test=0)
+    (data / "test").symlink_to("val/red")
+    known = call("doctor", data, cwd=tmp_path)
+    assert "is a class folder of data.val" in known.out
+    assert "give test images a folder of their own" in known.out
+    assert "BAD data" not in known.out
+    (data / "val").rename(data / "kept")
+    (data / "val").symlink_to("train")
+    same = call("doctor", data, cwd=tmp_path)
+    assert same.code == 1
+    assert "BAD data      data.val is the same folder as data.train" in same.out

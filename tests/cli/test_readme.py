@@ -177,12 +177,12 @@ def test_each_screen_is_opened_by_the_key_that_is_told() -> None:
         assert textual_key(key) in bound(_WHERE[where]), name
 
 
-# beside others
+# the comparison
 
 _SHOWN_BY = {
-    "where it is drawn": ["e2e/test_program.py::test_a_run_from_its_start_to_its_end"],
-    "trains, too": ["e2e/test_program.py::test_a_run_from_its_start_to_its_end"],
-    "the training outlives what shows it": [
+    "interface": ["e2e/test_program.py::test_a_run_from_its_start_to_its_end"],
+    "trains": ["e2e/test_program.py::test_a_run_from_its_start_to_its_end"],
+    "training outlives its view": [
         "cli/test_training.py::test_a_run_outlives_its_terminal_and_takes_commands"
     ],
     "pause, checkpoint, predict, change settings from the view": [

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.run.directory import RunDir, list_runs
+from engine.run.directory import RunDir, find_runs
 from tests.e2e.terminal import EXECUTED, PATIENCE, Terminal
 from tests.made_data import make_pictures
 
@@ -41,7 +41,7 @@ def home(
     for name in ("XDG_CONFIG_HOME", "XDG_STATE_HOME"):
         monkeypatch.setenv(name, str(tmp_path_factory.mktemp(name)))
     yield tmp_path
-    for run in list_runs(tmp_path / "runs"):
+    for run, *_ in find_runs(tmp_path / "runs"):
         end_engine(run)
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from engine.control.commands import Pause
 from engine.core.text import printable
-from engine.run.directory import RunDir, list_runs
+from engine.run.directory import RunDir, find_runs
 from engine.run.labels import read_labels
 from tests import warm
 from tests.e2e import on_a_run
@@ -53,7 +53,7 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     watcher.until(lambda state: state.epochs)
     watcher.ask(Pause())
     yield home
-    for run in list_runs(home / "runs"):
+    for run, *_ in find_runs(home / "runs"):
         end_engine(run)
 
 
@@ -229,16 +229,16 @@ def new_run(console: Terminal, home: Path) -> None:
 
 def started_from_the_form(console: Terminal, runs: Path) -> None:
     """Start a run like ``one`` from its form, and see it to its end."""
-    before = set(list_runs(runs))
+    before = {found.run for found in find_runs(runs)}
     console.press("/name:one\r")
     console.shows("1 of 1 found in 3")
     console.press("A")
     console.shows("new run as one in runs", "ready: r starts it")
     console.until(re.compile(r"\blr +0\.0001 ").search, "the rate of the run")
     console.press("r")
-    console.shows("STARTING", *on_a_run.PANELS)
+    console.shows(*on_a_run.PANELS)
     console.shows("FINISHED", "epoch 6/6", "prediction of 4 images written")
-    (run,) = set(list_runs(runs)) - before
+    (run,) = {found.run for found in find_runs(runs)} - before
     last = on_a_run.state_of(run).epochs[-1]
     console.until(on_a_run.percents(val=last.val_acc, best=last.best), "the newest figures")
     console.shows(printable(run.name), "6 of 30 images left out")

@@ -10,7 +10,7 @@ from tests.made_data import make_pictures, make_run
 
 SETTINGS = (
     "outliers.method=autoencoder", "outliers.epochs=1", "outliers.size=16", "outliers.percentile=60",
-    "outliers.relax=0", "data.workers=0", "data.batch_size=4", "mixup.alpha=0.5", "model.dropout=0.3",
+    "outliers.relax=0", "data.workers=0", "data.batch_size=4", "mixup.alpha=0.5", "model.drop_rate=0.3",
     "schedule.patience=20", "train.epochs=3",
 )  # fmt: skip
 HOOK = """

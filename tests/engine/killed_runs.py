@@ -16,13 +16,13 @@ from tests.made_data import make_pictures, make_run
 
 KILLED = -9
 PLAIN = (
-    "data.workers=0", "data.batch_size=4", "mixup.alpha=0.5", "model.dropout=0.3", "schedule.every=1",
+    "data.workers=0", "data.batch_size=4", "mixup.alpha=0.5", "model.drop_rate=0.3", "schedule.every=1",
     "schedule.patience=20", "train.epochs=5",
 )  # fmt: skip
 RICH = (
     "outliers.method=autoencoder", "outliers.epochs=1", "outliers.size=16", "outliers.percentile=60",
     "outliers.relax=0", "outliers.action=quarantine", "data.workers=0", "data.batch_size=3", "data.cache=disk",
-    "mixup.alpha=0.5", "model.dropout=0.3", "train.ema=0.8", "schedule.every=1", "schedule.patience=3",
+    "mixup.alpha=0.5", "model.drop_rate=0.3", "train.model_ema_decay=0.8", "schedule.every=1", "schedule.patience=3",
     "train.epochs=9", "optim.lr=0.01",
 )  # fmt: skip
 ASKS = [

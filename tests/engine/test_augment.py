@@ -12,7 +12,8 @@ from torchvision.transforms import InterpolationMode
 from torchvision.transforms import functional as tv
 
 from engine.compute.rng import Purpose, stream
-from engine.data.augment.augment import apply, augmented, colour
+from engine.data.augment import colour
+from engine.data.augment.augment import apply, augmented
 from engine.data.augment.draw import Colour, Draw, Jitter, Rect, draw
 from engine.data.augment.geometry import Box, Pad, to_square
 from engine.data.augment.warp import inside, views
@@ -183,7 +184,7 @@ def test_a_sample_is_a_function_of_seed_epoch_and_index(photo: Pixels) -> None:
 
 STILL: dict[str, Any] = {
     "brightness": 0.0, "contrast": 0.0, "saturation": 0.0, "hue": 0.0, "hflip": 0.0, "rotate": 0.0,
-    "translate": 0.0, "scale": (1.0, 1.0), "shear": 0.0, "perspective_p": 0.0, "erase_p": 0.0,
+    "translate": 0.0, "scale": (1.0, 1.0), "shear": 0.0, "perspective_p": 0.0, "reprob": 0.0,
 }  # fmt: skip
 
 

@@ -86,7 +86,7 @@ def test_perspectives_are_drawn_as_torchvisions(drawn: list[Draw]) -> None:
 
 def test_erasing_is_drawn_as_torchvisions(drawn: list[Draw]) -> None:
     assert abs(np.mean([d.erase is not None for d in drawn]) - 0.4) < 0.03
-    holes = [d.erase for d in draws(Augment(erase_p=1.0))]
+    holes = [d.erase for d in draws(Augment(reprob=1.0))]
     others = many(lambda: theirs.RandomErasing.get_params(BLANK, (0.02, 0.25), (0.3, 3.3), [0.0])[:4])
     assert_alike([(h.top, h.left, h.height, h.width) for h in holes if h is not None], others)
 

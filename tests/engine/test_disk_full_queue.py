@@ -91,7 +91,7 @@ def test_images_of_which_some_were_left_out_are_all_left_out_by_the_next_attempt
 
 def test_what_a_run_waits_is_no_time_of_its_epochs(place: Place, tmp_path: Path) -> None:
     """Five seconds, wherever in an epoch the disk is found full; an epoch takes less than one."""
-    run = place.new(tmp_path.name, *ENDLESS, "train.accumulate=2")
+    run = place.new(tmp_path.name, *ENDLESS, "optim.grad_accum_steps=2")
     place.engines.start(run, place.hook(run, "|".join((POINTS["journal"], POINTS["train.log"]))))
     watcher = Watcher(run)
     watcher.until(lambda state: state.epochs)

@@ -21,8 +21,10 @@ from engine.journal.events import (
     encode_line,
 )
 from engine.journal.log import JournalReader
+from engine.model.ema import RunningMean
 from engine.recipe.recipe import change, load_recipe
 from engine.run.directory import RunDir
+from engine.run.train_state import read_progress
 from tests.cli.calling import call, refusal
 from tests.engine.conducting import Played, Watcher, play
 
@@ -128,11 +130,11 @@ def test_the_words_of_their_recipes_mean_what_they_meant(place: Path) -> None:
     steered = load_recipe(run_in(place, "outliers").recipe)
     assert (steered.optim.lr, steered.train.epochs, steered.outliers.percentile) == (0.001, 4, 80)
     meant = load_recipe(run_in(place, "interrupted").recipe)
-    assert (meant.train.accumulate, meant.train.ema) == (2, 0.9)
-    assert (meant.model.dropout, meant.augment.erase_p) == (0.3, 0.2)
+    assert (meant.optim.grad_accum_steps, meant.train.model_ema_decay) == (2, 0.9)
+    assert (meant.model.drop_rate, meant.augment.reprob) == (0.3, 0.2)
     plain = load_recipe(run_in(place, "finished").recipe)
-    assert (plain.train.accumulate, plain.train.ema) == (1, 0.0)
-    assert (plain.model.dropout, plain.augment.erase_p) == (0.2, 0.0)
+    assert (plain.optim.grad_accum_steps, plain.train.model_ema_decay) == (1, 0.0)
+    assert (plain.model.drop_rate, plain.augment.reprob) == (0.2, 0.0)
 
 
 def test_predict_says_what_the_run_said(place: Path) -> None:
@@ -198,6 +200,19 @@ def test_the_interrupted_run_goes_on_at_its_step(place: Path) -> None:
     validates = {f"{row['class']}/{row['image']}" for row in rows(run.split) if row["split"] == "val"}
     judged = {f"{one.label}/{Path(one.path).name}" for one in read_judged(run.validation)}
     assert judged == validates
+
+
+def test_a_running_mean_does_not_begin_its_ramp_again(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run, steps, update = run_in(place, "interrupted"), [], RunningMean.update
+
+    def seen(self: RunningMean, step: int | None) -> None:
+        steps.append(step)
+        update(self, step)
+
+    monkeypatch.setattr(RunningMean, "update", seen)
+    assert play(run).code == 0
+    assert steps == [None] * (6 + 8)
+    assert read_progress(run.checkpoints / "last").updates is None
 
 
 def test_another_plan_begins_its_epoch_again(place: Path) -> None:

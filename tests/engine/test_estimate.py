@@ -13,7 +13,7 @@ from engine.tools.estimate import _Enough, _Stopwatch
 
 def trainer(steps: int, accumulate: int) -> SimpleNamespace:
     """Stand where a trainer stands before each group of steps."""
-    recipe = SimpleNamespace(train=SimpleNamespace(accumulate=accumulate))
+    recipe = SimpleNamespace(optim=SimpleNamespace(grad_accum_steps=accumulate))
     return SimpleNamespace(
         steps=steps, recipe=recipe, progress=SimpleNamespace(step=0), device=torch.device("cpu")
     )

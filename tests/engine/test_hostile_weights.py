@@ -282,6 +282,16 @@ def progress(**changes: object) -> Callable[[Any, Any], object]:
     return change
 
 
+def old_cells(cells: list[list[int]]) -> Callable[[Any, Any], object]:
+    """Put cells where version 0.1.0 had them."""
+
+    def change(tensors: dict[str, torch.Tensor], metadata: dict[str, str]) -> None:
+        del tensors["best_cells"]
+        progress(best_cells=cells)(tensors, metadata)
+
+    return change
+
+
 def garbage(text: str, key: str = "progress") -> Callable[[Any, Any], object]:
     return lambda _, metadata: metadata.update({key: text})
 
@@ -313,7 +323,21 @@ STATES: dict[str, tuple[Callable[[Any, Any], object], str]] = {
     "step 10**30": (progress(step=10**30), "step"),
     "a loss that is none": (progress(loss_sum=None), "loss_sum"),
     "learning rate": (progress(policy={"lr": 1e300}), "its learning rate is 1e+300"),
-    "a cell of no class": (progress(best_cells=[[0, 10**9, 1]]), "its confusion matrix has other classes"),
+    "a cell of no class": (
+        put("best_cells", lambda cells: cells.index_fill(1, torch.tensor([1]), 3)),
+        "its confusion matrix has other classes",
+    ),
+    "a cell of no class, in the header": (
+        old_cells([[0, 10**9, 1]]),
+        "its confusion matrix has other classes",
+    ),
+    "cells of less than no image": (put("best_cells", torch.Tensor.neg), "its confusion matrix isn't one"),
+    "cells of another type": (put("best_cells", torch.Tensor.float), "its confusion matrix isn't one"),
+    "cells of another shape": (
+        put("best_cells", lambda cells: cells[:, :2]),
+        "its confusion matrix isn't one",
+    ),
+    "one cell": (put("best_cells", lambda cells: cells[0]), "its confusion matrix isn't one"),
 }
 
 

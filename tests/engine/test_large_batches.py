@@ -2,6 +2,7 @@
 
 import os
 import signal
+import threading
 import time
 
 import numpy as np
@@ -15,6 +16,7 @@ from engine.data.loading.pool import Pool
 from engine.data.order import Indices
 from engine.recipe.recipe import Recipe, load_recipe
 from tests.made_data import make_pictures
+from tests.waiting import until
 
 BATCH = 1024
 GROUND = (124, 116, 104)
@@ -105,13 +107,28 @@ def test_processes_killed_with_a_thousand_images_before_them(
         assert not set(killed) & set(bench.pool.pids())
 
 
-def test_stuck_processes_with_a_thousand_images_before_them(
+def test_stopped_processes_with_a_thousand_images_before_them(
     recipe: Recipe, data: DataSet, alone: Epoch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pool_module, "_PATIENCE", 3.0)
     with Bench(recipe, data, 2) as bench:
+        assert bench.epoch() == alone
+        monkeypatch.setattr(pool_module, "_PATIENCE", 1.0)
+        stopped = bench.pool.pids()
+
+        def let_go() -> None:
+            until(lambda: bench.deaths)
+            for pid in stopped:
+                os.kill(pid, signal.SIGCONT)
+
+        thread = threading.Thread(target=let_go)
+        thread.start()
         assert bench.epoch(kill_in=1, by=signal.SIGSTOP) == alone
-        assert len(bench.deaths) == 2
+        thread.join()
+        assert bench.pool.pids() == stopped
+        assert [words.partition(",")[0].partition(" has")[0] for words in bench.deaths] == [
+            "reading images",
+            "images are read again",
+        ]
 
 
 def test_the_engine_waits_for_no_process_to_have_room(recipe: Recipe, data: DataSet) -> None:
@@ -135,7 +152,8 @@ def test_the_engine_waits_for_no_process_to_have_room(recipe: Recipe, data: Data
 def test_the_pool_is_closed_with_images_before_it(recipe: Recipe, data: DataSet) -> None:
     bench = Bench(recipe, data, 2)
     bench.pool.put(bench.tasks(50_000))
-    bench.pool.take()
+    while not bench.pool.take():
+        pass
     began = time.monotonic()
     bench.pool.close()
     assert time.monotonic() - began < 1.5, "none had to be killed"

@@ -91,7 +91,7 @@ def test_the_step_is_named_and_the_checkpoints_are_sound(
 
 
 def test_back_in_the_middle_of_a_group_of_batches(engines: Engines, pictures: Path, runs: Path) -> None:
-    run = make_run(runs, pictures, *ROLLBACK, "train.accumulate=4")
+    run = make_run(runs, pictures, *ROLLBACK, "optim.grad_accum_steps=4")
     assert engines.run(run, hook((2, 2), above=0.002, pace=ALWAYS)) == 0, reason(run)
     assert [(back.epoch, back.step) for back in told(run, RolledBack)] == [(2, 2)]
     assert_all_numbers(run)
@@ -115,7 +115,7 @@ def test_back_to_the_best_weights_with_a_lower_rate(engines: Engines, pictures: 
 
 
 def test_in_the_first_epoch_back_to_where_it_began(engines: Engines, pictures: Path, runs: Path) -> None:
-    run = make_run(runs, pictures, *ROLLBACK, "train.ema=0.9", "schedule.kind=cosine")
+    run = make_run(runs, pictures, *ROLLBACK, "train.model_ema_decay=0.9", "schedule.kind=cosine")
     assert engines.run(run, hook((1, 2), above=0.002)) == 0, reason(run)
     (back,) = told(run, RolledBack)
     assert (back.epoch, back.step, back.best_epoch) == (1, 2, 0)

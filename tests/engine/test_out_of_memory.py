@@ -11,7 +11,7 @@ from tests.engine.hooked import Engines
 from tests.engine.test_resume import assert_same_end
 from tests.made_data import make_run
 
-SETTINGS = ("train.epochs=2", "data.workers=0", "data.batch_size=4", "data.cache=off", "model.dropout=0.3")
+SETTINGS = ("train.epochs=2", "data.workers=0", "data.batch_size=4", "data.cache=off", "model.drop_rate=0.3")
 HOOK = """
 import torch, numpy
 from engine.training.trainer import Trainer

@@ -17,7 +17,13 @@ from tests import warm
 from tests.engine.conducting import Watcher, play
 from tests.made_data import make_run
 
-SETTINGS = ("train.epochs=4", "mixup.alpha=0.5", "model.dropout=0.3", "data.batch_size=4", "schedule.every=1")
+SETTINGS = (
+    "train.epochs=4",
+    "mixup.alpha=0.5",
+    "model.drop_rate=0.3",
+    "data.batch_size=4",
+    "schedule.every=1",
+)
 
 
 @pytest.fixture(scope="module")

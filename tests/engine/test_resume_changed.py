@@ -71,7 +71,7 @@ def test_nothing_changed_and_nothing_said(data: Path, runs: Path, monkeypatch: p
 
 @pytest.mark.parametrize(
     ("key", "value", "steps"),
-    [("data__batch_size", 8, 4), ("train__seed", 5, 7), ("train__accumulate", 3, 7)],
+    [("data__batch_size", 8, 4), ("train__seed", 5, 7), ("optim__grad_accum_steps", 3, 7)],
 )
 def test_another_plan_begins_the_epoch_again(
     data: Path, runs: Path, monkeypatch: pytest.MonkeyPatch, key: str, value: int, steps: int
@@ -79,7 +79,7 @@ def test_another_plan_begins_the_epoch_again(
     run = make_run(runs, data, *SETTINGS)
     record(run, monkeypatch, (2, 3))
     name = key.replace("__", ".")
-    old = {"data.batch_size": 4, "train.seed": 0, "train.accumulate": 1}[name]
+    old = {"data.batch_size": 4, "train.seed": 0, "optim.grad_accum_steps": 1}[name]
     edit(run, **{key: value})
     played = record(run, monkeypatch)
     assert played.code == 0, played.state.ended
@@ -145,7 +145,7 @@ def state_of(run: RunDir) -> RunState:
 def test_an_epoch_that_has_made_its_steps_is_not_trained_again(
     data: Path, runs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run = make_run(runs, data, *SETTINGS, "train.accumulate=4")
+    run = make_run(runs, data, *SETTINGS, "optim.grad_accum_steps=4")
     first = record(run, monkeypatch, (2, 7))
     assert each_once(first, 2, IMAGES)
     add(data, "train", *(f"blue/added{number}.png" for number in range(8)))

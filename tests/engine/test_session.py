@@ -21,12 +21,14 @@ from engine.journal.events import (
     StageStarted,
     Step,
     SystemSample,
+    Warning,
 )
 from engine.journal.index import Past, index_path, past_state, telling
 from engine.journal.log import JournalReader
 from engine.recipe.recipe import Recipe
+from engine.run.directory import RunDir
 from engine.training import system
-from tests.engine.conducting import Watcher, play
+from tests.engine.conducting import Played, Watcher, play
 from tests.engine.scores import make_scores
 from tests.made_data import make_pictures, make_run
 
@@ -127,6 +129,30 @@ def test_one_tree_is_split_and_the_split_recorded(tmp_path: Path, runs: Path) ->
         assert sum(row["split"] == "val" and row["class"] == name for row in rows) == 2
         assert len({row["image"] for row in rows if row["class"] == name}) == 10
     assert not run.prediction.exists()
+
+
+def warned_of_data(played: Played) -> list[str]:
+    warnings = (event.message for event in played.events if isinstance(event, Warning))
+    return [message for message in warnings if message.startswith("data.")]
+
+
+def test_shared_folders_are_told_of(pictures: Path, runs: Path) -> None:
+    """A new run is refused; one that began when they were accepted can be resumed, with a warning."""
+    run = make_run(runs, pictures, f"data.test={pictures}/train/red", "train.predict=false")
+    played = play(run, lambda watcher: watcher.ask(Stop(after_epoch=True)))
+    assert played.code == 0
+    (known,) = warned_of_data(played)
+    assert known.startswith(f"data.test ({pictures}/train/red) is a class folder of data.train: ")
+    shared = run.recipe.read_text().replace(f"{pictures}/val", f"{pictures}/train")
+    run.recipe.write_text(shared)
+    again = play(run)
+    assert again.code == 0
+    (same,) = {*warned_of_data(again)} - {known}
+    assert same.startswith("data.val is the same folder as data.train")
+    new = play(RunDir.create(runs, "new", "m", shared))
+    assert new.code == 1
+    assert new.state.ended is not None
+    assert new.state.ended.reason.startswith("data.val is the same folder as data.train")
 
 
 def test_every_mode_of_training_runs(pictures: Path, runs: Path) -> None:

@@ -21,7 +21,8 @@ from tests.made_data import make_pictures, make_run
 GRACE = 30.0
 """Seconds that SLURM itself leaves between SIGTERM and SIGKILL (KillWait)."""
 SETTINGS = (
-    "train.epochs=2", "data.workers=1", "mixup.alpha=0.5", "model.dropout=0.3", "data.batch_size=4", "data.cache=disk",
+    "train.epochs=2", "data.workers=1", "mixup.alpha=0.5", "model.drop_rate=0.3", "data.batch_size=4",
+    "data.cache=disk",
     "outliers.method=autoencoder", "outliers.epochs=2", "outliers.size=16", "outliers.percentile=60",
     "outliers.relax=0",
 )  # fmt: skip

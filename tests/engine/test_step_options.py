@@ -18,9 +18,11 @@ from engine.journal.events import CommandAccepted, EpochEnded, Event, Warning
 from engine.model import compiled
 from engine.model.build import build_model
 from engine.model.compiled import CompiledForward
+from engine.model.ema import RunningMean
 from engine.recipe.recipe import load_recipe
 from engine.recipe.sections import Optim
 from engine.run.directory import RunDir
+from engine.run.train_state import read_progress
 from engine.training import evaluate as validation
 from engine.training.optimizer import build_optimizer, set_lr
 from engine.training.update import Update
@@ -30,8 +32,8 @@ from tests.made_data import make_run
 
 Tensors = dict[str, torch.Tensor]
 Together = (
-    "train.epochs=4", "mixup.alpha=0.5", "model.dropout=0.3", "data.batch_size=4", "schedule.every=1",
-    "train.accumulate=2", "train.ema=0.9", "train.freeze_epochs=2", "optim.layer_decay=0.8",
+    "train.epochs=4", "mixup.alpha=0.5", "model.drop_rate=0.3", "data.batch_size=4", "schedule.every=1",
+    "optim.grad_accum_steps=2", "train.model_ema_decay=0.9", "train.freeze_epochs=2", "optim.layer_decay=0.8",
     "optim.clip_grad=1.0",
 )  # fmt: skip
 ONE_STEP = ("train.epochs=1", "data.batch_size=64", "mixup.alpha=0", "optim.weight_decay=0")
@@ -81,10 +83,10 @@ def first_moment(run: RunDir) -> torch.Tensor:
 def test_accumulated_batches_make_the_step_of_one_large_batch(pictures: Path, runs: Path) -> None:
     # Layer norm, no dropout: a batch's gradient is the mean over its images, whatever else is in it.
     plain = (
-        "model.name=test_convnext", "train.epochs=1", "mixup.alpha=0", "model.dropout=0", "optim.lr=1e-5",
+        "model.name=test_convnext", "train.epochs=1", "mixup.alpha=0", "model.drop_rate=0", "optim.lr=1e-5",
     )  # fmt: skip
     large = make_run(runs, pictures, *plain, "data.batch_size=8", name="large")
-    small = make_run(runs, pictures, *plain, "data.batch_size=4", "train.accumulate=2", name="small")
+    small = make_run(runs, pictures, *plain, "data.batch_size=4", "optim.grad_accum_steps=2", name="small")
     (expected,), (found,) = epochs(play(large)), epochs(play(small))
     assert found.train_loss == pytest.approx(expected.train_loss, rel=1e-5)
     assert found.val_loss == pytest.approx(expected.val_loss, rel=1e-5)
@@ -113,7 +115,7 @@ def test_a_group_is_averaged_over_its_images() -> None:
 
 
 def test_commands_are_obeyed_between_steps_of_the_weights(pictures: Path, runs: Path) -> None:
-    run = make_run(runs, pictures, "data.batch_size=4", "train.accumulate=3", "train.epochs=3")
+    run = make_run(runs, pictures, "data.batch_size=4", "optim.grad_accum_steps=3", "train.epochs=3")
     answers: list[CommandAccepted | object] = []
 
     def script(watcher: Watcher) -> None:
@@ -140,21 +142,48 @@ def test_the_running_mean_is_judged_kept_and_exact(
 
     monkeypatch.setattr(validation, "evaluate", watched)
     monkeypatch.setattr(validation.Folding, "__call__", lambda self, model: model)
-    settings = ("data.batch_size=64", "train.ema=0.75")  # an epoch is one step
+    settings = ("data.batch_size=64", "train.model_ema_decay=0.2")  # an epoch is one step
     one = make_run(runs, pictures, *settings, "train.epochs=1", name="one")
     two = make_run(runs, pictures, *settings, "train.epochs=2", name="two")
     assert play(one).code == play(two).code == 0
     before = initial(one)
-    for run, seen in ((one, judged[0]), (two, judged[2])):
+    # The first step's decay is 2 / 11, by the ramp; the second's, 3 / 12, is more than the recipe's.
+    for run, seen, kept in ((one, judged[0], 2 / 11), (two, judged[2], 0.2)):
         raw, mean = raw_of(run), model_of(run)
         assert raw.keys() == mean.keys() == before.keys()
         for key, value in mean.items():
             whole = not value.is_floating_point()
-            expected = raw[key] if whole else torch.lerp(before[key], raw[key], 0.25)
+            expected = raw[key] if whole else torch.lerp(before[key], raw[key], 1 - kept)
             assert value.equal(expected), key
             assert value.equal(seen[key]), key
         before = mean
     assert all(value.equal(judged[0][key]) for key, value in model_of(one, "best").items())
+
+
+def test_the_running_mean_follows_the_weights_from_the_first_steps_on(pictures: Path, runs: Path) -> None:
+    run = make_run(
+        runs, pictures, "train.epochs=3", "data.batch_size=4", "train.model_ema_decay=0.9998", "optim.lr=0.01"
+    )
+    assert play(run).code == 0
+    before, raw, mean = initial(run), raw_of(run), model_of(run)
+    weights = [key for key, value in mean.items() if value.is_floating_point()]
+
+    def distance(one: Tensors, other: Tensors) -> float:
+        return float(torch.cat([(one[key] - other[key]).flatten() for key in weights]).norm())
+
+    # Without the ramp 99.6 % of the mean would still be the weights that training began with.
+    moved = distance(raw, before)
+    assert distance(mean, before) > 0.5 * moved
+    assert distance(mean, raw) < 0.5 * moved
+    progress = read_progress(run.checkpoints / "last")
+    assert (progress.updates, progress.updates_before) == (21, 21)
+
+
+def test_the_ramp_of_the_running_mean() -> None:
+    mean = RunningMean(nn.Linear(2, 2), 0.99)
+    decays = [mean.decay_in(step) for step in (1, 80, 889, 890, 10**6)]
+    assert decays == pytest.approx([2 / 11, 0.9, 890 / 899, 0.99, 0.99])
+    assert mean.decay_in(None) == 0.99
 
 
 def test_the_learning_rate_falls_with_the_distance_from_the_head(pictures: Path, runs: Path) -> None:
@@ -209,7 +238,8 @@ def test_a_frozen_backbone_keeps_its_bytes(pictures: Path, runs: Path) -> None:
         in_head = key.startswith("classifier.")
         assert held[key].equal(value) != in_head, key
         assert not free[key].equal(value), key
-    assert {key.partition(".")[0] for key in state_of(frozen)} == {"47", "48"}  # of 49 weights
+    trained = {key.partition(".")[0] for key in state_of(frozen)} - {"best_cells"}
+    assert trained == {"47", "48"}  # of 49 weights
 
 
 @pytest.mark.parametrize("place", [(1, 4), (3, 2)], ids=["head alone", "all weights"])
@@ -276,7 +306,7 @@ def test_what_does_not_compile_is_trained_as_it_is(
         raise RuntimeError("no compiler here")
 
     compile_with(broken)
-    settings = ("train.epochs=2", "model.dropout=0.3")
+    settings = ("train.epochs=2", "model.drop_rate=0.3")
     plain = make_run(runs, pictures, *settings, name="plain")
     ours = make_run(runs, pictures, *settings, "train.compile=true", name="compiled")
     expected, played = play(plain), play(ours)

@@ -16,9 +16,8 @@ from tests.engine import faulty
 faulty.record({file!r})
 """
 ACKNOWLEDGED = {
-    "checkpoint_saved": r"/run/checkpoints\b",
+    "checkpoint_saved": r"/run/(checkpoints\b|\.?confusion_matrix\d)",
     "command_accepted": r"/run/\.?recipe\.toml",
-    "confusion_matrix": r"/run/\.?confusion_matrix\d",
     "epoch_ended": r"/run/train\.log",
     "prediction_written": r"/run/\.?prediction\.csv",
     "outlier_excluded": r"/data/(train-quarantine|train)\b",

@@ -7,6 +7,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import msgspec
 import pytest
 import torch
 
@@ -103,6 +104,36 @@ def test_the_gpu_is_the_one_that_torch_is_on(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setitem(sys.modules, "torch", _torch("bbbb", begun=True))
     sample = gpu.added_to(BLANK)
     assert (sample.gpu_percent, sample.gpu_memory_used, sample.gpu_temperature) == (20, 2, 42)
+
+
+GPU_FIGURES = {
+    "nvmlDeviceGetUtilizationRates": {"gpu_percent": 20},
+    "nvmlDeviceGetMemoryInfo": {"gpu_memory_used": 2, "gpu_memory_total": 100},
+    "nvmlDeviceGetTemperature": {"gpu_temperature": 42},
+    "nvmlDeviceGetPowerUsage": {"gpu_power": 2.0},
+}
+
+
+@pytest.mark.parametrize("lacking", [*([name] for name in GPU_FIGURES), list(GPU_FIGURES), []])
+@pytest.mark.parametrize("error", [_NVMLError, AttributeError])
+def test_a_figure_that_is_not_supported_costs_no_other(
+    monkeypatch: pytest.MonkeyPatch, lacking: list[str], error: type[Exception]
+) -> None:
+    """As on a slice of a GPU (MIG), or with a binding that is older than the driver."""
+    library = _TwoGpus()
+
+    def refuse(*_: object) -> None:
+        raise error("Not Supported")
+
+    for name in lacking:
+        monkeypatch.setattr(library, name, refuse, raising=False)
+    monkeypatch.setitem(sys.modules, "pynvml", library)
+    monkeypatch.setitem(sys.modules, "torch", _torch("bbbb", begun=True))
+    there = [figures for name, figures in GPU_FIGURES.items() if name not in lacking]
+    want = msgspec.structs.replace(BLANK, **{key: value for one in there for key, value in one.items()})
+    gpu = system._Gpu()
+    assert gpu.added_to(BLANK) == want
+    assert gpu.added_to(BLANK) == want
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs an NVIDIA GPU")

@@ -18,7 +18,7 @@ from tests.made_data import make_pictures, make_run
 
 SETTINGS = (
     "train.epochs=2", "data.batch_size=4", "data.workers=2", "data.cache=off", "mixup.alpha=0.5",
-    "model.dropout=0.3",
+    "model.drop_rate=0.3",
 )  # fmt: skip
 
 KILL = """

@@ -53,8 +53,8 @@ from engine.recipe.timm_catalogue import ModelFact, Table, read_table
 from engine.run.directory import RunDir
 from engine.run.labels import Labels, labels_file, read_labels, write_labels
 from engine.run.notify import load_settings, read_toml
-from engine.run.overview import OverviewCache, glance, overview_of, read_events
-from engine.run.train_state import Progress, decode, encode
+from engine.run.overview import glance, overview_of, read_events
+from engine.run.train_state import Progress, decode
 from tui.settings import Layout
 
 
@@ -181,13 +181,6 @@ def read_predicted(folder: Path, content: bytes) -> None:
         read_shares(path, place)
 
 
-def read_cache(folder: Path, content: bytes) -> None:
-    place = OverviewCache(folder)._path
-    place.parent.mkdir(parents=True, exist_ok=True)
-    place.write_bytes(content)
-    OverviewCache(folder).get("r", (1, 1))
-
-
 def read_header(folder: Path, content: bytes) -> None:
     try:
         read_metadata(_put(folder, content))
@@ -253,6 +246,7 @@ def readers(folder: Path) -> list[Reader]:
     header = json.dumps(
         {"__metadata__": {"progress": "{}"}, "w": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}}
     ).encode()
+    # As version 0.1.0 wrote it, with cells.
     progress = Progress(policy=PolicyState(lr=1e-4), best_cells=[(0, 1, 2)], command="abc")
     settings = b'[notify]\nbell = true\ndesktop = "osc9"\ncommand = ["true", "x"]\n'
     layout = b'theme = "dark"\nlog = true\n[runs]\nfield = "started"\ndescending = true\n[curves]\nsmoothing = 0.5\n'
@@ -270,25 +264,13 @@ def readers(folder: Path) -> list[Reader]:
         Reader("manifest", [manifest.path.read_bytes()], _of(_manifest)),
         Reader("validation", [_judged_bytes(folder)], _of(read_judged)),
         Reader("prediction", _predictions(folder), read_predicted),
-        Reader("progress", [encode(progress).encode()], read_progress),
+        Reader("progress", [msgspec.json.encode(progress)], read_progress),
         Reader("header", [struct.pack("<Q", len(header)) + header + bytes(4)], read_header),
         Reader("lock", [b'{"host": "node7", "pid": 4711}'], read_lock),
-        Reader("overview cache", [_cache_bytes(folder)], read_cache),
         Reader("settings", [settings], _of(load_settings)),
         Reader("layout", [layout], _of(lambda path: read_toml(path, Layout))),
         Reader("table of models", [table], _of(read_table)),
     ]
-
-
-def _cache_bytes(folder: Path) -> bytes:
-    run = RunDir(folder)
-    run.recipe.write_text("")
-    run.journal.write_bytes(journal_bytes())
-    state, _ = glance(run)
-    cache = OverviewCache(folder)
-    cache.put("r", (1, 1), overview_of(run, state, "finished"))
-    cache.save({"r"})
-    return cache._path.read_bytes()
 
 
 def _judged_bytes(folder: Path) -> bytes:

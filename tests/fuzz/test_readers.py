@@ -17,7 +17,7 @@ from tests.fuzz.readers import Reader, readers
 CASES = 600
 NAMES = (
     "journal", "index", "command", "recipe", "recipe of a row", "labels", "plan", "split", "manifest",
-    "validation", "prediction", "progress", "header", "lock", "overview cache", "settings", "layout", "table of models",
+    "validation", "prediction", "progress", "header", "lock", "settings", "layout", "table of models",
 )  # fmt: skip
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="bounds memory by /proc")

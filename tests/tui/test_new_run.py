@@ -12,7 +12,7 @@ from textual.pilot import Pilot
 from watching import screen_text, shows, until
 
 from engine.recipe.recipe import load_recipe, recipe_keys
-from engine.run.directory import RunDir, list_runs
+from engine.run.directory import RunDir, find_runs
 from tests.made_data import TINY, make_pictures
 from tui.app import ConsoleApp
 from tui.screens.live import LiveScreen
@@ -238,7 +238,7 @@ async def test_an_estimate_from_real_steps(app: ConsoleApp, tmp_path: Path, pict
             pilot, lambda: "an epoch" in screen_text(pilot) and "e estimate" in screen_text(pilot), 100
         )
         await shows(pilot, "million parameters on cpu", "4 steps of", "of memory")
-    assert [one.name for one in list_runs(tmp_path / "runs")] == ["first"]
+    assert [one.name for one in find_runs(tmp_path / "runs")] == ["first"]
 
 
 async def test_it_starts_the_run_and_goes_to_its_live_view(
@@ -274,7 +274,7 @@ async def test_deleting_images_asks_for_the_word(app: ConsoleApp, tmp_path: Path
         await shows(pilot, "type delete, or esc to go back")
         await pilot.press("escape")
         await shows(pilot, "not confirmed; nothing was started")
-    assert [one.name for one in list_runs(tmp_path / "runs")] == ["first"]
+    assert [one.name for one in find_runs(tmp_path / "runs")] == ["first"]
 
 
 def test_a_long_command_can_be_copied_from_the_screen_too(pictures: Path) -> None:

@@ -15,7 +15,6 @@ from engine.journal.events import EpochEnded, EpochStarted
 from engine.run.directory import RunDir
 from engine.run.labels import Labels, labels_file, read_labels, write_labels
 from engine.run.moves import list_trash
-from engine.run.overview import Overview, OverviewCache
 from tui import link
 from tui.app import ConsoleApp
 from tui.screens.runs import RunsScreen
@@ -290,41 +289,3 @@ async def test_every_key_is_in_the_palette(runs: Path, console: Console) -> None
         await shows(pilot, "filter the runs", "write a note", "stop the run", "bring back")
         await pilot.press(*"note", "enter")
         await shows(pilot, "The note of alive")
-
-
-async def test_the_overviews_of_runs_that_are_over_are_kept(runs: Path, console: Console) -> None:
-    kept = OverviewCache(runs)
-    kept.put("done", _stamp(runs / "done"), Overview(status="finished", model="from-the-cache"))
-    kept.save({"done"})
-    async with console(None).run_test(size=(120, 40)) as pilot:
-        await shows(pilot, "from-the-cache", "interrupted")
-        await until(pilot, lambda: OverviewCache(runs).get("cut", _stamp(runs / "cut")) is not None)
-        assert OverviewCache(runs).get("alive", _stamp(runs / "alive")) is None
-        with (runs / "done" / "events.jsonl").open("a") as file:
-            file.write("\n")
-        await until(pilot, lambda: "from-the-cache" not in screen_text(pilot))
-
-
-def _stamp(folder: Path) -> tuple[int, int]:
-    stat = (folder / "events.jsonl").stat()
-    return (stat.st_size, stat.st_mtime_ns)
-
-
-async def test_help(runs: Path, console: Console) -> None:
-    async with console(None).run_test(size=SIZE) as pilot:
-        await listed(pilot)
-        await pilot.press("question_mark")
-        await shows(pilot, "help: runs", "duration<2h", "vrdl-tui runs --empty-trash", "esc closes this")
-
-
-async def test_escape_takes_back_and_never_leaves(runs: Path, console: Console) -> None:
-    app = console(None)
-    async with app.run_test(size=SIZE) as pilot:
-        await listed(pilot)
-        await pilot.press("space", "escape")
-        await until(pilot, lambda: "1 marked" not in screen_text(pilot))
-        await pilot.press("escape")
-        await shows(pilot, "q leaves")
-        assert app.return_value is None
-        await pilot.press("q")
-        await until(pilot, lambda: app.return_value is not None)

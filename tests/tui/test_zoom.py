@@ -1,5 +1,6 @@
 """Panels over the whole screen: in and out, the plot's options, the classes, the system."""
 
+import re
 from collections.abc import Callable
 
 import made_runs
@@ -234,6 +235,22 @@ async def test_the_system_says_what_bounds_the_run(make: Make, console: Console)
             pilot, "waits for images 14 %", "disk is nearly full: 900.0 MB left", "memory is nearly full",
             "the GPU is hot: 88 °C", "GPU power", "300 W",
         )  # fmt: skip
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 50)])
+async def test_a_figure_that_the_gpu_lacks_costs_no_other(
+    make: Make, console: Console, size: tuple[int, int]
+) -> None:
+    """As on a slice of a GPU (MIG); and one that was missing in some samples only."""
+    some: dict[str, object] = {"gpu_memory_used": 30 * 10**9, "gpu_memory_total": 80 * 10**9}
+    samples = [sample(0), sample(1, **some), sample(2, **some, gpu_temperature=50.0)]
+    run = make(with_samples(*samples), alive=True)
+    async with console(run).run_test(size=size) as pilot:
+        await shows(pilot, "TRAINING")
+        await pilot.press("z")
+        screen = await shows(pilot, "CPU", "GPU memory", "30.0 GB of 80.0 GB", "GPU heat", "50 °C")
+        assert "GPU power" not in screen
+        assert not re.search(r"GPU +\d", screen)
 
 
 async def test_no_warning_without_a_reason(make: Make, console: Console) -> None:

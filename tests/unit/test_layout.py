@@ -84,6 +84,64 @@ def test_many_classes_that_differ_are_counted(tmp_path: Path) -> None:
     assert "01, 02, 03, 04, 05, 06, 07, 08 and 11 more" in refusal(tmp_path / "train", tmp_path / "val")
 
 
+REMEDY = "leave data.val empty to hold out data.val_fraction of each class"
+
+
+def two_classes(root: Path) -> Path:
+    return touch(root, "a/1.jpg", "a/2.jpg", "b/1.jpg", "b/2.jpg")
+
+
+@pytest.mark.parametrize("spelling", ["{0}", "{0}/", "{0}/a/..", "{0}/../link"])
+def test_validation_images_that_are_trained_on_are_refused(tmp_path: Path, spelling: str) -> None:
+    train = two_classes(tmp_path / "train")
+    (tmp_path / "link").symlink_to(train)
+    for one, other in ((str(train), spelling.format(train)), (spelling.format(train), str(train))):
+        message = refusal(one, other)
+        assert message.startswith("data.val is the same folder as data.train (")
+        assert REMEDY in message
+        assert "\n" not in message
+
+
+def test_folders_in_one_another_are_refused(tmp_path: Path) -> None:
+    train = two_classes(tmp_path / "train")
+    inside = two_classes(train / "val")
+    (tmp_path / "link").symlink_to(inside)
+    for val in (inside, tmp_path / "link"):
+        message = refusal(train, val)
+        assert message.startswith(f"data.val ({val}) lies inside data.train ({train}): ")
+        assert REMEDY in message
+    assert refusal(inside, train).startswith(f"data.train ({inside}) lies inside data.val ({train}): ")
+
+
+def test_a_class_folder_that_is_linked_is_refused(tmp_path: Path) -> None:
+    train, val = two_classes(tmp_path / "train"), touch(tmp_path / "val", "a/3.jpg")
+    (val / "b").symlink_to(train / "b")
+    assert refusal(train, val).startswith(
+        f"{val}/b of data.val is the same folder as {train}/b of data.train: "
+    )
+
+
+def test_a_run_that_has_begun_with_shared_folders_is_warned(tmp_path: Path) -> None:
+    train = str(two_classes(tmp_path))
+    (suspicion,) = list_data(train, train, "", refuse_shared=False).suspicions
+    assert suspicion.found.startswith("data.val is the same folder as data.train")
+    assert suspicion.remedy.startswith(REMEDY)
+
+
+def test_test_images_that_the_run_knows_are_warned_of(tmp_path: Path) -> None:
+    train, val, test = (touch(tmp_path / name, "a/1.jpg", "b/1.jpg") for name in ("train", "val", "test"))
+    assert list_data(str(train), str(val), str(test)).suspicions == ()
+    for key, folder in (("train", train), ("val", val)):
+        (suspicion,) = list_data(str(train), str(val), str(folder)).suspicions
+        assert suspicion.found.startswith(
+            f"data.test is the same folder as data.{key} ({folder}): only the 0 images"
+        )
+        (test / key).symlink_to(folder / "b")
+        (suspicion,) = list_data(str(train), str(val), str(test / key)).suspicions
+        assert suspicion.found.startswith(f"data.test ({test / key}) is a class folder of data.{key}: ")
+        assert suspicion.remedy == "give test images a folder of their own, or leave data.test empty"
+
+
 def test_too_few_to_split(tmp_path: Path) -> None:
     assert "class b has one image only" in refusal(touch(tmp_path, "a/1.jpg", "a/2.jpg", "b/1.jpg"))
 

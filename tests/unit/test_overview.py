@@ -1,4 +1,4 @@
-"""What a list reads of a run: the ends of the journal tell what the whole of it tells; the cache forgets in time."""
+"""What a list reads of a run: the ends of the journal tell what the whole of it tells."""
 
 import os
 from pathlib import Path
@@ -9,7 +9,7 @@ from engine.journal.events import Event, RunEnded, Step, SystemSample, encode_li
 from engine.journal.log import JournalReader
 from engine.journal.state import RunState
 from engine.run.directory import RunDir, find_runs
-from engine.run.overview import Overview, OverviewCache, glance, overview_of, read_events
+from engine.run.overview import Overview, glance, overview_of, read_events
 from tests.tui import made_runs
 
 SAMPLE = SystemSample(cpu_percent=1.0, rss=1, ram_used=1, ram_total=2, disk_free=3)
@@ -97,35 +97,6 @@ def test_events_without_ticks(tmp_path: Path) -> None:
     assert [event for event in JournalReader(run.journal).read() if event.seq <= told[-1].seq] == told
     assert not any(isinstance(event, Step) for event in told)
     assert list(read_events(run, lambda: True)) == []
-
-
-def test_the_cache_is_good_for_the_same_journal_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    overview = Overview(status="finished", best=88.5, best_epoch=3, reason="enough")
-    cache = OverviewCache(tmp_path / "runs")
-    cache.put("a/b", (10, 20), overview)
-    cache.put("gone", (1, 2), overview)
-    cache.save({"a/b"})
-    again = OverviewCache(tmp_path / "runs")
-    assert again.get("a/b", (10, 20)) == overview
-    assert again.get("a/b", (11, 20)) is None
-    assert again.get("gone", (1, 2)) is None
-    assert OverviewCache(tmp_path / "others").get("a/b", (10, 20)) is None
-
-
-@pytest.mark.parametrize("content", [b"", b"{", b"\xff", b'{"version":0,"runs":"","entries":{}}'])
-def test_a_damaged_cache_is_an_empty_one(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes
-) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    for text in ("first", "second"):
-        cache = OverviewCache(tmp_path)
-        assert cache.get("a", (1, 1)) is None
-        cache.put("a", (1, 1), Overview(status="failed", reason=text))
-        cache.save({"a"})
-        (path,) = (tmp_path / "cache").rglob("*.json")
-        assert OverviewCache(tmp_path).get("a", (1, 1)) is not None
-        path.write_bytes(content)
 
 
 def test_runs_are_found_in_a_tree(tmp_path: Path) -> None:

@@ -7,7 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from engine.recipe.schedule import Kind, Monitor, PolicyState, Verdict, advance, epochs_to_stop
+from engine.recipe.schedule import (
+    Kind,
+    Monitor,
+    PolicyState,
+    Verdict,
+    advance,
+    cosine_lr,
+    epochs_to_stop,
+    outlook,
+)
 
 FIGURES = Path(__file__).parent / "data"
 
@@ -66,7 +75,7 @@ def judge(
     val_loss: float = 9.0,
     epochs: int = 60,
 ) -> tuple[PolicyState, Verdict]:
-    return advance(rule, state, epoch=epoch, epochs=epochs, base_lr=1e-3, val_acc=val_acc, val_loss=val_loss)
+    return advance(rule, state, epoch=epoch, epochs=epochs, val_acc=val_acc, val_loss=val_loss)
 
 
 def run(rule: Rule, scores: list[float], epochs: int = 60) -> list[tuple[PolicyState, Verdict]]:
@@ -149,9 +158,123 @@ def test_plateau_is_torchs() -> None:
         assert state.lr == pytest.approx(optimizer.param_groups[0]["lr"], rel=1e-12)
 
 
+def cosine(state: PolicyState, first: int, last: int, epochs: int) -> list[float]:
+    """Return the rates of epochs ``first`` to ``last``, ``state`` being that of the first."""
+    rates = [state.lr]
+    for epoch in range(first, last):
+        state, _ = judge(Rule("cosine", patience=999), state, epoch, val_acc=epoch, epochs=epochs)
+        rates.append(state.lr)
+    return rates
+
+
+def half_cosine(epochs: int) -> list[float]:
+    return [1e-3 * (1 + math.cos(math.pi * done / epochs)) / 2 for done in range(epochs)]
+
+
 def test_cosine_falls_from_the_base_towards_nothing() -> None:
     rates = [verdict.new_lr for _, verdict in run(Rule("cosine"), [1, 2, 3, 4], epochs=4)]
-    assert rates == pytest.approx([1e-3 * (1 + math.cos(math.pi * done / 4)) / 2 for done in (1, 2, 3, 3)])
+    assert rates == pytest.approx([*half_cosine(4)[1:], half_cosine(4)[-1]])
+
+
+@pytest.mark.parametrize("epochs", [1, 2, 60, 10_000])
+def test_cosine_is_the_closed_form(epochs: int) -> None:
+    assert cosine(PolicyState(lr=1e-3), 1, epochs, epochs) == pytest.approx(half_cosine(epochs), rel=1e-6)
+
+
+def test_cosine_is_torchs_also_after_a_set() -> None:
+    torch = pytest.importorskip("torch")
+    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1e-3)
+    theirs = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=60)
+    state = PolicyState(lr=1e-3)
+    for epoch in range(1, 60):
+        if epoch == 20:
+            state, optimizer.param_groups[0]["lr"] = state.with_lr(5e-3), 5e-3
+        optimizer.step()
+        theirs.step()
+        state, _ = judge(Rule("cosine", patience=999), state, epoch, val_acc=epoch)
+        assert state.lr == pytest.approx(optimizer.param_groups[0]["lr"], rel=1e-9)
+
+
+def test_cosine_goes_on_from_a_rate_that_was_set() -> None:
+    plain = cosine(PolicyState(lr=1e-3), 1, 60, 60)
+    rates = cosine(PolicyState(lr=plain[49]).with_lr(2e-5), 50, 60, 60)
+    assert rates[0] == 2e-5
+    assert 1.6e-5 < rates[1] < 2e-5
+    # The same curve, at another height: it ends where the cosine ends.
+    assert [rate / 2e-5 for rate in rates] == pytest.approx([rate / plain[49] for rate in plain[49:]])
+
+
+@pytest.mark.parametrize(("epoch", "epochs"), [(30, 40), (30, 30), (30, 120), (59, 200), (60, 200)])
+def test_cosine_goes_on_to_another_last_epoch_without_a_jump(epoch: int, epochs: int) -> None:
+    now = cosine(PolicyState(lr=1e-3), 1, epoch, 60)[-1]
+    rates = cosine(PolicyState(lr=now), epoch, epochs, epochs)
+    assert rates[0] == now
+    assert rates == sorted(rates, reverse=True)
+    assert rates[-1] == pytest.approx(cosine_lr(now, epoch, epochs, epochs))
+    assert rates[-1] > 0 == pytest.approx(cosine_lr(now, epoch, epochs + 1, epochs), abs=1e-30)
+
+
+def test_a_finished_cosine_goes_on_from_where_it_ended() -> None:
+    state, _ = judge(Rule("cosine"), PolicyState(lr=1e-6), 60, epochs=60)
+    assert cosine(state, 61, 80, 80) == sorted(cosine(state, 61, 80, 80), reverse=True)
+    assert state.lr == 1e-6
+
+
+def test_a_lowered_cosine_stays_lower() -> None:
+    plain = cosine(PolicyState(lr=1e-3), 10, 20, 20)
+    assert cosine(PolicyState(lr=1e-3).lower(0.6), 10, 20, 20) == pytest.approx(
+        [0.6 * rate for rate in plain]
+    )
+
+
+def test_an_edited_base_scales_the_rate() -> None:
+    state = PolicyState(lr=1e-4, base_lr=1e-3)
+    assert state.rescaled(1e-3) == state
+    assert state.rescaled(5e-4) == PolicyState(lr=5e-5, base_lr=5e-4)
+    assert PolicyState(lr=1e-4).rescaled(5e-4) == PolicyState(lr=1e-4, base_lr=5e-4)  # one of 0.1.0
+    assert state.with_lr(2e-4).rescaled(2e-4).lr == 2e-4
+
+
+COSINE_ENDS = "the cosine curve goes on from 2e-05 in epoch 50 to 1.7e-07 in epoch 60"
+DECAYS = "the next decay, to 6e-05, comes after"
+
+
+@pytest.mark.parametrize(
+    ("rule", "state", "epoch", "words"),
+    [
+        (Rule("cosine"), PolicyState(2e-5), 50, COSINE_ENDS),
+        (Rule("cosine"), PolicyState(2e-5), 60, "epoch 60 is the last"),
+        (Rule(), PolicyState(1e-4, counter=1), 5, f"{DECAYS} 3 more epochs without a better score"),
+        (Rule(), PolicyState(1e-4, counter=7), 9, f"{DECAYS} 1 more epoch without a better score"),
+        (Rule(), PolicyState(1e-4, counter=9), 20, "early stopping comes before the next decay"),
+        (
+            Rule("plateau"),
+            PolicyState(1e-4, plateau_bad_epochs=1),
+            5,
+            f"{DECAYS} 2 more epochs on a plateau of the loss",
+        ),
+    ],
+)
+def test_the_outlook_is_what_comes(rule: Rule, state: PolicyState, epoch: int, words: str) -> None:
+    assert outlook(rule, state, epoch=epoch, epochs=60) == words
+    if words.startswith("the next decay"):
+        rates = []
+        for later in range(epoch, epoch + 3):
+            state, _ = judge(rule, replace(state, best=99.0, plateau_best=0.1), later)
+            rates.append(state.lr)
+        after = int(words.partition("comes after ")[2].split()[0])
+        assert rates == pytest.approx([1e-4] * (after - 1) + [6e-5] * (4 - after))
+        assert f"to {rates[after - 1]:.3g}," in words
+
+
+@pytest.mark.parametrize("kind", ["counter", "plateau"])
+def test_a_set_rate_stays_until_the_decay_that_was_due_anyway(kind: Kind) -> None:
+    rule, state = Rule(kind, every=3, patience=99), PolicyState(lr=1e-3)
+    rates = []
+    for epoch in range(1, 12):
+        state, _ = judge(rule, state if epoch != 6 else state.with_lr(5e-4), epoch, val_loss=1.0)
+        rates.append(state.lr)
+    assert rates == pytest.approx([1e-3] * 3 + [6e-4] * 2 + [5e-4] + [3e-4] * 3 + [1.8e-4] * 2)
 
 
 def test_a_changed_rate_is_the_one_that_decays() -> None:

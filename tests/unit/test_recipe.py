@@ -8,7 +8,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.core.errors import UserError
-from engine.recipe.recipe import LIVE_KEYS, Recipe, change, load_recipe, preset_names, recipe_keys, value_of
+from engine.recipe.recipe import (
+    LIVE_KEYS,
+    RENAMED,
+    Recipe,
+    change,
+    load_recipe,
+    preset_names,
+    recipe_keys,
+    value_of,
+)
 
 
 def refusal(*settings: str, source: str | Path | None = None) -> str:
@@ -37,7 +46,7 @@ def test_report_is_the_final_run() -> None:
     assert recipe.model_copy(update={"outliers": load_recipe().outliers}) == load_recipe()
     schedule = recipe.schedule
     assert (schedule.kind, schedule.factor, schedule.every, schedule.patience) == ("counter", 0.6, 4, 12)
-    assert (recipe.model.name, recipe.model.dropout) == ("seresnet152d.ra2_in1k", 0.5)
+    assert (recipe.model.name, recipe.model.drop_rate) == ("seresnet152d.ra2_in1k", 0.5)
     assert (recipe.optim.lr, recipe.mixup.alpha, recipe.train.epochs) == (1.5e-4, 0.5, 60)
 
 
@@ -183,4 +192,24 @@ def test_a_number_that_python_does_not_write(tmp_path: Path) -> None:
     path = tmp_path / "huge.toml"
     path.write_text(f"[train]\nepochs = 0x{'f' * 5000}\n")
     with pytest.raises(UserError, match=r"train\.epochs = a number of too many digits"):
+        load_recipe(path)
+
+
+@pytest.mark.parametrize(
+    ("old", "value"),
+    [("train.accumulate", 3), ("train.ema", 0.9), ("model.dropout", 0.1), ("augment.erase_p", 0.2)],
+)
+def test_a_key_by_its_old_name_is_read_and_its_new_one_said(tmp_path: Path, old: str, value: float) -> None:
+    section, _, name = old.partition(".")
+    path = tmp_path / "old.toml"
+    path.write_text(f"[{section}]\n{name} = {value}\n")
+    for source, settings in ((path, ()), (None, (f"{old}={value}",))):
+        notes: list[str] = []
+        recipe = load_recipe(source, settings, note=notes.append)
+        assert value_of(recipe, RENAMED[old]) == str(value)
+        assert notes == [f"{old} is now {RENAMED[old]}"]
+    assert old not in recipe_keys()
+    into, _, key = RENAMED[old].partition(".")
+    path.write_text(f"{section}.{name} = {value}\n{into}.{key} = {value}\n")
+    with pytest.raises(UserError, match=rf"{old} is the old name of {RENAMED[old]}, and both are set"):
         load_recipe(path)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from engine.core.errors import UserError
-from engine.run.directory import RunDir, list_runs
+from engine.run.directory import RunDir, find_runs
 from engine.run.moves import empty_trash, list_trash, move_to_trash, rename_run, restore, trash_folder
 
 
@@ -19,7 +19,7 @@ def test_there_and_back(tmp_path: Path) -> None:
     run = make(tmp_path, "a")
     trashed = move_to_trash(tmp_path, run)
     assert not run.path.exists()
-    assert list_runs(tmp_path) == []
+    assert find_runs(tmp_path) == []
     assert list_trash(tmp_path) == [trashed]
     assert restore(tmp_path, trashed) == run
     assert run.journal.read_text() == "a"

@@ -52,14 +52,16 @@ def ablate(
     from engine.core.offline import forbid_network
     from engine.run.directory import check_name
     from tui.cli.ablate_runs import conduct
-    from tui.cli.devices import nvidia_gpus
+    from tui.cli.devices import default_recipe
     from tui.cli.preflight import prepare_recipe
+    from tui.cli.say import note
 
     if offline:
         forbid_network()
-    chosen = recipe if recipe is not None else "report" if nvidia_gpus() else "quick"
+    default = default_recipe()
+    chosen, over = (default.name, default.settings) if recipe is None else (recipe, ())
     names = _experiments(only)
-    complete = prepare_recipe(data, chosen, list(settings or ()), name)
+    complete = prepare_recipe(data, chosen, [*over, *(settings or ())], name, note)
     plan = make_plan(complete, names, seeds)
     folder = runs / check_name(name)
     check_goes_on(folder, plan)

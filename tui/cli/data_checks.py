@@ -25,6 +25,8 @@ def data(folder: Path) -> Iterator[Check]:
         yield Check("data", str(error), good=False, remedy="the README shows how a data folder is laid out")
         return
     yield _layout(listing)
+    for suspicion in listing.suspicions:
+        yield Check("data", suspicion.found, remedy=suspicion.remedy)
     yield _classes(listing)
     places = [folders.train / name for name in listing.classes]
     places += [folders.val / name for name in listing.val or ()] if folders.val else []

@@ -1,14 +1,14 @@
 """All that can be judged of a run before its folder exists, without importing torch."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from engine.core.errors import UserError
 from engine.core.text import printable
 from engine.outliers.files.quarantine import check_action
 from engine.recipe.data_layout import DataFolders, expand_home, find_folders, list_data
-from engine.recipe.recipe import Recipe, load_recipe
+from engine.recipe.recipe import Recipe, load_recipe, unsaid
 from engine.recipe.timm_catalogue import check_model
 from engine.run.directory import check_name
 from tui.cli.devices import check_device
@@ -16,20 +16,25 @@ from tui.cli.devices import check_device
 _DATA_KEYS = ("data.train", "data.val", "data.test")
 
 
-def prepare_recipe(data: Path, source: str, settings: Iterable[str], name: str | None) -> Recipe:
+def prepare_recipe(
+    data: Path, source: str, settings: Iterable[str], name: str | None, note: Callable[[str], object] = unsaid
+) -> Recipe:
     """Return the complete recipe of a run on ``data``. Raises UserError with what stands in its way.
 
     The data folder lies over the recipe's own ``[data]`` paths, which may be those of the run that the
-    recipe was taken from; ``settings`` lie over both.
+    recipe was taken from; ``settings`` lie over both. ``note`` is called as by ``load_recipe``.
     """
     folders = find_folders(data)
     settings = list(settings)
-    if not any(setting.partition("=")[0].strip() in _DATA_KEYS for setting in settings):
+    named = any(setting.partition("=")[0].strip() in _DATA_KEYS for setting in settings)
+    if not named:
         list_data(*_paths(folders))
     train, val, test = _paths(folders)
-    recipe = load_recipe(source, settings, base={"data": {"train": train, "val": val, "test": test}})
+    recipe = load_recipe(
+        source, settings, base={"data": {"train": train, "val": val, "test": test}}, note=note
+    )
     recipe = _with_absolute_paths(recipe)
-    if (recipe.data.train, recipe.data.val, recipe.data.test) != (train, val, test):
+    if named or (recipe.data.train, recipe.data.val, recipe.data.test) != (train, val, test):
         list_data(recipe.data.train, recipe.data.val, recipe.data.test)
     _check_machine(recipe)
     if recipe.outliers.method != "none" and recipe.outliers.action != "exclude":
@@ -39,14 +44,16 @@ def prepare_recipe(data: Path, source: str, settings: Iterable[str], name: str |
     return recipe
 
 
-def scan_recipe(data: Path, source: str, settings: Iterable[str]) -> Recipe:
+def scan_recipe(
+    data: Path, source: str, settings: Iterable[str], note: Callable[[str], object] = unsaid
+) -> Recipe:
     """Return the recipe by which a folder's images are judged, every one of its class folders' images.
 
     Raises UserError with what stands in the way.
     """
     folders = find_folders(data)
     paths = {"train": str(folders.train), "val": str(folders.val or ""), "test": ""}
-    recipe = load_recipe(source, settings, base={"data": paths})
+    recipe = load_recipe(source, settings, base={"data": paths}, note=note)
     recipe = _with_absolute_paths(recipe)
     list_data(recipe.data.train, recipe.data.val, "", splits=False)
     _check_machine(recipe)

@@ -51,27 +51,22 @@ def train(
     from engine.run.directory import RunDir
     from tui.cli.begin import begin, choose_mode
     from tui.cli.confirm import confirm_deletion
+    from tui.cli.devices import default_recipe
     from tui.cli.preflight import prepare_recipe
     from tui.cli.say import note
 
     if offline:
         forbid_network()
     mode = choose_mode(headless=headless, detach=detach)
-    chosen = _default_recipe() if recipe is None else recipe
+    default = default_recipe() if recipe is None else None
     asked = list(settings or ()) + ([f"train.device={device}"] if device else [])
-    complete = prepare_recipe(data, chosen, asked, name)
+    if default is None:
+        complete = prepare_recipe(data, str(recipe), asked, name, note)
+    else:
+        complete = prepare_recipe(data, default.name, [*default.settings, *asked], name, note)
     if complete.outliers.method != "none" and complete.outliers.action == "delete" and not yes:
         confirm_deletion(complete.data.train)
     run = RunDir.create(runs, name, complete.model.name, complete.to_toml(), complete.train.share)
-    if recipe is None:
-        note(f"recipe {chosen}, chosen {_WHY[chosen]}; another with --recipe")
+    if default is not None:
+        note(f"recipe {default.name}, chosen {default.why}; another with --recipe")
     return begin(runs, run, mode, ascii=ascii)
-
-
-_WHY = {"report": "since an NVIDIA GPU is here", "quick": "since no NVIDIA GPU is here"}
-
-
-def _default_recipe() -> str:
-    from tui.cli.devices import nvidia_gpus
-
-    return "report" if nvidia_gpus() else "quick"

@@ -13,7 +13,7 @@ from textual.timer import Timer
 from engine.core.errors import UserError
 from engine.recipe.recipe import Recipe
 from engine.run.directory import RunDir
-from tui.cli.devices import nvidia_gpus
+from tui.cli.devices import default_recipe
 from tui.late import Late
 from tui.screens import new_run_checks as checks
 from tui.screens.box import TextBlock
@@ -61,9 +61,9 @@ class NewRunScreen(Preparing, NewRunEdits, NewRunEstimate, Whole[RunDir | None])
         self._said = ("", MUTED)
         self._saying: Timer | None = None
         try:
-            self._state = checks.cloned(base) if base is not None else FormState(_default_recipe(), None)
+            self._state = checks.cloned(base) if base is not None else _fresh_form()
         except UserError as error:
-            self._state, self._said = FormState(_default_recipe(), None), (str(error), BAD)
+            self._state, self._said = _fresh_form(), (str(error), BAD)
         if model:
             self._state.put(MODEL, model)
         self._estimate = {}
@@ -98,6 +98,8 @@ class NewRunScreen(Preparing, NewRunEdits, NewRunEstimate, Whole[RunDir | None])
         self._changed()
         if self._said[0]:
             self._say(*self._said)
+        elif self._state.notes:
+            self._say("; ".join(self._state.notes), MUTED)
 
     def on_unmount(self) -> None:
         if self._estimating is not None:
@@ -253,5 +255,9 @@ class NewRunScreen(Preparing, NewRunEdits, NewRunEstimate, Whole[RunDir | None])
         self.dismiss(None)
 
 
-def _default_recipe() -> str:
-    return "report" if nvidia_gpus() else "quick"
+def _fresh_form() -> FormState:
+    default = default_recipe()
+    form = FormState(default.name, None)
+    for setting in default.settings:
+        form.put(*setting.split("=", 1))
+    return form

@@ -141,6 +141,8 @@ class NewRunEdits(DOMNode):
             self._say(str(error), BAD)
             return
         self._changed()
+        if self._state.notes:
+            self._say("; ".join(self._state.notes), MUTED)
 
     def action_models(self) -> None:
         from tui.screens.models import ModelsScreen

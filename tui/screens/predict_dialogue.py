@@ -12,7 +12,7 @@ from textual.events import Paste
 from engine.core.errors import UserError
 from engine.journal.events import DatasetScanned
 from engine.journal.log import JournalReader
-from engine.run.directory import RunDir, list_runs
+from engine.run.directory import RunDir, find_runs
 from tui.late import Late
 from tui.screens.box import Box, TextBlock
 from tui.widgets.look import BAD, KEY, MUTED, PLAIN, Glyphs, styled
@@ -91,10 +91,7 @@ class PredictDialogue(Box[Choice | None]):
             folder = load_recipe(self._run.recipe).data.test
         except UserError:
             folder = ""
-        try:
-            near = list_runs(self._run.path.parent)
-        except OSError:  # closed to us, or away: this run alone can still be predicted with
-            near = []
+        near = [found.run for found in find_runs(self._run.path.parent, depth=1)]
         found = [one for one in near if one != self._run and self._knows_same(one)]
         Late(self)(self._offer, folder, found)
 

@@ -25,6 +25,7 @@ _MEANINGS = {
     "schedule.plateau_threshold": "plateau: relative gain that counts",
     "train.epochs": "at most so many epochs",
     "train.checkpoint_every": "epochs between two saves of last",
+    "train.checkpoint_minutes": "minutes between two saves of last; 0: none",
     "train.predict": "write prediction.csv at the end",
 }
 _WIDTH = 66

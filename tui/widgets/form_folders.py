@@ -7,7 +7,7 @@ from pathlib import Path
 
 from engine.core.errors import UserError
 from engine.recipe.data_layout import find_folders, list_classes, list_images
-from engine.run.directory import list_runs
+from engine.run.directory import find_runs
 from tui.widgets.wording import count
 
 _SAMPLES = 12
@@ -44,7 +44,7 @@ class Glance:
 def glance(folder: Path) -> Glance:
     """Look at a folder, as ``vrdl-tui train`` would. Reads the names in it and in the folders of its classes."""
     try:
-        if list_runs(folder):
+        if find_runs(folder, depth=1):
             return Glance({}, problem="runs, no images to train on")  # their pictures would count as some
         found = find_folders(folder)
         listed = list_classes(found.train)

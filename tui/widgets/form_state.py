@@ -31,7 +31,9 @@ class FormState:
         self.source = source
         self.data = data
         self.name = ""
-        self.preset = load_recipe(source)
+        self.notes: list[str] = []
+        """What was read otherwise than it is written in the recipe."""
+        self.preset = load_recipe(source, note=self.notes.append)
         self.recipe = self.preset
         self._typed: dict[str, str] = {}
         self._kept: set[str] = set()
@@ -85,7 +87,9 @@ class FormState:
 
     def take(self, source: str) -> None:
         """Take another recipe under the changes. Raises UserError when it can't be read."""
-        self.preset = load_recipe(source)
+        notes: list[str] = []
+        self.preset = load_recipe(source, note=notes.append)
+        self.notes = notes
         self.source = source
         self._judge()
 

@@ -86,7 +86,8 @@ def _changes(state: RunState, started: RunStarted, width: int, height: int, glyp
     """The newest change with its reason, then older ones, newest first, as many as there is room for."""
     sets = [change for change in state.settings if change.key == "optim.lr"]
     if not state.decays and not sets:
-        rule = glyphs.cut(_rule(started, width, glyphs), width)
+        epochs = state.epoch.epochs if state.epoch else started.epochs
+        rule = glyphs.cut(_rule(started, epochs, width, glyphs), width)
         return [styled("no decay yet", MUTED), styled(rule, FAINT)][:height]
     rows: list[Text] = []
     changes: list[LrDecayed | SettingChanged] = sorted([*state.decays, *sets], key=lambda change: change.seq)
@@ -114,10 +115,10 @@ def _change(change: LrDecayed | SettingChanged, width: int, glyphs: Glyphs) -> T
     return row
 
 
-def _rule(started: RunStarted, width: int, glyphs: Glyphs) -> str:
+def _rule(started: RunStarted, epochs: int, width: int, glyphs: Glyphs) -> str:
     by = f"{glyphs.times}{started.factor:g}"
     if started.schedule == "cosine":
-        return f"cosine over {count(started.epochs, 'epoch')}"
+        return f"cosine over {count(epochs, 'epoch')}"
     if started.schedule == "plateau":
         return f"{by} on a plateau of the loss"
     whole = f"{by} every {started.every} epochs without a better score"

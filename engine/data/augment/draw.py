@@ -84,7 +84,7 @@ def draw(rng: np.random.Generator, recipe: Augment, size: int) -> Draw:
         scale=_between(u[9], recipe.scale),
         shear=_within(u[10], recipe.shear),
         corners=_corners(u[_CORNERS:], recipe.perspective, size) if u[11] < recipe.perspective_p else None,
-        erase=_erase(u[_ERASE:], recipe.erase_scale, size) if u[12] < recipe.erase_p else None,
+        erase=_erase(u[_ERASE:], recipe.erase_scale, size) if u[12] < recipe.reprob else None,
     )
 
 

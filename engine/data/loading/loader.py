@@ -19,6 +19,8 @@ from engine.data.order import Indices
 from engine.recipe.recipe import Recipe
 
 OnDone = Callable[[ImageSet, int, Done], None]
+Poll = Callable[[float], object]
+"""Called about once a second while images are waited for, with the seconds since any came; it may raise to leave."""
 _IMAGES_AHEAD = 8
 """Images for each process that are prepared or on their way while the model computes."""
 
@@ -70,12 +72,14 @@ class Loader:
             pool.set_up(setup)
 
     def batches(
-        self, images: ImageSet, plan: Iterable[Indices], epoch: int, on_done: OnDone
-    ) -> Iterator[Batch]:
+        self, images: ImageSet, plan: Iterable[Indices], epoch: int, on_done: OnDone,
+        poll: Poll = lambda _: None,
+    ) -> Iterator[Batch]:  # fmt: skip
         """Yield the plan's batches in order; ``on_done`` hears of each image.
 
         An image that can't be used is left out of its batch, which may so become empty. The pixels don't
-        depend on how many processes there are. Raises UserError when image processes die one after the other.
+        depend on how many processes there are. Raises UserError when image processes die one after the other, and
+        what ``poll`` raises. Without image processes a read that stalls is in this thread, and ``poll`` isn't called.
         """
         if not len(self._pool):
             for indices in plan:
@@ -84,12 +88,12 @@ class Loader:
         waiting: deque[_Pending] = deque()
         try:
             for indices in plan:
-                waiting.append(self._begin(images, indices, epoch))
+                waiting.append(self._begin(images, indices, epoch, poll))
                 if len(waiting) > self._ahead:
-                    yield self._finish(images, waiting, on_done)
+                    yield self._finish(images, waiting, on_done, poll)
                     self._let_go(waiting.popleft())
             while waiting:
-                yield self._finish(images, waiting, on_done)
+                yield self._finish(images, waiting, on_done, poll)
                 self._let_go(waiting.popleft())
         finally:
             for pending in waiting:
@@ -108,9 +112,9 @@ class Loader:
                 good.append(place)
         return Batch(pixels[: len(good)], indices[good])
 
-    def _begin(self, images: ImageSet, indices: Indices, epoch: int) -> _Pending:
+    def _begin(self, images: ImageSet, indices: Indices, epoch: int, poll: Poll) -> _Pending:
         while not self._free:  # batches that were left, but whose images are still being prepared
-            self._hear()
+            self._hear(poll)
         self._ticket += 1
         pending = _Pending(self._ticket, self._free.pop(), indices, len(indices))
         self._pending[pending.ticket] = pending
@@ -121,10 +125,10 @@ class Loader:
         )
         return pending
 
-    def _finish(self, images: ImageSet, waiting: deque[_Pending], on_done: OnDone) -> Batch:
+    def _finish(self, images: ImageSet, waiting: deque[_Pending], on_done: OnDone, poll: Poll) -> Batch:
         pending = waiting[0]
         while pending.left:
-            self._hear()
+            self._hear(poll)
         count, size = len(pending.indices), self._preparer.size(images.split)
         good: list[int] = []
         for place, index in enumerate(pending.indices.tolist()):
@@ -136,8 +140,11 @@ class Loader:
         pixels = self._shared[start : start + count * size * size * 3].reshape(count, size, size, 3)
         return Batch(pixels if len(good) == count else pixels[good], pending.indices[good])
 
-    def _hear(self) -> None:
-        for done in self._pool.take():
+    def _hear(self, poll: Poll) -> None:
+        if not (answers := self._pool.take()):
+            # Not within ``take``: what is done meanwhile may read images, too.
+            poll(self._pool.quiet)
+        for done in answers:
             pending = self._pending[done.ticket]
             pending.done[done.place] = done
             pending.left -= 1

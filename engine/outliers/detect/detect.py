@@ -44,16 +44,18 @@ class Detection:
         if self.recipe.outliers.method == "autoencoder":
             yield from self._by_autoencoder(labels)
         elif self.recipe.outliers.method == "embedding":
-            yield [verdict for verdict in self._by_embedding() if verdict.label in labels]
+            yield [verdict for verdict in self._by_embedding() if verdict.label not in judged]
 
     def _by_autoencoder(self, labels: list[int]) -> Iterator[list[Verdict]]:
         outliers = self.recipe.outliers
         members: dict[int, list[int]] = {}
+        count = len(self.data.classes)
+        train_of, val_of = (by_class(images.labels, count) for images in (self.data.train, self.data.val))
 
         def pixels() -> Iterator[ClassPixels]:
             for label in labels:
-                members[label], train = self._class_pixels(self.data.train, label)
-                _, val = self._class_pixels(self.data.val, label)
+                members[label], train = self._pixels(self.data.train, train_of[label].tolist())
+                _, val = self._pixels(self.data.val, val_of[label].tolist())
                 yield ClassPixels(label, train, val)
 
         groups = autoencoder_errors(
@@ -69,9 +71,8 @@ class Detection:
                 for found in group
             ]  # fmt: skip
 
-    def _class_pixels(self, images: ImageSet, label: int) -> tuple[list[int], npt.NDArray[np.uint8]]:
+    def _pixels(self, images: ImageSet, chosen: list[int]) -> tuple[list[int], npt.NDArray[np.uint8]]:
         size = self.recipe.outliers.size
-        chosen = [index for index, own in enumerate(images.labels) if own == label]
         # The report resizes without keeping the shape.
         batches = [
             (batch.indices, batch.pixels.copy())
@@ -108,11 +109,21 @@ class Detection:
         val_labels = np.array(data.val.labels)[val_seen]
         found = suspicion(features, labels, len(data.classes))
         val_errors = found.of(val_features, val_labels)
-        for label in range(len(data.classes)):
-            own = np.flatnonzero(labels == label)
+        owned = zip(by_class(labels, len(data.classes)), by_class(val_labels, len(data.classes)), strict=True)
+        for label, (own, val_own) in enumerate(owned):
             yield judge(
                 label, [seen[place] for place in own], found.errors[own].tolist(),
-                val_errors[val_labels == label].tolist(),
+                val_errors[val_own].tolist(),
                 percentile=recipe.outliers.percentile, relax=recipe.outliers.relax,
                 looks_like=found.looks_like[own].tolist(),
             )  # fmt: skip
+
+
+def by_class(labels: npt.ArrayLike, classes: int) -> list[npt.NDArray[np.intp]]:
+    """Return for each class the places in ``labels`` that are its own, ascending.
+
+    Sorts once, as a search through all labels for each class would take their product.
+    """
+    known = np.asarray(labels, np.int64)
+    order = np.argsort(known, kind="stable")
+    return np.split(order, np.searchsorted(known[order], np.arange(1, classes)))

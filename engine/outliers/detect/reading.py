@@ -31,7 +31,8 @@ class Reader:
     def batches(
         self, images: ImageSet, chosen: Sequence[int], *, size: int, pad: Literal["square", "stretch"]
     ) -> Iterator[Batch]:
-        """Yield the ``chosen`` images of a set, ``size`` px a side, in batches; ``poll`` is called between them.
+        """Yield the ``chosen`` images of a set, ``size`` px a side, in batches; ``poll`` is called between them, and
+        about once a second while they are waited for.
 
         Raises what ``poll`` raises.
         """
@@ -44,8 +45,11 @@ class Reader:
             if done.problem:
                 self.on_bad(images, index, done.problem)
 
+        def poll(_quiet: float) -> None:
+            self.poll()
+
         plan = plain_batches(np.asarray(chosen, np.int64), data.batch_size)
-        for asked, batch in zip(plan, loader.batches(plain, plan, 0, hear), strict=True):
+        for asked, batch in zip(plan, loader.batches(plain, plan, 0, hear, poll), strict=True):
             self.poll()
             yield batch
             self.tick(len(asked))

@@ -21,7 +21,7 @@ CPU = Precision.choose(torch.device("cpu"), "auto")
     ],
 )  # fmt: skip
 def test_the_classifier_makes_the_logits_of_them(name: str, size: int) -> None:
-    model = build_model(Model(name=name, pretrained=False, dropout=0.5), 3, 0).module.eval()
+    model = build_model(Model(name=name, pretrained=False, drop_rate=0.5), 3, 0).module.eval()
     images = torch.randn(3, 3, size, size)
     found = Embedder(model, CPU).embed([images[:2], images[2:]])
     assert found.dtype == np.float32

@@ -61,7 +61,7 @@ def scan_(
     if offline:
         forbid_network()
     asked = [*(settings or ()), f"outliers.method={method}", *([f"train.device={device}"] if device else [])]
-    complete = scan_recipe(data, recipe, asked)
+    complete = scan_recipe(data, recipe, asked, note)
     _check_target(csv)
     found = Found(method)
     with ProgressBar() as bar:
