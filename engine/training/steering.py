@@ -5,13 +5,14 @@ import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import msgspec
 import torch
 
 from engine.control.commands import Command, Exclude, Restore, Rollback, Set, Skip
 from engine.control.controls import Controls, StopRun
-from engine.core.errors import UserError
+from engine.core.errors import UserError, is_out_of_memory
 from engine.core.files import replace_file
 from engine.core.text import nearest, printable
 from engine.core.throttle import Throttle
@@ -43,7 +44,7 @@ from engine.training.checkpoint import (
     optimizer_tensors,
 )
 from engine.training.checkpoint_writer import CheckpointWriter
-from engine.training.failure import cause
+from engine.training.failure import cause, describe
 from engine.training.finite import NoNumberError
 from engine.training.predict import predict, write_prediction
 from engine.training.trainer import Trainer
@@ -69,6 +70,26 @@ def _ends_the_training() -> Iterator[None]:
         yield
     except Exception as error:
         raise _TrainingEndsError(error) from error
+
+
+@contextlib.contextmanager
+def _refused_if_it_fails(journal: Path) -> Iterator[None]:
+    """Raise UserError for whatever goes wrong with what a command asked for: no training ends for it.
+
+    What would end the training itself is raised as it is: ``_TrainingEndsError``, an order to stop, and a ``journal``
+    that can't be written.
+    """
+    try:
+        yield
+    except UserError:
+        raise
+    except Exception as error:
+        if isinstance(error, OSError) and error.filename == str(journal):
+            raise
+        with contextlib.suppress(OSError):
+            traceback.print_exc()
+        of_a_file = isinstance(error, OSError) and not is_out_of_memory(error)
+        raise UserError(cause(error) if of_a_file else describe(error)) from error
 
 
 class Steering:
@@ -143,6 +164,8 @@ class Steering:
             model=model_tensors(trainer.judged),
             optimizer=optimizer_tensors(trainer.optimizer) if last else {},
             scaler=trainer.scaler.state_dict(),
+            precision=trainer.precision.name,
+            device=trainer.device.type,
             raw_model=model_tensors(trainer.model) if last and averaged else {},
             listing=self._feed.listing(progress.epoch) if last else None,
             judged=trainer.validation.kept if "best" in which else b"",
@@ -191,17 +214,10 @@ class Steering:
         end the training itself (a journal or an image process that is gone, an order to stop) is raised as it is.
         """
         try:
-            rows, epoch = self._predict()
+            with _refused_if_it_fails(self._run.journal):
+                rows, epoch = self._predict()
         except _TrainingEndsError as end:
             raise end.error from None
-        except UserError:
-            raise
-        except Exception as error:
-            if isinstance(error, OSError) and error.filename == str(self._run.journal):
-                raise
-            with contextlib.suppress(OSError):
-                traceback.print_exc()
-            raise UserError(cause(error)) from error
         self._emit(PredictionWritten(path=self._run.prediction.name, rows=rows, epoch=epoch))
 
     def predict_at_end(self) -> None:
@@ -243,17 +259,21 @@ class Steering:
         return rows, facts.best_epoch
 
     def rollback_now(self, command: Rollback) -> tuple[Event, str]:
-        """Go on from the best weights so far, and save that. Raises UserError when there are none."""
+        """Go on from the best weights so far, and save that.
+
+        Raises UserError where there are none, or they can't be loaded: the training goes on as it was.
+        """
         best_epoch = self._trainer.progress.policy.best_epoch
         if not self._is_in_force(command):
             self._trainer.check_rollback()
             self._writer.flush()
-            folder = checkpoint.find(self._run.checkpoints, "best")
-            if folder is None or not best_epoch:
-                raise UserError("no best weights yet: the first epoch hasn't been validated")
-            tensors, facts = checkpoint.load_weights(folder, self._trainer.judged, self._facts.classes)
-            best_epoch = facts.best_epoch
-            put_back = self._trainer.take_weights(tensors)
+            with _refused_if_it_fails(self._run.journal):
+                folder = checkpoint.find(self._run.checkpoints, "best")
+                if folder is None or not best_epoch:
+                    raise UserError("no best weights yet: the first epoch hasn't been validated")
+                tensors, facts = checkpoint.load_weights(folder, self._trainer.judged, self._facts.classes)
+                best_epoch = facts.best_epoch
+                put_back = self._trainer.take_weights(tensors)
             try:
                 self._save_for(command, "rolled back")
             except UserError:
