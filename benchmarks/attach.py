@@ -16,7 +16,7 @@ import psutil
 from benchmarks.made_history import NAME, best_of, events
 from benchmarks.terminal import BRAILLE, CONSOLE, Terminal, load, spread
 from engine.journal.events import Step, encode_line
-from engine.journal.index import Renewal, index_path
+from engine.journal.index import IndexUpdater, index_path
 from engine.run.directory import RunDir
 from tests.tui.made_runs import MODEL, START
 
@@ -54,7 +54,7 @@ def console(run: RunDir) -> tuple[float, float, float]:
 
 def write(run: RunDir, count: int) -> int:
     """Write the journal as an engine does, its index looked at each five seconds; return how many events it has."""
-    renewal, took, written = Renewal(run.journal), list[tuple[float, float]](), 0
+    renewal, took, written = IndexUpdater(run.journal), list[tuple[float, float]](), 0
     with run.journal.open("wb") as file:
         for line in lines(count):
             file.write(line)

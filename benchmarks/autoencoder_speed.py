@@ -26,7 +26,7 @@ from engine.data.augment.geometry import to_square
 from engine.data.decode import read_image
 from engine.outliers.detect.autoencoder import ClassPixels, autoencoder_errors
 from engine.outliers.detect.autoencoder_net import first_weights
-from engine.outliers.detect.verdict import Verdict, judge
+from engine.outliers.detect.verdict import ClassVerdict, judge
 
 SIZE, BATCH, SEED = 128, 32, 0
 DRAWN = (32, 45, 70)
@@ -103,7 +103,7 @@ class Turns:
     def __init__(self) -> None:
         self.seconds: dict[str, list[float]] = {"ours": [], **{name: [] for name in LAYOUTS}}
 
-    def take(self, one: ClassPixels, epochs: int) -> dict[str, Verdict]:
+    def take(self, one: ClassPixels, epochs: int) -> dict[str, ClassVerdict]:
         others = {name: plain(one, epochs, layout) for name, layout in LAYOUTS.items()}
         started = time.perf_counter()
 
@@ -123,11 +123,11 @@ class Turns:
         return {name: verdict(one, *both) for name, both in errors.items()}
 
 
-def verdict(one: ClassPixels, train: list[float], val: list[float]) -> Verdict:
+def verdict(one: ClassPixels, train: list[float], val: list[float]) -> ClassVerdict:
     return judge(one.label, range(len(train)), train, val, percentile=95, relax=1.1)
 
 
-def compared(one: Verdict, other: Verdict) -> tuple[float, float]:
+def compared(one: ClassVerdict, other: ClassVerdict) -> tuple[float, float]:
     """Return by how much of the other's the thresholds and, at most, the images' errors differ."""
     ours, theirs = np.array(one.errors), np.array(other.errors)
     thresholds = [

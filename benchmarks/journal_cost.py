@@ -22,10 +22,10 @@ from engine.data.loading.pool import Pool, worker_count
 from engine.journal.events import EpochEnded, Event, Step
 from engine.journal.log import JournalWriter
 from engine.journal.state import OutlierStage
-from engine.outliers.files.acting import Acting
+from engine.outliers.files.acting import OutlierActions
 from engine.recipe.recipe import load_recipe
 from engine.run.directory import RunDir
-from engine.run.disk_space import Room
+from engine.run.disk_space import DiskSpace
 from engine.training.setup import Training
 from tests.made_data import make_pictures, make_run
 from tests.tui.made_runs import history
@@ -44,7 +44,7 @@ class Switch(Controls):
 
     def __init__(self, run: RunDir) -> None:
         self.journal = JournalWriter(run.journal)
-        super().__init__(Spool(run.commands), self.emit, Room(run.path, self.journal.append_all))
+        super().__init__(Spool(run.commands), self.emit, DiskSpace(run.path, self.journal.append_all))
         self._on = True
         self._last = (0, 0, 0.0, 0.0)
         self.steps: dict[int, list[tuple[bool, float, float]]] = {}
@@ -108,7 +108,7 @@ def train(folder: Path) -> Switch:
     switch = Switch(run)
     data = scan(recipe.data, recipe.train.seed, run.split)
     pool = Pool(worker_count(recipe.data.workers))
-    outliers = Acting(run, recipe, OutlierStage(), switch.journal.append, switch.room)
+    outliers = OutlierActions(run, recipe, OutlierStage(), switch.journal.append, switch.room)
     training = Training(run, recipe, data, switch, switch.emit, set(), pool, outliers)
     try:
         training.prepare(lambda *_: None, resume=False)

@@ -11,7 +11,7 @@ from engine.analysis.ablation import PLAN_FILE, Plan, begin, check_goes_on, load
 from engine.core.errors import UserError
 from engine.core.text import printable
 from engine.run.directory import RunDir, is_run
-from engine.run.overview import glance
+from engine.run.overview import read_ends
 from tui.log_tail import log_tail
 from tui.spawn import ablation_log, start_ablation
 
@@ -59,7 +59,7 @@ class AblationReader:
             if name in self._finished or not is_run(run.path):
                 continue
             living = run.is_alive()
-            if glance(run)[0].status(alive=living) == "finished":
+            if read_ends(run)[0].status(alive=living) == "finished":
                 self._finished.add(name)
             elif living:
                 current = name

@@ -169,10 +169,10 @@ class Endings(Lookout):
 
     def _judge(self, one: _Watched, *, alive: bool) -> None:
         """Tell of the end of a run that was seen alive, if its engine has ended it or is gone."""
-        from engine.run.overview import glance
+        from engine.run.overview import read_ends
 
         with contextlib.suppress(OSError):
-            state = glance(one.run)[0]
+            state = read_ends(one.run)[0]
             grown = _stamp(one.run.journal)[0] > max(0, one.stamp[0])
             begun_after = state.stage and state.ended and state.stage.seq > state.ended.seq
             said = [state.ended] if state.ended is not None and grown and not begun_after else []
@@ -188,9 +188,9 @@ class Endings(Lookout):
             state = RunState()
             state.apply_all(JournalReader(one.run.journal, max(0, one.stamp[0])).read())
             if isinstance(state.ended, RunEnded):
-                from engine.run.overview import glance
+                from engine.run.overview import read_ends
 
-                end = ending(one.run, [state.ended], glance(one.run)[0], False, False)
+                end = ending(one.run, [state.ended], read_ends(one.run)[0], False, False)
                 if end is not None:
                     self.tell(end)
 

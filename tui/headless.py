@@ -23,9 +23,9 @@ from engine.journal.events import (
     Resumed,
     RunEnded,
     RunStarted,
+    RunWarning,
     SettingChanged,
     StageStarted,
-    Warning,
 )
 from engine.journal.index import past_state
 from engine.journal.log import JournalReader
@@ -43,7 +43,7 @@ _PATIENCE = 30.0
 _INTERRUPTED = 130
 _TOLD = (
     BadImage, DatasetScanned, LrDecayed, Paused, PredictionWritten, Resumed, SettingChanged, StageStarted,
-    Warning,
+    RunWarning,
 )  # fmt: skip
 
 

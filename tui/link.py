@@ -9,7 +9,7 @@ from collections.abc import Callable
 from engine.control.commands import AnyCommand, send
 from engine.core.errors import UserError
 from engine.journal.events import AnyEvent
-from engine.journal.index import Past
+from engine.journal.index import History
 from engine.journal.log import JournalReader
 from engine.journal.state import RunState
 from engine.run.directory import RunDir
@@ -80,7 +80,7 @@ class Follower(Source):
 
     def _watch(self) -> None:
         self._alive = self.run.is_alive()
-        past = Past(self._reader)
+        past = History(self._reader)
         with contextlib.suppress(OSError):  # what could be read is shown
             for events in past.read():
                 self.model.apply(events)

@@ -9,7 +9,7 @@ from engine.journal.log import JournalReader
 from engine.journal.state import RunState
 from engine.run.directory import FoundRun, find_runs
 from engine.run.labels import Labels, labels_file
-from engine.run.overview import Overview, glance, overview_of
+from engine.run.overview import Overview, overview_of, read_ends
 from tui.lookout import Lookout
 from tui.run_rows import RunRow, labels_of, unreadable
 from tui.widgets.standing import status_of
@@ -94,7 +94,7 @@ class Listing(Lookout):
             if alive or known.live is not None:
                 self._follow(known, alive=alive)
             elif stamp != known.stamp:
-                state = glance(run)[0]
+                state = read_ends(run)[0]
                 known.facts = overview_of(run, state, state.status(alive=False))
             known.stamp = stamp
         except OSError as error:  # not readable now: the row keeps what is known
@@ -106,7 +106,7 @@ class Listing(Lookout):
     def _follow(self, known: _Known, *, alive: bool) -> None:
         run = known.found.run
         if known.live is None:
-            state, offset = glance(run)
+            state, offset = read_ends(run)
             known.live = _Live(state, JournalReader(run.journal, offset))
         while events := known.live.reader.read(4 << 20):
             known.live.state.apply_all(events)

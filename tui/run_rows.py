@@ -6,7 +6,7 @@ from engine.core.errors import UserError
 from engine.journal.state import RunState
 from engine.run.directory import FoundRun, RunDir
 from engine.run.labels import Labels, read_labels
-from engine.run.overview import Overview, glance, overview_of
+from engine.run.overview import Overview, overview_of, read_ends
 
 
 class RunRow(NamedTuple):
@@ -28,7 +28,7 @@ def read_row(found: FoundRun) -> RunRow:
     # The lock before the journal: an engine writes its end first and lets go of the lock after it.
     alive = found.run.is_alive()
     try:
-        state = glance(found.run)[0]
+        state = read_ends(found.run)[0]
         facts = overview_of(found.run, state, state.status(alive=alive))
     except OSError as error:
         facts = unreadable(found.run, error, alive=alive)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from engine.core.files import open_regular
 from engine.journal.events import AnyEvent, Step, decode_line
-from engine.journal.index import telling
+from engine.journal.index import compact
 from engine.journal.log import JournalReader
 
 _TAIL = 1 << 20
@@ -39,7 +39,7 @@ class Tape:
                 last = decode_line(self._lines[-1])
                 if last is not None and last.t <= t:
                     self._lines = []
-                    yield list(self._reader.decode(telling(block)))
+                    yield list(self._reader.decode(compact(block)))
                     continue
                 self._lines.reverse()
             due = self._due(t)

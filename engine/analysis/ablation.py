@@ -14,7 +14,7 @@ from typing import Any, Literal, NamedTuple, get_args
 import tomli_w
 from pydantic import ValidationError
 
-from engine.analysis.compare import Entrant
+from engine.analysis.compare import RunSummary
 from engine.analysis.stats import Mean, mean_of
 from engine.core.errors import UserError
 from engine.core.files import replace_file
@@ -51,7 +51,7 @@ class Experiment(NamedTuple):
     """What ``key`` is in the arm that has it."""
 
 
-class Training(NamedTuple):
+class PlannedRun(NamedTuple):
     """One run of the plan."""
 
     arm: str
@@ -76,14 +76,14 @@ class Plan:
         return [_experiment(self.recipe, name) for name in self.names]
 
     @property
-    def trainings(self) -> list[Training]:
+    def trainings(self) -> list[PlannedRun]:
         """Every run, seed by seed: whenever one seed is through, its arms can be compared."""
         arms = {BASELINE: self.recipe}
         for experiment in self.experiments:
             arm, value = _other(self.recipe, experiment.name)
             arms[arm] = change(self.recipe, experiment.key, value)
         return [
-            Training(arm, seed, change(recipe, "train.seed", str(seed)))
+            PlannedRun(arm, seed, change(recipe, "train.seed", str(seed)))
             for seed in self.seeds
             for arm, recipe in arms.items()
         ]
@@ -248,7 +248,7 @@ _EFFECTS = (
     "difference", "difference_low", "difference_high",
 )  # fmt: skip
 
-Results = Mapping[tuple[str, int], Entrant]
+Results = Mapping[tuple[str, int], RunSummary]
 """Runs by arm and seed."""
 
 

@@ -10,9 +10,9 @@ from engine.analysis.predictions import read_judged
 from engine.analysis.stats import holm, mcnemar, wilson
 from engine.core.errors import UserError
 from engine.journal.events import EpochEnded, SettingChanged
-from engine.journal.index import Past
+from engine.journal.index import History
 from engine.journal.log import JournalReader
-from engine.journal.state import Asked, RunState, Status
+from engine.journal.state import RunState, Status, SteeringHistory
 from engine.recipe.recipe import load_recipe, recipe_keys, value_of
 from engine.run.directory import RunDir
 
@@ -30,7 +30,7 @@ class Answer(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Entrant:
+class RunSummary:
     """A run as a comparison sees it, equal to itself only.
 
     ``planned`` is its greatest number of epochs, 0 while unknown.
@@ -51,7 +51,7 @@ class Entrant:
     recipe: Mapping[str, str]
     """Values by dotted key, empty where the recipe can't be read; a value that was changed while the run went
     on has the change behind it."""
-    steered: Asked
+    steered: SteeringHistory
     answers: Mapping[str, Answer]
     """By the image's path; empty where ``why_no_answers`` says so."""
     why_no_answers: str
@@ -111,7 +111,7 @@ class Test:
 class Comparison:
     """Equal to itself only: the lists of judged images are long."""
 
-    entrants: tuple[Entrant, ...]
+    entrants: tuple[RunSummary, ...]
     best: int | None
     """The position of the run with the highest validation accuracy at its best epoch, of equals the lower loss."""
     differences: tuple[Difference, ...]
@@ -130,7 +130,7 @@ def check_number(runs: int) -> None:
         raise UserError(f"{FEWEST} to {MOST} runs are compared, not {runs}; vrdl-tui runs lists them")
 
 
-def compare(entrants: Sequence[Entrant]) -> Comparison:
+def compare(entrants: Sequence[RunSummary]) -> Comparison:
     """Compare runs, each with the best one. Raises UserError for fewer than two or more than twelve."""
     check_number(len(entrants))
     judged = [(at, one.best) for at, one in enumerate(entrants)]
@@ -144,7 +144,7 @@ def compare(entrants: Sequence[Entrant]) -> Comparison:
     return Comparison(tuple(entrants), at_best, tuple(_differences(entrants)), tuple(_correct(tests)))
 
 
-def _differences(entrants: Sequence[Entrant]) -> list[Difference]:
+def _differences(entrants: Sequence[RunSummary]) -> list[Difference]:
     found = []
     for key in recipe_keys():
         values = tuple(one.recipe.get(key, "") for one in entrants)
@@ -153,7 +153,7 @@ def _differences(entrants: Sequence[Entrant]) -> list[Difference]:
     return found
 
 
-def _test(best: Entrant, other: Entrant) -> Test:
+def _test(best: RunSummary, other: RunSummary) -> Test:
     if other.best is None:
         return Test("none", None, why="no epoch of it has ended")
     why = _why_apart(best, other)
@@ -165,7 +165,7 @@ def _test(best: Entrant, other: Entrant) -> Test:
     return Test("images", p < ALPHA, len(pairs), best_only, other_only, p, p)
 
 
-def _why_apart(best: Entrant, other: Entrant) -> str:
+def _why_apart(best: RunSummary, other: RunSummary) -> str:
     """Say why two runs can't be compared image by image; nothing when they can."""
     for one in (best, other):
         if not one.answers:
@@ -179,7 +179,7 @@ def _why_apart(best: Entrant, other: Entrant) -> str:
     return ""
 
 
-def _by_intervals(best: Entrant, other: Entrant, why: str) -> Test:
+def _by_intervals(best: RunSummary, other: RunSummary, why: str) -> Test:
     one, two = best.interval, other.interval
     if one is None or two is None:
         return Test("none", None, why=why)
@@ -206,9 +206,9 @@ class RunReader:
         self._journal = JournalReader(run.journal)
         self._state = RunState()
         self._seen: object = None
-        self._entrant: Entrant | None = None
+        self._entrant: RunSummary | None = None
 
-    def read(self) -> Entrant:
+    def read(self) -> RunSummary:
         """Return the run as it is now. What is missing or damaged in its folder is left empty.
 
         Raises OSError for a journal that is there and can't be read.
@@ -218,7 +218,7 @@ class RunReader:
         seen = (alive, *map(_stamp, (self._run.journal, self._run.recipe, self._run.validation)))
         if self._entrant is None or seen != self._seen:
             self._seen = seen
-            for events in Past(self._journal).read():
+            for events in History(self._journal).read():
                 self._state.apply_all(events)
             self._entrant = _entrant(self._run, self._state, alive=alive)
         return self._entrant
@@ -237,10 +237,10 @@ def _stamp(file: Path) -> tuple[int, int] | None:
     return stat.st_size, stat.st_mtime_ns
 
 
-def _entrant(run: RunDir, state: RunState, *, alive: bool) -> Entrant:
+def _entrant(run: RunDir, state: RunState, *, alive: bool) -> RunSummary:
     started = state.started
     answers, why = _answers(run)
-    return Entrant(
+    return RunSummary(
         path=run.path,
         name=run.name,
         status=state.status(alive=alive),

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 import msgspec
 
-from engine.analysis.compare import ALPHA, Comparison, Entrant, Test
-from engine.core.table import Cell, shown, table
+from engine.analysis.compare import ALPHA, Comparison, RunSummary, Test
+from engine.core.table import Cell, escape, table
 from engine.core.text import encodable, printable
 
 
@@ -112,7 +112,7 @@ def as_csv(comparison: Comparison) -> str:
     """Return a row for each epoch of each run: accuracies in percent, an interval's ends empty where unknown."""
     rows: list[Sequence[Cell]] = [
         (
-            shown(encodable(one.name)), epoch.epoch, epoch.lr, epoch.train_acc, epoch.train_loss, epoch.val_acc,
+            escape(encodable(one.name)), epoch.epoch, epoch.lr, epoch.train_acc, epoch.train_loss, epoch.val_acc,
             "" if epoch.val_acc_low is None else epoch.val_acc_low,
             "" if epoch.val_acc_high is None else epoch.val_acc_high, epoch.val_loss, epoch.seconds,
         )
@@ -201,7 +201,7 @@ def as_json(comparison: Comparison) -> bytes:
     return msgspec.json.format(msgspec.json.encode(content), indent=2) + b"\n"
 
 
-def _run(one: Entrant) -> dict[str, object]:
+def _run(one: RunSummary) -> dict[str, object]:
     best, interval = one.best, one.interval or (None, None)
     return {
         "name": encodable(one.name),

@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple
 from engine.analysis.predictions import Judged
 from engine.core.errors import UserError
 from engine.core.files import replace_file
-from engine.core.table import meant, shown, table
+from engine.core.table import escape, table, unescape
 from engine.core.text import printable
 from engine.run.train_state import Cells
 
@@ -157,17 +157,17 @@ def write_matrix(path: Path, cells: Cells, classes: list[str]) -> None:
         # Each class's own cell, also an empty one, has a reader know all classes and their order.
         listed = sorted({(own, own): 0 for own in range(len(classes))} | counts)
         lines = [
-            (shown(classes[true]), shown(classes[predicted]), str(counts.get((true, predicted), 0)))
+            (escape(classes[true]), escape(classes[predicted]), str(counts.get((true, predicted), 0)))
             for true, predicted in listed
         ]
         replace_file(path, table(_LIST, lines).encode())
         return
     span = range(len(classes))
     rows = [
-        (shown(classes[true]), *(str(counts.get((true, predicted), 0)) for predicted in span))
+        (escape(classes[true]), *(str(counts.get((true, predicted), 0)) for predicted in span))
         for true in span
     ]
-    head = (_CORNER, *map(shown, classes))
+    head = (_CORNER, *map(escape, classes))
     # As a row and not as a header: a class's name may hold what only rows are quoted for.
     replace_file(path, table((), [head, *rows]).removeprefix("\n").encode())
 
@@ -180,7 +180,7 @@ def read_matrix(path: Path) -> tuple[Cells, list[str]]:
             corner, *names = next(rows, [""])
             if (corner, *names) == _LIST:
                 return _read_list(rows)
-            classes = [meant(name) for name in names]
+            classes = [unescape(name) for name in names]
             cells = [
                 (true, predicted, int(images))
                 for true, (_, *counts) in enumerate(rows)
@@ -196,7 +196,7 @@ def read_matrix(path: Path) -> tuple[Cells, list[str]]:
 
 def _read_list(rows: Iterable[list[str]]) -> tuple[Cells, list[str]]:
     """Raises ValueError for rows of another form, and of classes that have none of their own."""
-    found = [(meant(true), meant(predicted), int(images)) for true, predicted, images in rows]
+    found = [(unescape(true), unescape(predicted), int(images)) for true, predicted, images in rows]
     index: dict[str, int] = {}
     for true, _, _ in found:
         index.setdefault(true, len(index))

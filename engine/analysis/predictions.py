@@ -8,7 +8,7 @@ from typing import BinaryIO, NamedTuple
 
 from engine.core.errors import UserError
 from engine.core.files import open_regular, read_regular, replace_file
-from engine.core.table import meant, shown, table
+from engine.core.table import escape, table, unescape
 from engine.core.text import encodable, printable
 
 _LARGEST_JUDGED = 1 << 30
@@ -27,7 +27,8 @@ class Judged(NamedTuple):
 def write_judged(path: Path, judged: Iterable[Judged]) -> bytes:
     """Write the file whole, in the order given, and return its content. Raises OSError."""
     rows = (
-        (shown(one.path), shown(one.label), shown(one.predicted), f"{one.probability:.6f}") for one in judged
+        (escape(one.path), escape(one.label), escape(one.predicted), f"{one.probability:.6f}")
+        for one in judged
     )
     content = table(_HEADER, rows).encode()
     replace_file(path, content)
@@ -56,7 +57,7 @@ def read_judged(path: Path) -> list[Judged]:
             if tuple(next(rows, ())) != _HEADER:
                 raise UserError(f"{printable(str(path))} is no list of judged validation images")
             return [
-                Judged(meant(image), meant(label), meant(predicted), float(probability))
+                Judged(unescape(image), unescape(label), unescape(predicted), float(probability))
                 for image, label, predicted, probability in rows
             ]
     except FileNotFoundError:
@@ -98,8 +99,8 @@ def write_probabilities(path: Path, rows: Iterable[tuple[str, Sequence[float]]],
     for name, shares in rows:
         best = max(range(len(classes)), key=shares.__getitem__)
         numbers = (f"{share:.6f}" for share in shares)
-        cells.append((shown(encodable(name)), shown(classes[best]), f"{shares[best]:.6f}", *numbers))
-    head = (*_PROBABILITIES, *map(shown, classes))
+        cells.append((escape(encodable(name)), escape(classes[best]), f"{shares[best]:.6f}", *numbers))
+    head = (*_PROBABILITIES, *map(escape, classes))
     # As a row and not as a header: a class's name may hold what only rows are quoted for.
     replace_file(path, table((), [head, *cells]).removeprefix("\n").encode())
 
@@ -122,7 +123,7 @@ def read_prediction(path: Path) -> Prediction:
                     raise ValueError(f"row {len(rows) + 1} has {len(row)} cells")
                 # The labels alone are written as they are: graders read them.
                 rows.append(
-                    Predicted(meant(row[0]), meant(row[1]), float(row[2]))
+                    Predicted(unescape(row[0]), unescape(row[1]), float(row[2]))
                     if known
                     else Predicted(row[0], row[1], None)
                 )
@@ -132,7 +133,7 @@ def read_prediction(path: Path) -> Prediction:
         raise UserError(f"no {printable(str(path))}") from None
     except (OSError, ValueError, csv.Error) as error:
         raise UserError(f"{printable(str(path))} can't be read: {printable(str(error))}") from None
-    return Prediction(rows, [meant(name) for name in head[3:]], places)
+    return Prediction(rows, [unescape(name) for name in head[3:]], places)
 
 
 def read_shares(path: Path, place: int) -> list[float]:

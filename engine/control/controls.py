@@ -25,9 +25,9 @@ from engine.control.commands import (
 )
 from engine.core.errors import UserError
 from engine.core.text import printable
-from engine.journal.events import DiskFull, Event, Outcome, Paused, Resumed, Warning
+from engine.journal.events import DiskFull, Event, Outcome, Paused, Resumed, RunWarning
 from engine.run.directory import RunDir
-from engine.run.disk_space import Room
+from engine.run.disk_space import DiskSpace
 from engine.run.train_state import peek
 
 
@@ -156,7 +156,7 @@ class _InHand:
 class Controls:
     """The engine's side of the spool; one for a run."""
 
-    def __init__(self, spool: Spool, emit: Emit, room: Room) -> None:
+    def __init__(self, spool: Spool, emit: Emit, room: DiskSpace) -> None:
         self.room = room
         self.in_force: set[str] | None = None
         """Ids of commands that an engine before obeyed, but didn't answer; None: nobody has looked for them yet."""
@@ -175,7 +175,7 @@ class Controls:
         """Answer what lies in the spool with a refusal: sent to an engine that was not, or is no more, there."""
         for path, command in self._spool.pending():
             if isinstance(command, Refused):
-                self._emit(Warning(message=command.why))
+                self._emit(RunWarning(message=command.why))
             elif path in self._left or self._may_be_in_force(command) or self._is_saved(command):
                 continue
             else:
@@ -198,12 +198,12 @@ class Controls:
 
         Raises StopRun once the run has been saved on a request to stop.
         """
-        self.room.stand()
+        self.room.wait()
         self._take(run)
         paused = self._paused_at is not None
         while self._paused_at is not None:
             time.sleep(_LOOK_EVERY)
-            self.room.stand()
+            self.room.wait()
             self._take(run)
         if paused:
             run.restart_clock()
@@ -247,7 +247,7 @@ class Controls:
         """Return what to tell of a command; nothing where it isn't known yet what became of it."""
         match command:
             case Refused():
-                return (Warning(message=command.why),)
+                return (RunWarning(message=command.why),)
             case Stop(after_epoch=True):
                 return (self._stop_after_epoch(command),)
             case Stop():
@@ -285,7 +285,7 @@ class Controls:
             stays = False
             try:
                 if isinstance(command, Refused):
-                    self._emit(Warning(message=command.why))
+                    self._emit(RunWarning(message=command.why))
                 else:
                     self._answer(command, run)
             except (StopRun, OSError) as end:
@@ -324,7 +324,7 @@ class Controls:
                 try:
                     run.predict_now()
                 except UserError as error:  # accepted it is by now
-                    self._emit(Warning(message=f"no prediction: {error}; the training goes on"))
+                    self._emit(RunWarning(message=f"no prediction: {error}; the training goes on"))
                 finally:
                     run.restart_clock()
             case Set():

@@ -11,10 +11,10 @@ from engine.core.files import replace_file
 from engine.journal.events import CommandAccepted, OutlierExcluded
 from engine.journal.state import RunState
 from engine.recipe.recipe import change, load_recipe
-from engine.run.train_state import Progress
+from engine.run.train_state import TrainState
 
 
-def unfinished(spool: Spool, before: RunState, progress: Progress | None, recipe: Path) -> set[str]:
+def unfinished(spool: Spool, before: RunState, progress: TrainState | None, recipe: Path) -> set[str]:
     """Take what was answered off ``spool``, and return the ids of what is in force without an answer.
 
     ``before`` and ``progress`` are what journal and checkpoint hold. A setting that was accepted is put into the file

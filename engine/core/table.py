@@ -23,7 +23,7 @@ def table(header: Sequence[str], rows: Iterable[Sequence[Cell]]) -> str:
     return text.getvalue()
 
 
-def shown(text: str) -> str:
+def escape(text: str) -> str:
     """Return ``text`` as a cell that a spreadsheet shows and doesn't run: a leading apostrophe marks it as text.
 
     For files that people open. ``prediction.csv`` does without: graders compare its cells byte for byte.
@@ -31,6 +31,6 @@ def shown(text: str) -> str:
     return f"'{text}" if text.startswith((*_RUN_BY_SPREADSHEETS, "'")) else text
 
 
-def meant(cell: str) -> str:
-    """Return the text that ``shown`` made the cell of."""
+def unescape(cell: str) -> str:
+    """Return the text that ``escape`` made the cell of."""
     return cell.removeprefix("'")

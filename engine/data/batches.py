@@ -11,7 +11,7 @@ import torch
 from engine.compute.device import to_device
 from engine.core.text import encodable, printable
 from engine.data.bottleneck import advice
-from engine.data.cache_plan import Keeping
+from engine.data.cache_plan import CachePlan
 from engine.data.images import DataSet, ImageSet
 from engine.data.listing import Keys, Listing, keys_of
 from engine.data.loading.loader import Batch, Loader, Poll
@@ -19,7 +19,7 @@ from engine.data.loading.messages import Done
 from engine.data.loading.pool import Pool
 from engine.data.normalize import Normalize
 from engine.data.order import Indices, plain_batches, train_batches
-from engine.journal.events import BadImage, Event, Warning
+from engine.journal.events import BadImage, Event, RunWarning
 from engine.journal.exclusions import Exclusions
 from engine.recipe.recipe import Recipe
 
@@ -45,7 +45,7 @@ def _nothing(_quiet: float) -> None:
     """Attend to nothing while images are waited for."""
 
 
-class Feed:
+class BatchStream:
     """Batches of the three splits.
 
     A file that can't be read is told to ``emit`` once and left out; one that is odd, or that changes while the
@@ -75,7 +75,7 @@ class Feed:
         self._keys: tuple[Keys, Keys] | None = None
         self._active = np.ones(len(data.train), np.bool_)
         """The training images that take part in the epoch that was planned last."""
-        self._keeping = Keeping(recipe, data, pool.cache_memory)
+        self._keeping = CachePlan(recipe, data, pool.cache_memory)
         self._loader = Loader(recipe, normalize.ground, self._keeping.places, pool)
 
     @property
@@ -144,7 +144,7 @@ class Feed:
         message = advice(waited, taken, self._recipe.data, self._workers, self._keeping.where)
         if message and not self._wait_told:
             self._wait_told = True
-            self._emit(Warning(message=message))
+            self._emit(RunWarning(message=message))
 
     def _in_order(self, images: ImageSet) -> list[Indices]:
         return plain_batches(np.arange(len(images)), self._recipe.data.batch_size)
@@ -172,9 +172,9 @@ class Feed:
 
     def _hear_trouble(self, message: str) -> None:
         self._troubles += 1
-        self._emit(Warning(message=message))
+        self._emit(RunWarning(message=message))
 
     def _note(self, message: str) -> None:
         if message not in self._noted:
             self._noted.add(message)
-            self._emit(Warning(message=printable(message, 500)))
+            self._emit(RunWarning(message=printable(message, 500)))

@@ -19,7 +19,7 @@ _LAYOUT = 2
 """Part of a file's name, so that none is read that was laid out otherwise. In 1 it hung on the room for images."""
 
 
-class Keeping:
+class CachePlan:
     """The cache of each split that is seen more than once, as ``data.cache`` asks.
 
     ``memory`` are open, empty files that live in memory. ``where`` says in words what was chosen.

@@ -26,7 +26,7 @@ def plain_batches(order: Indices, batch_size: int) -> list[Indices]:
     return [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
 
 
-def draw_mix(
+def sample_mixup(
     alpha: float, count: int, *, seed: int, epoch: int, step: int
 ) -> tuple[float, npt.NDArray[np.int64]]:
     """Return lambda ~ Beta(alpha, alpha), and for each of ``count`` images the partner it is mixed with.

@@ -381,7 +381,7 @@ class DiskFreed(Event, frozen=True):
     waited: float
 
 
-class Warning(Event, frozen=True):
+class RunWarning(Event, frozen=True, tag="warning"):
     message: str
 
 
@@ -408,7 +408,7 @@ AnyEvent: TypeAlias = (
     RunStarted | StageStarted | DatasetScanned | BadImage | OutlierEvent | EpochStarted | Step | EpochEnded
     | LrDecayed | ConfusionMatrix | CheckpointSaved | Paused | Resumed | CommandAccepted | CommandRejected
     | SettingChanged | RolledBack | EpochCut | PredictionProgress | PredictionWritten | SystemSample | DiskFull
-    | DiskFreed | Warning | RunEnded | UnknownEvent
+    | DiskFreed | RunWarning | RunEnded | UnknownEvent
 )  # fmt: skip
 
 

@@ -57,7 +57,7 @@ def index_path(journal: Path) -> Path:
     return journal.with_name("events.index")
 
 
-def telling(block: bytes) -> list[bytes]:
+def compact(block: bytes) -> list[bytes]:
     """Return the lines of ``block`` but for progress ticks that a later one of their kind in it supersedes.
 
     Folded into a RunState they give the state that all the lines give. Steps, of which there are the most by
@@ -90,12 +90,12 @@ def _end(text: bytes, start: int) -> int:
 def past_state(reader: JournalReader) -> RunState:
     """Fold what ``reader``'s journal holds already; the reader goes on behind it. Raises OSError."""
     state = RunState()
-    for events in Past(reader).read():
+    for events in History(reader).read():
         state.apply_all(events)
     return state
 
 
-class Past:
+class History:
     """What ``reader`` has yet to read of its journal as it is now, to be read once; the reader goes on behind it."""
 
     def __init__(self, reader: JournalReader) -> None:
@@ -119,14 +119,14 @@ class Past:
                 self._kept += lines
                 yield lines
         for block in self._reader.blocks():
-            lines = telling(block)
+            lines = compact(block)
             self._kept += lines
             yield lines
 
     def save(self) -> None:
         """Write the index anew if much was read that it did not hold; a folder that can't be written stays so."""
         size = self._reader.offset
-        lines, self._kept = telling(b"\n".join(self._kept)), []
+        lines, self._kept = compact(b"\n".join(self._kept)), []
         worth = size - self.indexed >= _WORTH and sum(map(len, lines)) <= min(size // 2, _LARGEST // 2)
         last = decode_line(lines[-1]) if worth and self._whole else None
         if last is None:
@@ -141,7 +141,7 @@ class Past:
         self.indexed = size
 
 
-class Renewal:
+class IndexUpdater:
     """Keeps the index of a journal that this process writes; for one thread."""
 
     def __init__(self, journal: Path) -> None:
@@ -158,7 +158,7 @@ class Renewal:
             size = self._journal.stat().st_size
             if size < self._due:
                 return
-            past = Past(JournalReader(self._journal))
+            past = History(JournalReader(self._journal))
             for _ in past.lines():
                 pass
             past.save()

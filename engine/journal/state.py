@@ -35,12 +35,12 @@ from engine.journal.events import (
     RolledBack,
     RunEnded,
     RunStarted,
+    RunWarning,
     SettingChanged,
     StageStarted,
     Step,
     SystemSample,
     ThresholdSet,
-    Warning,
 )
 from engine.journal.exclusions import below
 
@@ -97,7 +97,7 @@ class OutlierStage:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class SteeringHistory:
     """What someone asked for while the run went on, each kind in order."""
 
     settings: tuple[SettingChanged, ...] = ()
@@ -172,7 +172,7 @@ class RunState:
     resumes: list[RunStarted] = field(default_factory=list)
     """The attempts that went on from a checkpoint, in order."""
     bad_images: dict[str, BadImage] = field(default_factory=dict)
-    warnings: deque[Warning] = field(default_factory=lambda: deque(maxlen=_KEPT))
+    warnings: deque[RunWarning] = field(default_factory=lambda: deque(maxlen=_KEPT))
     answers: deque[CommandAccepted | CommandRejected] = field(default_factory=lambda: deque(maxlen=_KEPT))
 
     @property
@@ -189,10 +189,10 @@ class RunState:
         return self.epoch.lr if self.epoch else self.started.lr if self.started else None
 
     @property
-    def steered(self) -> Asked:
+    def steered(self) -> SteeringHistory:
         """What was asked for up to now."""
         asked = tuple(change for change in self.outliers.changes if change.by)
-        return Asked(tuple(self.settings), tuple(self.rollbacks), tuple(self.cuts), asked)
+        return SteeringHistory(tuple(self.settings), tuple(self.rollbacks), tuple(self.cuts), asked)
 
     @property
     def validating(self) -> bool:
@@ -284,7 +284,7 @@ class RunState:
                 self.prediction, self.predicting = event, None
             case BadImage():
                 self.bad_images[event.path] = event
-            case Warning():
+            case RunWarning():
                 self.warnings.append(event)
             case RunEnded():
                 self.ended, self.paused, self.full, self.predicting = event, None, None, None

@@ -8,7 +8,7 @@ from torch import nn
 from torch._dynamo.exc import TorchDynamoException
 
 from engine.core.text import printable
-from engine.journal.events import Event, Warning
+from engine.journal.events import Event, RunWarning
 
 
 class CompiledForward:
@@ -38,4 +38,4 @@ class CompiledForward:
     def _give_up(self, error: Exception) -> None:
         self._forward = self._model
         reason = " ".join(str(error).split("\n")[:2]).strip() or type(error).__name__
-        self._emit(Warning(message=f"train.compile: going on without it: {printable(reason, 200)}"))
+        self._emit(RunWarning(message=f"train.compile: going on without it: {printable(reason, 200)}"))

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 
-class RunningMean:
+class ModelEma:
     """``module`` is a copy of ``model``, on its device, that holds the exponential moving average of its weights.
 
     It starts at the model's own weights; each ``update`` makes it d * mean + (1 - d) * weights

@@ -14,13 +14,13 @@ from engine.journal.events import (
     OutlierExcluded,
     OutlierProgress,
     OutliersDone,
+    RunWarning,
     ThresholdSet,
-    Warning,
 )
 from engine.outliers.detect.detect import Detection
 from engine.outliers.detect.reading import Reader
-from engine.outliers.detect.verdict import Verdict
-from engine.outliers.files.acting import Acting, Flagged
+from engine.outliers.detect.verdict import ClassVerdict
+from engine.outliers.files.acting import Flagged, OutlierActions
 from engine.outliers.sheet import draw_sheet
 from engine.recipe.recipe import Recipe
 from engine.run.directory import RunDir
@@ -34,7 +34,7 @@ class Stage:
     """
 
     def __init__(
-        self, run: RunDir, recipe: Recipe, data: DataSet, pool: Pool, acting: Acting,
+        self, run: RunDir, recipe: Recipe, data: DataSet, pool: Pool, acting: OutlierActions,
         emit: Callable[[Event], object], known_bad: set[str], poll: Callable[[], object],
     ) -> None:  # fmt: skip
         self._run = run
@@ -74,7 +74,7 @@ class Stage:
         images = sum(event.images for event in judged.values())
         self._emit(OutliersDone(excluded=len(left_out), images=images))
 
-    def _tell(self, verdict: Verdict) -> ThresholdSet:
+    def _tell(self, verdict: ClassVerdict) -> ThresholdSet:
         names, paths = self._data.classes, self._data.train.paths
         event = ThresholdSet(
             class_name=names[verdict.label],
@@ -115,7 +115,7 @@ class Stage:
         try:
             self._acting.room.keep_trying(lambda: draw_sheet(picture, left_out), picture)
         except OSError as error:
-            self._emit(Warning(message=f"{picture.name} can't be written: {error.strerror}"))
+            self._emit(RunWarning(message=f"{picture.name} can't be written: {error.strerror}"))
 
     def _bad(self, images: ImageSet, index: int, reason: str) -> None:
         named = encodable(str(images.paths[index]))

@@ -28,7 +28,7 @@ class Schedule(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class PolicyState:
+class ScheduleState:
     """What the rule remembers between two epochs. ``best`` is None before the first epoch ends."""
 
     lr: float
@@ -40,15 +40,15 @@ class PolicyState:
     base_lr: float = 0.0
     """The recipe's ``optim.lr`` from which ``lr`` has come; 0 in checkpoints of 0.1.0: not known."""
 
-    def with_lr(self, lr: float) -> "PolicyState":
+    def with_lr(self, lr: float) -> "ScheduleState":
         """Return the state with ``lr`` in force and in the recipe; every kind of schedule goes on from it."""
         return replace(self, lr=lr, base_lr=lr)
 
-    def lower(self, factor: float) -> "PolicyState":
+    def lower(self, factor: float) -> "ScheduleState":
         """Return the state with a lower learning rate; every kind of schedule goes on from it."""
         return replace(self, lr=self.lr * factor)
 
-    def rescaled(self, base_lr: float) -> "PolicyState":
+    def rescaled(self, base_lr: float) -> "ScheduleState":
         """Return the state for a recipe whose ``optim.lr`` was edited between two attempts: ``lr`` scaled alike."""
         if self.base_lr in (0, base_lr):
             return replace(self, base_lr=base_lr)
@@ -56,7 +56,7 @@ class PolicyState:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class ScheduleDecision:
     """What the rule says at the end of an epoch. ``reason`` is a line for a person; empty: no change."""
 
     new_best: bool
@@ -72,13 +72,13 @@ class Verdict:
 
 def advance(
     schedule: Schedule,
-    state: PolicyState,
+    state: ScheduleState,
     *,
     epoch: int,
     epochs: int,
     val_acc: float,
     val_loss: float,
-) -> tuple[PolicyState, Verdict]:
+) -> tuple[ScheduleState, ScheduleDecision]:
     """Judge epoch ``epoch`` (1-based) of ``epochs`` and return the next state with its verdict.
 
     ``val_acc`` is in percent, ``val_loss`` a mean cross-entropy; which one is monitored is the schedule's
@@ -112,14 +112,16 @@ def advance(
     elif epoch < epochs:
         lr = cosine_lr(state.lr, epoch, epoch + 1, epochs)
         reason = f"cosine, epoch {epoch + 1} of {epochs}"
-    return replace(after, lr=lr), Verdict(new_best, stop, state.lr, lr, reason if lr != state.lr else "")
+    return replace(after, lr=lr), ScheduleDecision(
+        new_best, stop, state.lr, lr, reason if lr != state.lr else ""
+    )
 
 
 def _negated(value: float | None) -> float | None:
     return None if value is None else -value
 
 
-def _plateau(schedule: Schedule, state: PolicyState, val_loss: float) -> tuple[PolicyState, float, str]:
+def _plateau(schedule: Schedule, state: ScheduleState, val_loss: float) -> tuple[ScheduleState, float, str]:
     best = state.plateau_best
     if not math.isnan(val_loss) and (best is None or val_loss < best * (1 - schedule.plateau_threshold)):
         return replace(state, plateau_best=val_loss, plateau_bad_epochs=0), state.lr, ""
@@ -143,7 +145,7 @@ def _cosine(epoch: int, epochs: int) -> float:
     return math.sin(math.pi * (epochs - epoch + 1) / (2 * epochs)) ** 2
 
 
-def outlook(schedule: Schedule, state: PolicyState, *, epoch: int, epochs: int) -> str:
+def outlook(schedule: Schedule, state: ScheduleState, *, epoch: int, epochs: int) -> str:
     """Return in words what the rule makes of the learning rate from ``epoch``, the one under way, on."""
     if epoch >= epochs:
         return f"epoch {epochs} is the last"

@@ -33,15 +33,15 @@ def is_broken(error: OSError) -> bool:
     return error.errno in _BROKEN
 
 
-class Room:
+class DiskSpace:
     """Room on the disk for what one run writes. Safe to use from several threads.
 
-    ``tell`` writes events into the journal and raises OSError. On the main thread ``attend`` is called while the run
-    waits, with what it waits for, and may raise to leave.
+    ``tell`` writes events into the journal and raises OSError. On the main thread ``while_waiting`` is called while the
+    run waits, with what it waits for, and may raise to leave.
     """
 
     def __init__(self, folder: Path, tell: Callable[..., object]) -> None:
-        self.attend: Callable[[DiskFull], object] = lambda full: None
+        self.while_waiting: Callable[[DiskFull], object] = lambda full: None
         self.tell = tell
         self._reserve = folder / ".reserve"
         self._lock = threading.Lock()
@@ -49,7 +49,7 @@ class Room:
         """By thread."""
         self._told: DiskFull | None = None
         self._since = 0.0
-        self._stood = False
+        self._waited = False
         self.leaving = False
         """Whether nothing is waited for any more: what doesn't fit raises OSError."""
 
@@ -71,23 +71,23 @@ class Room:
         self.leaving = True
         self._give_up_reserve()
 
-    def has_stood(self) -> bool:
+    def has_waited(self) -> bool:
         """Say whether the main thread has waited since the last call."""
-        stood, self._stood = self._stood, False
-        return stood
+        waited, self._waited = self._waited, False
+        return waited
 
-    def stand(self) -> None:
-        """Return once no thread waits; for the main thread. Raises what ``attend`` raises."""
+    def wait(self) -> None:
+        """Return once no thread waits; for the main thread. Raises what ``while_waiting`` raises."""
         while (full := self.wanted) is not None:
-            self._stood = True
-            self.attend(full)
+            self._waited = True
+            self.while_waiting(full)
             time.sleep(_LOOK_EVERY)
 
     def keep_trying(self, write: Callable[[], T], path: Path, need: int = 0) -> T:
         """Return what ``write`` returns, which writes ``path`` whole or not at all; on a full disk, wait and try again.
 
-        ``need`` is about how many bytes it takes. Raises what ``attend`` raises, and any other OSError of ``write``,
-        with the name of ``path``.
+        ``need`` is about how many bytes it takes. Raises what ``while_waiting`` raises, and any other OSError of
+        ``write``, with the name of ``path``.
         """
         try:
             return write()
@@ -147,8 +147,8 @@ class Room:
         until = time.monotonic() + _TRY_EVERY
         while time.monotonic() < until:
             if threading.current_thread() is threading.main_thread():
-                self._stood = True
-                self.attend(self.wanted or full)
+                self._waited = True
+                self.while_waiting(self.wanted or full)
             if self.leaving:
                 raise named(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), path)
             time.sleep(_LOOK_EVERY)

@@ -9,7 +9,7 @@ import msgspec
 
 from engine.core.files import open_regular, read_regular
 from engine.journal.events import AnyEvent, RunStarted, decode_line
-from engine.journal.index import Past
+from engine.journal.index import History
 from engine.journal.log import JournalReader
 from engine.journal.state import RunState, Status
 from engine.run.directory import RunDir
@@ -46,7 +46,7 @@ class Overview(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     updated: float = 0.0
 
 
-def glance(run: RunDir) -> tuple[RunState, int]:
+def read_ends(run: RunDir) -> tuple[RunState, int]:
     """Fold the ends of a run's journal; return the state, and the offset (bytes) of what comes after it.
 
     All that ``overview_of`` needs is in the state. Of the middle nothing is: neither the older epochs nor what
@@ -79,7 +79,7 @@ def glance(run: RunDir) -> tuple[RunState, int]:
 
 
 def overview_of(run: RunDir, state: RunState, status: Status) -> Overview:
-    """Return the overview of a state (``glance``'s will do); before its first start the recipe tells the plan."""
+    """Return the overview of a state (``read_ends``'s will do); before its first start the recipe tells the plan."""
     started, stop = state.started, state.early_stop
     reason = state.full.words if state.full else state.ended.reason if state.ended else ""
     if started is None:
@@ -104,7 +104,7 @@ def overview_of(run: RunDir, state: RunState, status: Status) -> Overview:
 
 def read_events(run: RunDir, stopped: Callable[[], bool]) -> Iterator[AnyEvent]:
     """Yield the journal's events but ticks and what later ones supersede, until ``stopped``. Raises OSError."""
-    for lines in Past(JournalReader(run.journal)).lines():
+    for lines in History(JournalReader(run.journal)).lines():
         if stopped():
             return
         yield from _without_ticks(lines)

@@ -13,7 +13,7 @@ from engine.journal.events import BY_HAND, RunStarted
 from engine.journal.state import RunState
 from engine.recipe.recipe import Recipe, load_recipe, values_of
 from engine.run.directory import RunDir
-from engine.run.train_state import Progress, peek
+from engine.run.train_state import TrainState, peek
 
 _START = ("model.name", "model.pretrained", "model.weights")
 
@@ -33,7 +33,7 @@ class Edit:
 
 
 def find_edits(
-    recipe: Recipe, before: RunState, progress: Progress | None, skip: Collection[str] = ()
+    recipe: Recipe, before: RunState, progress: TrainState | None, skip: Collection[str] = ()
 ) -> list[Edit]:
     """Return in what ``recipe`` differs from the one that was in force at the checkpoint ``progress``.
 
@@ -51,7 +51,7 @@ def find_edits(
 
 
 def refuse_edits(
-    edits: list[Edit], run: RunDir, recipe: Recipe, before: RunState, progress: Progress | None
+    edits: list[Edit], run: RunDir, recipe: Recipe, before: RunState, progress: TrainState | None
 ) -> None:
     """Raise UserError naming all ``edits`` that a run can't take once it has begun, and what does it instead."""
     reasons = [
@@ -80,7 +80,7 @@ def check_edits(run: RunDir, before: RunState) -> list[Edit]:
 
 
 def _reasons(
-    edit: Edit, run: RunDir, recipe: Recipe, before: RunState, progress: Progress | None
+    edit: Edit, run: RunDir, recipe: Recipe, before: RunState, progress: TrainState | None
 ) -> Iterator[str]:
     key, judged = edit.key, bool(before.outliers.thresholds) or before.outliers.done is not None
     if key in _START and progress is not None:

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from engine.core.files import append_whole, fsync_folder, open_own
-from engine.run.disk_space import Room
+from engine.run.disk_space import DiskSpace
 
 
 class TrainLog:
@@ -13,7 +13,7 @@ class TrainLog:
     Raises UserError for what is no file of the run's own, and OSError, but waits for room on a full disk.
     """
 
-    def __init__(self, path: Path, length: int, room: Room) -> None:
+    def __init__(self, path: Path, length: int, room: DiskSpace) -> None:
         self._path = path
         self._room = room
         self._fd = room.keep_trying(self._open, path)

@@ -11,7 +11,7 @@ from engine.core.errors import UserError, is_out_of_memory
 from engine.core.files import is_about_content
 from engine.core.tensor_file import read_metadata
 from engine.core.text import printable
-from engine.recipe.schedule import PolicyState
+from engine.recipe.schedule import ScheduleState
 
 Cells = list[tuple[int, int, int]]
 """A sparse confusion matrix: (true class, predicted class, count), empty cells left out."""
@@ -29,13 +29,13 @@ _LARGEST_LR = 10.0
 _Count = Annotated[int, msgspec.Meta(ge=0, le=_MOST)]
 
 
-class Progress(msgspec.Struct):
+class TrainState(msgspec.Struct):
     """``step`` steps of ``epoch`` (from 1) are done; a finished epoch is step 0 of the next.
 
     The sums are over the epoch's steps so far. ``log_length`` is the size of ``train.log`` in bytes.
     """
 
-    policy: PolicyState
+    policy: ScheduleState
     epoch: Annotated[int, msgspec.Meta(ge=1, le=_MOST)] = 1
     step: _Count = 0
     loss_sum: float = 0.0
@@ -91,19 +91,19 @@ class Progress(msgspec.Struct):
         self.cut = False
         self.loss_sum, self.correct, self.seen = 0.0, 0, 0
 
-    def copy(self) -> "Progress":
+    def copy(self) -> "TrainState":
         return msgspec.structs.replace(self)
 
 
-def encode(progress: Progress) -> str:
+def encode(progress: TrainState) -> str:
     """Return the counters as JSON, of a length that no data changes: without ``best_cells``."""
     return msgspec.json.encode(msgspec.structs.replace(progress, best_cells=[])).decode()
 
 
-def decode(text: str) -> Progress:
+def decode(text: str) -> TrainState:
     """Raises ValueError for anything but what ``encode`` wrote, and for counters that no run can have."""
     try:
-        progress = msgspec.json.decode(text, type=Progress)
+        progress = msgspec.json.decode(text, type=TrainState)
     except RecursionError:
         raise ValueError("its progress is nested too deep") from None
     if not 0 <= progress.policy.lr <= _LARGEST_LR:
@@ -125,7 +125,7 @@ def newest(checkpoints: Path, which: str) -> Path | None:
     return next((path for path in found if _is_whole(path, which)), found[0] if found else None)
 
 
-def peek(checkpoints: Path) -> Progress | None:
+def peek(checkpoints: Path) -> TrainState | None:
     """Return where ``checkpoints/last`` stands, from its files' headers, before torch is imported.
 
     None when there is none; of one that is damaged, and of a save cut short, the older. Raises UserError when all of
@@ -135,7 +135,7 @@ def peek(checkpoints: Path) -> Progress | None:
     return None if folder is None else read_progress(folder)
 
 
-def read_progress(folder: Path) -> Progress:
+def read_progress(folder: Path) -> TrainState:
     """Return the counters of a ``last`` checkpoint. Raises UserError naming the file and the remedy."""
     path = folder / MODEL
     with reading(path):

@@ -54,11 +54,11 @@ def _estimate(recipe: Recipe, folder: Path) -> None:
     pool = Pool(worker_count(recipe.data.workers))
     try:
         from engine.compute.device import choose_device
-        from engine.data.batches import Feed
+        from engine.data.batches import BatchStream
         from engine.journal.exclusions import Exclusions
         from engine.model.build import build_model
         from engine.run.directory import RunDir
-        from engine.run.disk_space import Room
+        from engine.run.disk_space import DiskSpace
         from engine.training.evaluate import Validation
         from engine.training.trainer import Trainer
 
@@ -69,9 +69,9 @@ def _estimate(recipe: Recipe, folder: Path) -> None:
         parameters = sum(weight.numel() for weight in built.module.parameters())
         say({"parameters": parameters, "device": device.type})
         normalize = Normalize(built.mean, built.std, device)
-        feed = Feed(data, recipe, normalize, device, lambda _: None, set(), pool, Exclusions())
+        feed = BatchStream(data, recipe, normalize, device, lambda _: None, set(), pool, Exclusions())
         try:
-            room = Room(run.path, lambda _: None)
+            room = DiskSpace(run.path, lambda _: None)
             trainer = Trainer(run, recipe, feed, built.module, device, lambda _: None, room)
             watch = _Stopwatch(trainer)
             with contextlib.suppress(_Enough):
@@ -136,7 +136,7 @@ class _Stopwatch:
             done += 1
 
         with contextlib.suppress(_Enough):
-            validation.judge(self._trainer.judged, poll, label_smoothing=0.0, epoch=1)
+            validation.validate(self._trainer.eval_model, poll, label_smoothing=0.0, epoch=1)
         self._tell((self._now() - began) / done * batches)
 
     def after_epoch(self) -> None:

@@ -17,7 +17,7 @@ from engine.core.text import encodable
 from engine.data.decode import Pixels
 from engine.data.loading.messages import Task
 from engine.data.loading.prepare import Preparer
-from engine.data.order import draw_mix, train_batches
+from engine.data.order import sample_mixup, train_batches
 from engine.recipe.data_layout import list_data
 from engine.recipe.recipe import Recipe, load_recipe
 from engine.tools.helper import run, say
@@ -44,7 +44,9 @@ def _preview(recipe: Recipe, folder: Path, count: int, epoch: int) -> None:
     preparer = Preparer(recipe, _GROUND, {})
     share, order = 1.0, np.arange(len(batch))
     if recipe.mixup.alpha > 0:
-        share, order = draw_mix(recipe.mixup.alpha, len(batch), seed=recipe.train.seed, epoch=epoch, step=1)
+        share, order = sample_mixup(
+            recipe.mixup.alpha, len(batch), seed=recipe.train.seed, epoch=epoch, step=1
+        )
     wanted = list(range(min(count, len(batch))))
     prepared: dict[int, tuple[str, Path, Pixels | None]] = {}
     for place in dict.fromkeys([*wanted, *order[wanted].tolist()]):

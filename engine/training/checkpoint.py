@@ -37,7 +37,7 @@ from engine.run.train_state import (
     TRAIN_STATE,
     Cells,
     DamagedError,
-    Progress,
+    TrainState,
     decode,
     encode,
     newest,
@@ -83,7 +83,7 @@ class Snapshot:
     which: tuple[Which, ...]
     reason: str
     facts: ModelFacts
-    progress: Progress
+    progress: TrainState
     model: Tensors
     optimizer: Tensors
     scaler: dict[str, Any]
@@ -111,7 +111,7 @@ class Snapshot:
 class Resumed:
     """Where a ``last`` checkpoint stands, and what it was trained with: ``device`` is empty where that isn't known."""
 
-    progress: Progress
+    progress: TrainState
     precision: str
     device: str
     has_scaler: bool

@@ -11,8 +11,8 @@ from safetensors import SafetensorError
 
 from engine.core.errors import UserError
 from engine.core.text import printable
-from engine.journal.events import CheckpointSaved, Event, Warning
-from engine.run.disk_space import Room, is_broken
+from engine.journal.events import CheckpointSaved, Event, RunWarning
+from engine.run.disk_space import DiskSpace, is_broken
 from engine.training.checkpoint import Snapshot, Which, save, settle
 
 _LOOK_EVERY = 0.05
@@ -25,7 +25,7 @@ class CheckpointWriter:
     fails is a warning in the journal; the checkpoint before it stays.
     """
 
-    def __init__(self, folder: Path, emit: Callable[[Event], object], room: Room) -> None:
+    def __init__(self, folder: Path, emit: Callable[[Event], object], room: DiskSpace) -> None:
         self._folder = folder
         self._emit = emit
         self._room = room
@@ -44,7 +44,7 @@ class CheckpointWriter:
             try:
                 return self._queue.put(snapshot, timeout=_LOOK_EVERY)
             except queue.Full:
-                self._room.stand()
+                self._room.wait()
 
     def is_busy(self) -> bool:
         """Say whether a snapshot that was handed over is still to be written."""
@@ -53,10 +53,10 @@ class CheckpointWriter:
     def flush(self) -> str:
         """Wait until everything handed over is dealt with; return why the last save failed, or nothing.
 
-        Raises what ``Room.attend`` raises while a save waits for room.
+        Raises what ``DiskSpace.attend`` raises while a save waits for room.
         """
         while self._queue.unfinished_tasks:
-            self._room.stand()
+            self._room.wait()
             with self._queue.all_tasks_done:
                 self._queue.all_tasks_done.wait_for(lambda: not self._queue.unfinished_tasks, _LOOK_EVERY)
         return self._failure
@@ -97,7 +97,7 @@ class CheckpointWriter:
             if isinstance(error, OSError) and is_broken(error):
                 raise
             if not self._room.leaving:
-                self._emit(Warning(message=self._failure))
+                self._emit(RunWarning(message=self._failure))
             return
         best = which == "best"
         self._emit(

@@ -11,23 +11,23 @@ from engine.analysis.predictions import put_back_judged
 from engine.analysis.stats import wilson
 from engine.core.files import replace_file
 from engine.core.text import printable
-from engine.journal.events import MOST_CELLS, ConfusionMatrix, EpochEnded, Event, LrDecayed, Warning
+from engine.journal.events import MOST_CELLS, ConfusionMatrix, EpochEnded, Event, LrDecayed, RunWarning
 from engine.recipe.recipe import Recipe
-from engine.recipe.schedule import Verdict, advance, epochs_to_stop
+from engine.recipe.schedule import ScheduleDecision, advance, epochs_to_stop
 from engine.run.directory import RunDir
-from engine.run.disk_space import Room
+from engine.run.disk_space import DiskSpace
 from engine.run.train_log import TrainLog
-from engine.run.train_state import Cells, Progress
+from engine.run.train_state import Cells, TrainState
 from engine.training.evaluate import Evaluation, Validation
 from engine.training.failure import cause
 
 
-class Closing:
+class EpochEnd:
     """Closes the epochs of one run; ``classes`` are their names, in order."""
 
     def __init__(
         self, run: RunDir, classes: list[str], validation: Validation, emit: Callable[[Event], object],
-        room: Room,
+        room: DiskSpace,
     ) -> None:  # fmt: skip
         self._run = run
         self._classes = classes
@@ -40,9 +40,9 @@ class Closing:
         """Draws the newest best epoch's picture; for the thread that saves, before it saves that epoch."""
 
     def close(
-        self, progress: Progress, recipe: Recipe, log: TrainLog, result: Evaluation, seconds: float,
+        self, progress: TrainState, recipe: Recipe, log: TrainLog, result: Evaluation, seconds: float,
         images_per_s: float,
-    ) -> Verdict:  # fmt: skip
+    ) -> ScheduleDecision:  # fmt: skip
         """Judge the epoch that took ``seconds``, tell everyone, and step on to the next. Raises OSError."""
         schedule, epochs = recipe.schedule, recipe.train.epochs
         epoch, lr, cells = progress.epoch, progress.policy.lr, result.cells()
@@ -150,4 +150,4 @@ class Closing:
     def _say_once(self, message: str, key: str = "") -> None:
         if (key or message) not in self._said:
             self._said.add(key or message)
-            self._emit(Warning(message=message))
+            self._emit(RunWarning(message=message))

@@ -12,12 +12,12 @@ from engine.analysis.predictions import Judged, write_judged
 from engine.compute.device import Precision
 from engine.core.errors import UserError
 from engine.core.text import encodable
-from engine.data.batches import Feed
+from engine.data.batches import BatchStream
 from engine.data.loading.loader import Poll
 from engine.model.fold import Folding
 from engine.run.directory import RunDir
 from engine.run.train_state import Cells
-from engine.training.finite import NoNumberError
+from engine.training.finite import NonFiniteError
 
 Batches = Iterable[tuple[torch.Tensor, torch.Tensor]]
 
@@ -94,7 +94,7 @@ def evaluate(
 class Validation:
     """Validates one run's models on its feed; ``under_way`` says whether it is at it."""
 
-    def __init__(self, run: RunDir, feed: Feed, precision: Precision) -> None:
+    def __init__(self, run: RunDir, feed: BatchStream, precision: Precision) -> None:
         self.under_way = False
         self._run = run
         self._feed = feed
@@ -104,7 +104,7 @@ class Validation:
         self.kept = b""
         """validation.csv's content, as it was kept last; empty where it couldn't be written."""
 
-    def judge(
+    def validate(
         self, model: nn.Module, poll: Callable[[], object], *, label_smoothing: float, epoch: int,
         while_waiting: Poll = lambda _: None,
     ) -> Evaluation:  # fmt: skip
@@ -129,7 +129,7 @@ class Validation:
         if not result.seen:
             raise UserError("none of the validation images can be read")
         if not math.isfinite(result.loss_sum):
-            raise NoNumberError("the validation loss is no longer a number", epoch, 0)
+            raise NonFiniteError("the validation loss is no longer a number", epoch, 0)
         return result
 
     def keep(self, result: Evaluation) -> None:

@@ -8,7 +8,7 @@ from torch import nn
 from engine.core.errors import UserError
 
 
-class NoNumberError(UserError):
+class NonFiniteError(UserError):
     """A loss or a weight is NaN or infinite; ``step`` is the one at which, 0 for none in particular."""
 
     def __init__(self, what: str, epoch: int, step: int) -> None:
@@ -21,7 +21,7 @@ class NoNumberError(UserError):
         self.step = step
 
 
-class Watch:
+class FiniteCheck:
     """Looks whether weights, statistics and the optimiser's moments are numbers; masks of infinity are left out."""
 
     def __init__(self, optimizer: torch.optim.Optimizer, *models: nn.Module) -> None:

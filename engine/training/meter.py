@@ -9,7 +9,7 @@ from typing import Any, Protocol, TypeVar
 import torch
 
 from engine.core.throttle import Throttle
-from engine.run.train_state import Progress
+from engine.run.train_state import TrainState
 
 _PACE_WINDOW = 10.0
 """Seconds that the pace is of, at least, and the stretches that it is of where they are long."""
@@ -21,7 +21,7 @@ T = TypeVar("T")
 class Meter:
     """Sums of loss and hits. Reading them waits for the device, so it is done at most ten times a second."""
 
-    def __init__(self, device: torch.device, progress: Progress) -> None:
+    def __init__(self, device: torch.device, progress: TrainState) -> None:
         self._loss_sum = torch.tensor(progress.loss_sum, device=device, dtype=torch.float32)
         self._correct = torch.tensor(progress.correct, device=device, dtype=torch.long)
         self._seen = progress.seen
@@ -37,7 +37,7 @@ class Meter:
         self._correct += correct
         self._seen += count
 
-    def read(self, progress: Progress) -> None:
+    def read(self, progress: TrainState) -> None:
         """Put the sums into ``progress``, exactly as the device holds them."""
         progress.loss_sum = float(self._loss_sum)
         progress.correct = int(self._correct)

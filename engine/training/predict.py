@@ -16,7 +16,7 @@ from engine.core.table import table
 from engine.core.text import printable
 from engine.core.throttle import Throttle
 from engine.data.augment.geometry import Pad
-from engine.data.batches import Feed
+from engine.data.batches import BatchStream
 from engine.data.images import DataSet, ImageSet
 from engine.data.loading.pool import Pool, worker_count
 from engine.data.normalize import Normalize
@@ -167,7 +167,7 @@ def _predict_one(
     nothing = ImageSet("train", [], []), ImageSet("val", [], [])
     data = DataSet(facts.classes, *nothing, ImageSet("test", paths, []), "folders")
     pool = Pool(worker_count(shape.workers))
-    feed = Feed(
+    feed = BatchStream(
         data, recipe.model_copy(update={"data": shape}), Normalize(facts.mean, facts.std, device), device,
         lambda _: None, set(), pool, Exclusions(),
     )  # fmt: skip

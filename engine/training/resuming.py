@@ -14,7 +14,7 @@ from engine.data.order import train_batches
 from engine.journal.events import DatasetScanned
 from engine.recipe.recipe import Recipe
 from engine.run.recipe_edits import Edit
-from engine.run.train_state import Progress
+from engine.run.train_state import TrainState
 
 _PLAN = ("data.batch_size", "train.seed", "optim.grad_accum_steps")
 _SCORED = ("data.val_size", "data.pad")
@@ -22,7 +22,7 @@ _SCORED = ("data.val_size", "data.pad")
 
 
 def reconcile(
-    progress: Progress, recipe: Recipe, edits: Sequence[Edit], before: Listing | None, now: Listing,
+    progress: TrainState, recipe: Recipe, edits: Sequence[Edit], before: Listing | None, now: Listing,
     scanned: DatasetScanned | None,
 ) -> list[str]:  # fmt: skip
     """Have ``progress`` fit the plan of its epoch as it is now, and return what to warn of.
@@ -91,7 +91,7 @@ def _steps(before: Listing, recipe: Recipe, edits: Sequence[Edit]) -> int:
     return len(train_batches(int(np.count_nonzero(before.active)), size, seed=0, epoch=1))
 
 
-def _scores(progress: Progress, recipe: Recipe, edits: Sequence[Edit], val: str) -> list[str]:
+def _scores(progress: TrainState, recipe: Recipe, edits: Sequence[Edit], val: str) -> list[str]:
     policy = progress.policy
     scored = (*_SCORED, "optim.label_smoothing") if recipe.schedule.monitor == "val_loss" else _SCORED
     reasons = ([val] if val else []) + [str(edit) for edit in edits if edit.key in scored]

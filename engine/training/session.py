@@ -24,21 +24,21 @@ from engine.journal.events import (
     Outcome,
     RunEnded,
     RunStarted,
+    RunWarning,
     Stage,
     StageStarted,
-    Warning,
 )
-from engine.journal.index import Renewal, past_state
+from engine.journal.index import IndexUpdater, past_state
 from engine.journal.log import JournalReader, JournalWriter
-from engine.outliers.files.acting import Acting
+from engine.outliers.files.acting import OutlierActions
 from engine.recipe.recipe import Recipe, load_recipe, values_of
 from engine.recipe.weights_source import go_offline_if_unreachable, weights_source
 from engine.run.directory import RunDir
-from engine.run.disk_space import Room
+from engine.run.disk_space import DiskSpace
 from engine.run.lock import FOLDER_GONE
 from engine.run.notify import Attendance, Ending, load_settings, run_command, settings_path
 from engine.run.recipe_edits import Edit, find_edits, refuse_edits
-from engine.run.train_state import Progress, peek
+from engine.run.train_state import TrainState, peek
 from engine.training.failure import describe
 from engine.training.system import SystemSampler
 
@@ -68,12 +68,12 @@ class Session:
         self._before = past_state(JournalReader(run.journal))
         remove_leftovers(run.path)
         self._journal = JournalWriter(run.journal)
-        self._index = Renewal(run.journal)
+        self._index = IndexUpdater(run.journal)
         self._spool = Spool(run.commands)
-        self._room = Room(run.path, self._journal.append_all)
+        self._room = DiskSpace(run.path, self._journal.append_all)
         self._controls = Controls(self._spool, self._append, self._room)
-        self._room.attend = self._controls.while_full
-        self._progress: Progress | None = None
+        self._room.while_waiting = self._controls.while_full
+        self._progress: TrainState | None = None
         self._edits: list[Edit] = []
         """What was changed in ``recipe.toml`` since the checkpoint, or the attempt before."""
         self._steered = False
@@ -115,7 +115,7 @@ class Session:
         fresh = self._progress is None
         if fresh and weights_source(recipe.model) == "hub" and go_offline_if_unreachable():
             self._emit(
-                Warning(
+                RunWarning(
                     message="the weights hub can't be reached; only weights downloaded before can be used"
                 )
             )
@@ -123,7 +123,7 @@ class Session:
         from engine.data.loading.pool import Pool, worker_count
 
         pool = Pool(worker_count(recipe.data.workers))
-        pool.told = lambda words: self._emit(Warning(message=words))
+        pool.told = lambda words: self._emit(RunWarning(message=words))
         try:
             return self._train(recipe, pool, fresh=fresh)
         finally:
@@ -151,17 +151,17 @@ class Session:
             )
         )
         for suspicion in data.suspicions:
-            self._emit(Warning(message=str(suspicion)))
+            self._emit(RunWarning(message=str(suspicion)))
         if data.unlisted:
             files = "file was" if data.unlisted == 1 else "files were"
             self._emit(
-                Warning(
+                RunWarning(
                     message=f"{data.unlisted:,} image {files} added since the split was recorded in {record.name}; "
                     "this run doesn't use them, a new one does"
                 )
             )
         known_bad = set(self._before.bad_images)
-        outliers = Acting(self._run, recipe, self._before.outliers, self._emit, self._room)
+        outliers = OutlierActions(self._run, recipe, self._before.outliers, self._emit, self._room)
         training = Training(self._run, recipe, data, self._controls, self._emit, known_bad, pool, outliers)
         # Who was stopped for an hour has not trained for an hour.
         signal.signal(signal.SIGCONT, lambda *_: training.restart_clock())
@@ -178,7 +178,7 @@ class Session:
             sampler.close()
 
     def _find_outliers(
-        self, recipe: Recipe, data: "DataSet", pool: "Pool", outliers: Acting, known_bad: set[str]
+        self, recipe: Recipe, data: "DataSet", pool: "Pool", outliers: OutlierActions, known_bad: set[str]
     ) -> None:
         if recipe.outliers.method == "none" or self._before.outliers.done is not None:
             return
@@ -242,7 +242,7 @@ class Session:
             )
         )
         for line in renamed:
-            self._emit(Warning(message=f"recipe.toml: {line}"))
+            self._emit(RunWarning(message=f"recipe.toml: {line}"))
         return recipe
 
     def _end(self, outcome: Outcome, reason: str) -> int:

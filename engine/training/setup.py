@@ -6,19 +6,19 @@ from engine.compute.device import Precision, choose_device
 from engine.control.controls import Controls
 from engine.core.errors import UserError
 from engine.core.text import printable
-from engine.data.batches import Feed
+from engine.data.batches import BatchStream
 from engine.data.images import DataSet
 from engine.data.loading.pool import Pool
 from engine.data.normalize import Normalize
-from engine.journal.events import DatasetScanned, Event, Outcome, Stage, Warning
+from engine.journal.events import DatasetScanned, Event, Outcome, RunWarning, Stage
 from engine.model.build import build_model
-from engine.outliers.files.acting import Acting
+from engine.outliers.files.acting import OutlierActions
 from engine.recipe.recipe import Recipe
 from engine.recipe.sections import Model
 from engine.recipe.weights_source import weights_source
 from engine.run.directory import RunDir
 from engine.run.recipe_edits import Edit
-from engine.run.train_state import Progress
+from engine.run.train_state import TrainState
 from engine.training import checkpoint
 from engine.training.checkpoint import ModelFacts, Resumed
 from engine.training.resuming import reconcile
@@ -33,7 +33,7 @@ class Training:
 
     def __init__(
         self, run: RunDir, recipe: Recipe, data: DataSet, controls: Controls,
-        emit: Callable[[Event], object], known_bad: set[str], pool: Pool, outliers: Acting,
+        emit: Callable[[Event], object], known_bad: set[str], pool: Pool, outliers: OutlierActions,
     ) -> None:  # fmt: skip
         self._run = run
         self._recipe = recipe
@@ -43,7 +43,7 @@ class Training:
         self._known_bad = known_bad
         self._pool = pool
         self._outliers = outliers
-        self._feed: Feed | None = None
+        self._feed: BatchStream | None = None
         self._trainer: Trainer | None = None
         self._steering: Steering | None = None
         self._changed = False
@@ -79,7 +79,7 @@ class Training:
             dropout=model.drop_rate,
         )
         normalize = Normalize(built.mean, built.std, device)
-        self._feed = Feed(
+        self._feed = BatchStream(
             data, recipe, normalize, device, self._emit, self._known_bad, self._pool,
             self._outliers.exclusions,
         )  # fmt: skip
@@ -93,14 +93,14 @@ class Training:
                 raise UserError("the checkpoint to go on from is gone")
             if folder.name != "last" and (self._run.checkpoints / "last").exists():
                 self._emit(
-                    Warning(message="checkpoints/last is damaged; the run goes on from the one before it")
+                    RunWarning(message="checkpoints/last is damaged; the run goes on from the one before it")
                 )
             trainer = self._trainer
             resumed = checkpoint.load_last(
-                folder, trainer.model, trainer.judged, trainer.optimizer, trainer.scaler, data.classes
+                folder, trainer.model, trainer.eval_model, trainer.optimizer, trainer.scaler, data.classes
             )
             if difference := _difference(resumed, trainer.precision):
-                self._emit(Warning(message=difference))
+                self._emit(RunWarning(message=difference))
             progress, known = resumed.progress, checkpoint.load_listing(folder)
             warnings = reconcile(progress, recipe, edits, known, self._feed.listing(progress.epoch), scanned)
             trainer.take_progress(progress)
@@ -113,7 +113,7 @@ class Training:
         )
         self._steering.take_edits(edits)
         for message in (*warnings, *self._unmatched()):
-            self._emit(Warning(message=message))
+            self._emit(RunWarning(message=message))
 
     def _unmatched(self) -> list[str]:
         """Return, as a warning, which recorded exclusions leave nothing out."""
@@ -159,7 +159,7 @@ class Training:
         if self._trainer is not None:
             self._trainer.pace.go_on()
 
-    def close(self) -> Progress | None:
+    def close(self) -> TrainState | None:
         """Finish what is being written, let the threads go, and return where the run stands.
 
         None where ``prepare`` didn't come to its end.

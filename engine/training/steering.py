@@ -16,7 +16,7 @@ from engine.core.errors import UserError, is_out_of_memory
 from engine.core.files import replace_file
 from engine.core.text import nearest, printable
 from engine.core.throttle import Throttle
-from engine.data.batches import Feed
+from engine.data.batches import BatchStream
 from engine.data.order import Indices
 from engine.journal.events import (
     BY_HAND,
@@ -26,11 +26,11 @@ from engine.journal.events import (
     PredictionProgress,
     PredictionWritten,
     RolledBack,
+    RunWarning,
     SettingChanged,
-    Warning,
 )
 from engine.model.build import restore_model
-from engine.outliers.files.acting import Acting
+from engine.outliers.files.acting import OutlierActions
 from engine.recipe.recipe import LIVE_KEYS, change, load_recipe, value_of, values_of
 from engine.recipe.schedule import outlook
 from engine.run.directory import RunDir
@@ -45,7 +45,7 @@ from engine.training.checkpoint import (
 )
 from engine.training.checkpoint_writer import CheckpointWriter
 from engine.training.failure import cause, describe
-from engine.training.finite import NoNumberError
+from engine.training.finite import NonFiniteError
 from engine.training.predict import predict, write_prediction
 from engine.training.trainer import Trainer
 
@@ -96,8 +96,8 @@ class Steering:
     """The helm of one run's trainer."""
 
     def __init__(
-        self, run: RunDir, trainer: Trainer, feed: Feed, controls: Controls, facts: ModelFacts,
-        outliers: Acting, emit: Callable[[Event], object],
+        self, run: RunDir, trainer: Trainer, feed: BatchStream, controls: Controls, facts: ModelFacts,
+        outliers: OutlierActions, emit: Callable[[Event], object],
     ) -> None:  # fmt: skip
         self._run = run
         self._trainer = trainer
@@ -155,13 +155,13 @@ class Steering:
         last = "last" in which
         if last:
             self._saved_at, self._saved_position = time.monotonic(), self.position()
-        averaged = trainer.judged is not trainer.model
+        averaged = trainer.eval_model is not trainer.model
         snapshot = Snapshot(
             which=which,
             reason=reason,
             facts=self._facts.at_best(progress.policy.best_epoch),
             progress=msgspec.structs.replace(progress, recipe=values_of(trainer.recipe)),
-            model=model_tensors(trainer.judged),
+            model=model_tensors(trainer.eval_model),
             optimizer=optimizer_tensors(trainer.optimizer) if last else {},
             scaler=trainer.scaler.state_dict(),
             precision=trainer.precision.name,
@@ -227,7 +227,7 @@ class Steering:
         except UserError as error:
             older = ", and prediction.csv is an older one" if self._run.prediction.is_file() else ""
             words = f"no prediction{older}: {error}; vrdl-tui predict makes it once that is mended"
-            self._emit(Warning(message=words))
+            self._emit(RunWarning(message=words))
 
     def _predict(self) -> tuple[int, int]:
         """Return how many rows were written, and of which epoch the weights are."""
@@ -271,7 +271,9 @@ class Steering:
                 folder = checkpoint.find(self._run.checkpoints, "best")
                 if folder is None or not best_epoch:
                     raise UserError("no best weights yet: the first epoch hasn't been validated")
-                tensors, facts = checkpoint.load_weights(folder, self._trainer.judged, self._facts.classes)
+                tensors, facts = checkpoint.load_weights(
+                    folder, self._trainer.eval_model, self._facts.classes
+                )
                 best_epoch = facts.best_epoch
                 put_back = self._trainer.take_weights(tensors)
             try:
@@ -283,7 +285,7 @@ class Steering:
         event = RolledBack(epoch=epoch, step=step, best_epoch=best_epoch, by=command.by, pid=command.pid)
         return event, f"going on from the best weights, those of epoch {best_epoch}"
 
-    def recover(self, problem: NoNumberError) -> None:
+    def recover(self, problem: NonFiniteError) -> None:
         """Train the epoch again from the best weights, as ``train.on_nan`` says, and save that.
 
         Before there are any, from the weights before the first step, and only without those from the last saved.
@@ -305,7 +307,7 @@ class Steering:
         folder = best or checkpoint.find_first(checkpoints) or checkpoint.find(checkpoints, "last")
         if folder is None:
             raise UserError(f"{problem}; no earlier weights are saved")
-        tensors, facts = checkpoint.load_weights(folder, trainer.judged, self._facts.classes)
+        tensors, facts = checkpoint.load_weights(folder, trainer.eval_model, self._facts.classes)
         progress.nan_rollbacks += 1
         step = problem.step or progress.step
         trainer.begin_epoch_again(tensors)

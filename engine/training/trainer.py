@@ -12,22 +12,22 @@ from torch.nn import functional
 from engine.compute.device import Precision, to_device
 from engine.compute.rng import step_seed
 from engine.core.errors import UserError
-from engine.data.batches import Batched, Feed
-from engine.data.order import Indices, draw_mix
+from engine.data.batches import Batched, BatchStream
+from engine.data.order import Indices, sample_mixup
 from engine.journal.events import EpochStarted, Event, Outcome, Step
 from engine.model.compiled import CompiledForward
-from engine.model.ema import RunningMean
+from engine.model.ema import ModelEma
 from engine.model.freeze import Freeze
 from engine.recipe.recipe import Recipe
-from engine.recipe.schedule import PolicyState, Verdict
+from engine.recipe.schedule import ScheduleDecision, ScheduleState
 from engine.run.directory import RunDir
-from engine.run.disk_space import Room
+from engine.run.disk_space import DiskSpace
 from engine.run.train_log import TrainLog
-from engine.run.train_state import Progress
+from engine.run.train_state import TrainState
 from engine.training.checkpoint import Tensors, Which, host_copy
-from engine.training.epoch_end import Closing
+from engine.training.epoch_end import EpochEnd
 from engine.training.evaluate import Evaluation, Validation
-from engine.training.finite import NoNumberError, Watch
+from engine.training.finite import FiniteCheck, NonFiniteError
 from engine.training.meter import Meter, Pace, Stretch, waits_of
 from engine.training.optimizer import build_optimizer, set_lr
 from engine.training.update import Update
@@ -53,7 +53,7 @@ class Helm(Protocol):
         """Save ``last`` if that is due. Raises NoNumberError."""
         ...
 
-    def recover(self, problem: NoNumberError) -> None:
+    def recover(self, problem: NonFiniteError) -> None:
         """Put the run back to weights that are numbers, or raise ``problem`` again."""
         ...
 
@@ -62,8 +62,8 @@ class Trainer:
     """Trains ``model`` on ``feed``; whatever happens goes to ``emit``, ``train.log`` and the pictures."""
 
     def __init__(
-        self, run: RunDir, recipe: Recipe, feed: Feed, model: nn.Module, device: torch.device,
-        emit: Callable[[Event], object], room: Room,
+        self, run: RunDir, recipe: Recipe, feed: BatchStream, model: nn.Module, device: torch.device,
+        emit: Callable[[Event], object], room: DiskSpace,
     ) -> None:  # fmt: skip
         self.recipe = recipe
         self.device = device
@@ -75,15 +75,15 @@ class Trainer:
         self._freeze = Freeze(self.model, recipe.train.freeze_epochs)
         self._update = Update(self.model, self.optimizer, self.scaler, recipe.optim.clip_grad)
         self._mean = (
-            RunningMean(self.model, recipe.train.model_ema_decay) if recipe.train.model_ema_decay else None
+            ModelEma(self.model, recipe.train.model_ema_decay) if recipe.train.model_ema_decay else None
         )
-        self.judged = self._mean.module if self._mean else self.model
+        self.eval_model = self._mean.module if self._mean else self.model
         """What is validated, kept and predicted with: the running mean of ``model``, or itself."""
-        self._watch = Watch(self.optimizer, self.model, self.judged)
+        self._watch = FiniteCheck(self.optimizer, self.model, self.eval_model)
         self.validation = Validation(run, feed, self.precision)
-        self.closing = Closing(run, feed.data.classes, self.validation, emit, room)
-        self.progress = Progress(
-            PolicyState(lr=recipe.optim.lr, base_lr=recipe.optim.lr), updates=0, updates_before=0
+        self.closing = EpochEnd(run, feed.data.classes, self.validation, emit, room)
+        self.progress = TrainState(
+            ScheduleState(lr=recipe.optim.lr, base_lr=recipe.optim.lr), updates=0, updates_before=0
         )
         self.pace = Pace(waits_of(device))
         self._run = run
@@ -109,7 +109,7 @@ class Trainer:
             while not self.progress.stopped and self.progress.epoch <= self.recipe.train.epochs:
                 try:
                     self._epoch()
-                except NoNumberError as problem:
+                except NonFiniteError as problem:
                     helm.recover(problem)
                     continue
                 if not self.progress.stopped and self.progress.epoch <= self.recipe.train.epochs:
@@ -125,14 +125,14 @@ class Trainer:
             self._log.close()
         return outcome
 
-    def synced_progress(self) -> Progress:
+    def synced_progress(self) -> TrainState:
         """Return ``progress`` with the sums as the device holds them now. Raises NoNumberError."""
         self._read_meter()
         if self.progress.step:
             self._check_weights()
         return self.progress
 
-    def take_progress(self, progress: Progress) -> None:
+    def take_progress(self, progress: TrainState) -> None:
         """Go on from a checkpoint's counters."""
         self.progress = progress
         self._meter = Meter(self.device, progress)
@@ -152,7 +152,7 @@ class Trainer:
         Where that fails, for want of memory, all are as they were.
         """
         moments = [value for state in self.optimizer.state.values() for value in state.values()]
-        taken = [value for module in {self.model, self.judged} for value in module.state_dict().values()]
+        taken = [value for module in {self.model, self.eval_model} for value in module.state_dict().values()]
         held = [(value, host_copy(value)) for value in (*taken, *moments)]
 
         def put_back() -> None:
@@ -161,7 +161,7 @@ class Trainer:
                     value.copy_(before)
 
         try:
-            for module in {self.model, self.judged}:
+            for module in {self.model, self.eval_model}:
                 module.load_state_dict(tensors)
             for value in moments:
                 value.zero_()
@@ -202,8 +202,8 @@ class Trainer:
         pace = self._train_steps(plan)
         self._check_weights()
         trained = self._moving_time()
-        result = self.validation.judge(
-            self.judged, self._between_steps, while_waiting=self._while_waiting,
+        result = self.validation.validate(
+            self.eval_model, self._between_steps, while_waiting=self._while_waiting,
             label_smoothing=self.recipe.optim.label_smoothing, epoch=progress.epoch,
         )  # fmt: skip
         self._close_epoch(result, self._moving_time() - started, pace.images_per_s)
@@ -230,7 +230,7 @@ class Trainer:
 
     def _note_standing(self) -> None:
         """Have the time for which the run has waited for room on the disk, wherever that was, not count."""
-        if self._room.has_stood():
+        if self._room.has_waited():
             self.pace.go_on()
 
     def _train_steps(self, plan: list[Indices]) -> Stretch:
@@ -270,7 +270,9 @@ class Trainer:
         alpha, seed, progress = self.recipe.mixup.alpha, self.recipe.train.seed, self.progress
         images, labels, share, partner_labels = batch.images, batch.labels, 1.0, None
         if alpha > 0:
-            share, order = draw_mix(alpha, len(batch), seed=seed, epoch=progress.epoch, step=progress.step)
+            share, order = sample_mixup(
+                alpha, len(batch), seed=seed, epoch=progress.epoch, step=progress.step
+            )
             partners = to_device(torch.from_numpy(order), self.device)
             images, partner_labels = torch.lerp(images[partners], images, share), labels[partners]
         torch.manual_seed(step_seed(seed, progress.epoch, progress.step))
@@ -317,13 +319,13 @@ class Trainer:
     def _read_meter(self) -> None:
         self._meter.read(self.progress)
         if not math.isfinite(self.progress.loss_sum):
-            raise NoNumberError(
+            raise NonFiniteError(
                 "the loss is no longer a number", self.progress.epoch, self._meter.first_bad()
             )
 
     def _check_weights(self) -> None:
         if not self._watch.finds_all_finite():
-            raise NoNumberError("the weights are no longer numbers", self.progress.epoch, self.progress.step)
+            raise NonFiniteError("the weights are no longer numbers", self.progress.epoch, self.progress.step)
 
     def _close_epoch(self, result: Evaluation, seconds: float, images_per_s: float) -> None:
         progress, epoch = self.progress, self.progress.epoch
@@ -334,7 +336,7 @@ class Trainer:
         ends = verdict.stop or epoch == self.recipe.train.epochs
         self._save_due(verdict, last_due=ends or epoch % self.recipe.train.checkpoint_every == 0)
 
-    def _save_due(self, verdict: Verdict, *, last_due: bool) -> None:
+    def _save_due(self, verdict: ScheduleDecision, *, last_due: bool) -> None:
         if verdict.new_best:
             self._helm.save(("best", "last") if last_due else ("best",), "new best")
         elif last_due:

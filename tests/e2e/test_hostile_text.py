@@ -38,11 +38,11 @@ from engine.journal.events import (
     RolledBack,
     RunEnded,
     RunStarted,
+    RunWarning,
     SettingChanged,
     StageStarted,
     Step,
     ThresholdSet,
-    Warning,
     encode_line,
 )
 from engine.run.directory import RunDir
@@ -176,7 +176,7 @@ def told() -> Iterator[Event]:
         yield SettingChanged(key="", old="", new="", epoch=epoch, step=9)
         yield RolledBack(epoch=epoch, step=9, best_epoch=epoch)
         yield EpochCut(epoch=epoch, step=9, steps=9)
-        yield Warning(message="")
+        yield RunWarning(message="")
     yield PredictionWritten(path="", rows=9, epoch=3)
     yield RunEnded(outcome="failed", reason="", epoch=3, best=53.0, best_epoch=3, exit_code=1)
 

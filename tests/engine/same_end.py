@@ -25,11 +25,11 @@ from engine.journal.events import (
     OutlierProgress,
     PredictionProgress,
     RunStarted,
+    RunWarning,
     StageStarted,
     Step,
     SystemSample,
     ThresholdSet,
-    Warning,
 )
 from engine.journal.log import JournalReader
 from engine.journal.state import RunState
@@ -147,7 +147,7 @@ def _history(run: RunDir) -> list[tuple[str, list[str]]]:
         refused = (
             isinstance(event, CommandRejected) and event.reason == "no engine was running when it was sent"
         )
-        waited = isinstance(event, Warning) and event.message.startswith("training waited for images")
+        waited = isinstance(event, RunWarning) and event.message.startswith("training waited for images")
         if not (passes or again or refused or waited or isinstance(event, CheckpointSaved)):
             kept.append(event)
     root = _beside(run)

@@ -16,14 +16,14 @@ def make_scores(
     monkeypatch: pytest.MonkeyPatch | None = None,
 ) -> None:
     """Have the validations of this process find these figures, the first epoch's first; accuracies are in percent."""
-    judge: Callable[..., Evaluation] = Validation.judge
+    validate: Callable[..., Evaluation] = Validation.validate
 
     def scored(self: Validation, *args: Any, epoch: int, **named: Any) -> Evaluation:
-        result = judge(self, *args, epoch=epoch, **named)
+        result = validate(self, *args, epoch=epoch, **named)
         if val_loss:
             result = replace(result, loss_sum=val_loss[epoch - 1] * result.seen)
         if val_acc:
             result = replace(result, correct=val_acc[epoch - 1] * result.seen / 100)
         return result
 
-    (monkeypatch.setattr if monkeypatch is not None else setattr)(Validation, "judge", scored)
+    (monkeypatch.setattr if monkeypatch is not None else setattr)(Validation, "validate", scored)

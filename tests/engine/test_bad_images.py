@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from engine.journal.events import BadImage, EpochEnded, Warning
+from engine.journal.events import BadImage, EpochEnded, RunWarning
 from tests.engine.conducting import Watcher, play
 from tests.made_data import make_pictures, make_run, save_noise
 
@@ -43,7 +43,7 @@ def test_each_is_named_once_and_the_run_goes_on(tmp_path: Path) -> None:
     assert len([event for event in played.events if isinstance(event, BadImage)]) == len(bad) == 2
     assert bad["dot.png"] == "a single pixel"
     assert "truncated" in bad["torn.jpg"]
-    warnings = [event.message for event in played.events if isinstance(event, Warning)]
+    warnings = [event.message for event in played.events if isinstance(event, RunWarning)]
     told = [message for message in warnings if str(folder) in message]
     assert sum("wide.jpg: 20000x50 px: used, shrunk" in message for message in told) == 1
     assert sum("red0.png: changed while the run goes on" in message for message in told) == 1

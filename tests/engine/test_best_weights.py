@@ -13,7 +13,7 @@ from engine.journal.events import (
     PredictionWritten,
     RolledBack,
     RunEnded,
-    Warning,
+    RunWarning,
 )
 from engine.journal.log import JournalReader
 from engine.run.directory import RunDir
@@ -126,7 +126,7 @@ def test_a_rollback_while_they_are_judged_is_refused(
     engines: Engines, pictures: Path, runs: Path, unbroken: RunDir
 ) -> None:
     run = make_run(runs, pictures, *SETTINGS, "train.epochs=6")
-    hook = "from engine.data.batches import Feed; Feed.val = nth(3, Feed.val, roll_back)"
+    hook = "from engine.data.batches import BatchStream; BatchStream.val = nth(3, BatchStream.val, roll_back)"
     assert engines.run(run, SCORES + ROLL_BACK + hook) == 0, run.engine_log.read_text()
     (refused,) = told(run, CommandRejected)
     assert refused.reason == "the epoch is being validated; roll back once that is done"
@@ -157,7 +157,7 @@ def act():
     # They are the best still: there is nothing to predict with, and the training is finished all the same.
     assert told(run, RunEnded)[-1].outcome == "finished"
     assert not told(run, PredictionWritten)
-    assert told(run, Warning)[-1].message == (
+    assert told(run, RunWarning)[-1].message == (
         "no prediction: the weights don't make a test_efficientnet: 1 tensor of another shape, "
         "blocks.0.0.conv.weight first; vrdl-tui predict makes it once that is mended"
     )

@@ -99,10 +99,10 @@ def test_a_failed_save_leaves_the_one_before(
     shutil.copytree(run.checkpoints, folder)
     before = (folder / "best/model.safetensors").read_bytes()
     tensors, facts = checkpoint.load_model_file(folder / "best")
-    from engine.recipe.schedule import PolicyState
-    from engine.run.train_state import Progress
+    from engine.recipe.schedule import ScheduleState
+    from engine.run.train_state import TrainState
 
-    snapshot = checkpoint.Snapshot(("best",), "test", facts, Progress(PolicyState(0.1)), tensors, {}, {})
+    snapshot = checkpoint.Snapshot(("best",), "test", facts, TrainState(ScheduleState(0.1)), tensors, {}, {})
 
     def full(fd: int) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

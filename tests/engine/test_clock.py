@@ -41,17 +41,17 @@ PAUSED_IN_VALIDATION = """
 import threading
 from pathlib import Path
 from engine.control.commands import Pause, Resume, send
-from engine.data.batches import Feed
+from engine.data.batches import BatchStream
 
-commands, val = Path(RUN, "commands"), Feed.val
+commands, val = Path(RUN, "commands"), BatchStream.val
 
 def paused(self, *arguments):
-    Feed.val = val
+    BatchStream.val = val
     send(commands, Pause())
     threading.Timer(8.0, send, (commands, Resume())).start()
     return val(self, *arguments)
 
-Feed.val = paused
+BatchStream.val = paused
 """
 DURATIONS = ("seconds", "eta", "paused_for", "data_wait", "images_per_s")
 

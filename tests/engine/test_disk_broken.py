@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from safetensors.torch import load_file
 
-from engine.journal.events import RunEnded, Warning
+from engine.journal.events import RunEnded, RunWarning
 from engine.run.directory import RunDir
 from engine.training import checkpoint
 from engine.training.checkpoint import Which
@@ -71,7 +71,7 @@ def test_a_run_goes_on_without_what_only_helps(place: Place, tmp_path: Path, poi
     assert place.engines.run(run, place.hook(run, POINTS[point], errno.EIO)) == 0, run.engine_log.read_text()
     watcher = Watcher(run)
     watcher.look()
-    told = [event.message for event in watcher.events if isinstance(event, Warning)]
+    told = [event.message for event in watcher.events if isinstance(event, RunWarning)]
     assert any(message.endswith(HELPFUL[point].format(os.strerror(errno.EIO))) for message in told), told
     if point.startswith("prediction.csv"):
         assert not run.prediction.exists()

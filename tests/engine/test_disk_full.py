@@ -19,8 +19,8 @@ from engine.journal.events import (
     DiskFreed,
     DiskFull,
     RunEnded,
+    RunWarning,
     Step,
-    Warning,
 )
 from engine.journal.log import JournalReader, JournalWriter
 from tests import warm
@@ -52,7 +52,7 @@ def test_a_run_waits_and_goes_on_by_itself(place: Place, tmp_path: Path, point: 
     assert isinstance(waits[-1], DiskFreed)
     assert [event.seq for event in watcher.events] == list(range(1, len(watcher.events) + 1))
     assert not [
-        event for event in watcher.events if isinstance(event, Warning) and "written" in event.message
+        event for event in watcher.events if isinstance(event, RunWarning) and "written" in event.message
     ]
     assert differences(run, place.whole) == []
 
@@ -323,7 +323,7 @@ def test_the_journal_keeps_its_place(
         return real(fd, content[:10]) if failing[0] else real(fd, content)
 
     writer = JournalWriter(path)
-    writer.append(Warning(message="before"))
+    writer.append(RunWarning(message="before"))
     with monkeypatch.context() as patched:
         failing[0] = True
         patched.setattr(os, "write", short)
@@ -331,8 +331,8 @@ def test_the_journal_keeps_its_place(
             patched.setattr(os, call, fail)
         for _ in range(3):
             with pytest.raises(OSError, match=r"No space left|Input/output error"):
-                writer.append_all(Warning(message="lost"), Warning(message="lost, too"))
-    assert writer.append(Warning(message="after")).seq == 2
+                writer.append_all(RunWarning(message="lost"), RunWarning(message="lost, too"))
+    assert writer.append(RunWarning(message="after")).seq == 2
     tick = Step(epoch=1, step=1, steps=7, loss=1.0, train_acc=50.0, images_per_s=1.0, eta=None)
     assert writer.append(tick).seq == 3
     reader = JournalReader(path)

@@ -13,15 +13,15 @@ from engine.journal.events import (
     CheckpointSaved,
     EpochStarted,
     OutlierExcluded,
+    RunWarning,
     SettingChanged,
     Step,
     ThresholdSet,
     UnknownEvent,
-    Warning,
     encode_line,
 )
 from engine.journal.log import JournalReader
-from engine.model.ema import RunningMean
+from engine.model.ema import ModelEma
 from engine.recipe.recipe import change, load_recipe
 from engine.run.directory import RunDir
 from engine.run.train_state import read_progress
@@ -203,13 +203,13 @@ def test_the_interrupted_run_goes_on_at_its_step(place: Path) -> None:
 
 
 def test_a_running_mean_does_not_begin_its_ramp_again(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    run, steps, update = run_in(place, "interrupted"), [], RunningMean.update
+    run, steps, update = run_in(place, "interrupted"), [], ModelEma.update
 
-    def seen(self: RunningMean, step: int | None) -> None:
+    def seen(self: ModelEma, step: int | None) -> None:
         steps.append(step)
         update(self, step)
 
-    monkeypatch.setattr(RunningMean, "update", seen)
+    monkeypatch.setattr(ModelEma, "update", seen)
     assert play(run).code == 0
     assert steps == [None] * (6 + 8)
     assert read_progress(run.checkpoints / "last").updates is None
@@ -222,10 +222,10 @@ def test_another_plan_begins_its_epoch_again(place: Path) -> None:
     run.recipe.write_text(change(load_recipe(run.recipe), "data.batch_size", "4").to_toml())
     assert play(run).code == 0
     after = told_since(run, before)
-    setting, warning, *_ = (one for one in after.events if isinstance(one, SettingChanged | Warning))
+    setting, warning, *_ = (one for one in after.events if isinstance(one, SettingChanged | RunWarning))
     assert isinstance(setting, SettingChanged)
     assert (setting.key, setting.old, setting.new, setting.by) == ("data.batch_size", "2", "4", "recipe.toml")
-    assert isinstance(warning, Warning)
+    assert isinstance(warning, RunWarning)
     assert "data.batch_size 2 -> 4; the epoch begins again. The 4 steps that were trained" in warning.message
     assert [(one.epoch, one.steps) for one in after.events if isinstance(one, EpochStarted)] == [
         (2, 8),
@@ -245,7 +245,7 @@ def test_a_journal_with_the_paths_of_before_a_move_leaves_out_what_it_did(place:
     assert first.steps == (39 - len(left_out)) // 2
     moved = {path.replace("/tmp/data", str(place / "data")) for path in left_out}
     assert set(after.state.outliers.excluded) == moved
-    assert not [one for one in after.events if isinstance(one, Warning) and "left out" in one.message]
+    assert not [one for one in after.events if isinstance(one, RunWarning) and "left out" in one.message]
 
 
 def test_what_was_left_out_stays_out_and_what_was_set_stays_set(place: Path) -> None:
@@ -268,7 +268,7 @@ def test_what_was_left_out_stays_out_and_what_was_set_stays_set(place: Path) -> 
     first = next(one for one in after.events if isinstance(one, EpochStarted))
     assert (first.epoch, first.lr, first.steps) == (3, 0.001, (39 - len(left_out)) // 2)
     assert after.state.settings == before.state.settings
-    assert not [one for one in after.events if isinstance(one, Warning) and "has changed" in one.message]
+    assert not [one for one in after.events if isinstance(one, RunWarning) and "has changed" in one.message]
     assert load_recipe(run.recipe).optim.lr == 0.001
     assert [epoch.epoch for epoch in after.state.epochs] == [1, 2, 3, 4]
 

@@ -7,7 +7,7 @@ import pytest
 import timm
 from safetensors.torch import save_file
 
-from engine.journal.events import BadImage, RunEnded, Warning
+from engine.journal.events import BadImage, RunEnded, RunWarning
 from engine.recipe.recipe import load_recipe
 from tests.engine.conducting import Played, play
 from tests.made_data import make_pictures, make_run
@@ -101,7 +101,7 @@ def test_a_checkpoint_that_cannot_be_written_is_a_warning(
     run = make_run(runs, pictures, "train.epochs=2")
     (run.checkpoints / ".last.new").write_text("a file where the folder should be")
     played = play(run)
-    warnings = [event.message for event in played.events if isinstance(event, Warning)]
+    warnings = [event.message for event in played.events if isinstance(event, RunWarning)]
     assert any("could not be written" in message for message in warnings)
     assert played.code == 0
 

@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from engine.analysis.compare import Entrant, compare
+from engine.analysis.compare import RunSummary, compare
 from engine.analysis.compare_tables import as_csv
 from engine.analysis.confusion import read_matrix, write_matrix
 from engine.analysis.predictions import Judged, Predicted, read_judged, read_prediction, write_judged
-from engine.core.table import meant, shown
+from engine.core.table import escape, unescape
 from engine.journal.events import EpochEnded, OutlierExcluded
-from engine.journal.state import Asked
+from engine.journal.state import SteeringHistory
 from engine.outliers.files.ledger import write_ledger
 from engine.training.predict import Predictions, write_prediction, write_shares
 from tui.cli.outliers.found import Found
@@ -38,9 +38,9 @@ def assert_safe(rows: Iterable[list[str]]) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_name_comes_back(name: str) -> None:
-    assert meant(shown(name)) == name
-    assert not shown(name).startswith(RUN)
-    assert (shown(name) == name) == (not name.startswith((*RUN, "'")))
+    assert unescape(escape(name)) == name
+    assert not escape(name).startswith(RUN)
+    assert (escape(name) == name) == (not name.startswith((*RUN, "'")))
 
 
 def test_files_for_people(tmp_path: Path) -> None:
@@ -63,7 +63,7 @@ def test_files_for_people(tmp_path: Path) -> None:
     ]
     write_ledger(path, left_out)
     assert_safe(cells(path))
-    assert [meant(row[0]) for row in cells(path)[1:]] == NAMES
+    assert [unescape(row[0]) for row in cells(path)[1:]] == NAMES
 
     scan = Found("embedding")
     for name in NAMES:
@@ -75,7 +75,7 @@ def test_files_for_people(tmp_path: Path) -> None:
         )  # fmt: skip
     scan.write_csv(path)
     assert_safe(cells(path))
-    assert [meant(row[1]) for row in cells(path)[1:]] == NAMES
+    assert [unescape(row[1]) for row in cells(path)[1:]] == NAMES
 
 
 def test_a_comparison(tmp_path: Path) -> None:
@@ -84,16 +84,17 @@ def test_a_comparison(tmp_path: Path) -> None:
         best=50.0, best_epoch=1, new_best=True, counter=0, epochs_to_stop=3, patience=3, next_lr=0.1,
     )  # fmt: skip
     runs = [
-        Entrant(
+        RunSummary(
             path=tmp_path, name=name, status="finished", model=name, data=name, planned=2, monitor="val_acc",
-            best_epoch=1, epochs=(epoch,), val_images=10, recipe={}, steered=Asked(), answers={}, why_no_answers="",
+            best_epoch=1, epochs=(epoch,), val_images=10, recipe={}, steered=SteeringHistory(), answers={},
+            why_no_answers="",
         )
         for name in NAMES[:12]
     ]  # fmt: skip
     path = tmp_path / "table.csv"
     path.write_bytes(as_csv(compare(runs)).encode())
     assert_safe(cells(path))
-    assert [meant(row[0]) for row in cells(path)[1:]] == NAMES[:12]
+    assert [unescape(row[0]) for row in cells(path)[1:]] == NAMES[:12]
 
 
 def test_a_prediction_for_graders_and_one_for_people(tmp_path: Path) -> None:

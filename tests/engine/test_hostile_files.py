@@ -14,7 +14,7 @@ from textual.app import App, ComposeResult
 
 from engine.core.errors import UserError
 from engine.data.images import scan
-from engine.journal.events import BadImage, Warning
+from engine.journal.events import BadImage, RunWarning
 from engine.outliers.files.manifest import Content, Manifest, Owner, Planned
 from engine.outliers.files.place import beside, make_quarantine
 from engine.outliers.files.quarantine import Quarantine
@@ -22,7 +22,7 @@ from engine.recipe.data_layout import find_folders, list_classes, list_data, lis
 from engine.recipe.recipe import load_recipe
 from engine.recipe.sections import Data
 from engine.run.directory import RunDir
-from engine.run.disk_space import Room
+from engine.run.disk_space import DiskSpace
 from engine.run.moves import list_trash, move_to_trash, restore
 from engine.run.train_log import TrainLog
 from tests import warm
@@ -178,7 +178,7 @@ def test_an_engine_does_not_begin_on_a_link(tmp_path: Path, run: RunDir, name: s
 def test_a_log_that_became_a_link_is_not_cut(tmp_path: Path, run: RunDir) -> None:
     run.train_log.symlink_to(tmp_path / "precious")
     with pytest.raises(UserError, match=r"train\.log is a link"):
-        TrainLog(run.train_log, 0, Room(run.path, lambda *events: None))
+        TrainLog(run.train_log, 0, DiskSpace(run.path, lambda *events: None))
     assert (tmp_path / "precious").read_bytes() == b"precious"
 
 
@@ -193,7 +193,7 @@ def test_what_links_in_a_run_lead_to_stays(tmp_path: Path, pictures: Path) -> No
         (run.path / name).symlink_to(tmp_path / "precious")
     played = play(run)
     assert played.code == 0
-    refused = [event.message for event in played.events if isinstance(event, Warning)]
+    refused = [event.message for event in played.events if isinstance(event, RunWarning)]
     assert refused.count("commands/precious.json was not obeyed: its folder is a link") == 1
     assert (tmp_path / "settings/precious.json").read_text() == "{}"
     assert (tmp_path / "precious").read_bytes() == b"precious"

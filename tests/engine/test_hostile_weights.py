@@ -18,7 +18,7 @@ from safetensors.torch import load_file, save_file
 
 from engine.core.errors import UserError
 from engine.core.tensor_file import read_metadata
-from engine.journal.events import Warning
+from engine.journal.events import RunWarning
 from engine.model.build import build_model, read_weights
 from engine.recipe.recipe import load_recipe
 from engine.recipe.sections import Model
@@ -408,7 +408,7 @@ def test_the_older_checkpoint_takes_over(again: RunDir, whole: RunDir, name: str
     assert played.code == 0, played.state.ended
     assert played.state.started is not None
     assert played.state.started.resumed_epoch == 3
-    warnings = [event.message for event in played.events if isinstance(event, Warning)]
+    warnings = [event.message for event in played.events if isinstance(event, RunWarning)]
     assert (
         sum("checkpoints/last is damaged; the run goes on from the one before it" in one for one in warnings)
         == 1

@@ -8,7 +8,7 @@ from engine.data.augment.augment import augmented
 from engine.data.augment.geometry import Box, to_square
 from engine.data.decode import Pixels
 from engine.data.normalize import Normalize
-from engine.data.order import draw_mix, train_batches
+from engine.data.order import sample_mixup, train_batches
 from engine.recipe.sections import Augment
 
 
@@ -85,8 +85,8 @@ def test_normalising_is_the_usual_formula_in_channels_last() -> None:
 
 
 def test_mixup_draws_from_beta() -> None:
-    shares = [draw_mix(0.5, 4, seed=0, epoch=1, step=step)[0] for step in range(3000)]
+    shares = [sample_mixup(0.5, 4, seed=0, epoch=1, step=step)[0] for step in range(3000)]
     assert abs(np.mean(shares) - 0.5) < 0.03
     assert abs(np.var(shares) - 0.125) < 0.01  # a Beta(1/2, 1/2)
-    _, partners = draw_mix(0.5, 9, seed=0, epoch=1, step=1)
+    _, partners = sample_mixup(0.5, 9, seed=0, epoch=1, step=1)
     assert sorted(partners.tolist()) == list(range(9))

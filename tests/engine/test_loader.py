@@ -15,7 +15,7 @@ import pytest
 
 from engine.core.cachedir import cache_files, cache_folder, remove_unused
 from engine.core.errors import UserError
-from engine.data.cache_plan import Keeping
+from engine.data.cache_plan import CachePlan
 from engine.data.images import DataSet, scan
 from engine.data.loading.loader import Batch, Loader
 from engine.data.loading.messages import Done
@@ -55,7 +55,7 @@ class Bench:
         self.pool = Pool(workers)
         self.deaths: list[str] = []
         self.pool.told = self.deaths.append
-        self.keeping = Keeping(self.recipe, data, self.pool.cache_memory)
+        self.keeping = CachePlan(self.recipe, data, self.pool.cache_memory)
         self.loader = Loader(self.recipe, GROUND, self.keeping.places, self.pool)
         self.dones: list[Done] = []
         self.problems: dict[str, str] = {}

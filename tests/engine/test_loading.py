@@ -19,7 +19,7 @@ from safetensors.torch import save_file
 
 from engine.control.commands import Stop
 from engine.core.errors import UserError, is_out_of_memory
-from engine.journal.events import CommandRejected, EpochEnded, RolledBack, RunEnded, Warning
+from engine.journal.events import CommandRejected, EpochEnded, RolledBack, RunEnded, RunWarning
 from engine.journal.log import JournalReader
 from engine.model import build
 from engine.model.build import build_model, read_weights, restore_model
@@ -242,7 +242,7 @@ def test_a_rollback_without_memory_is_refused(
     assert [event.val_loss for event in told(again, EpochEnded)] == [
         event.val_loss for event in told(whole, EpochEnded)
     ]
-    for warning in told(again, Warning):
+    for warning in told(again, RunWarning):
         if warning.message.startswith("no prediction"):
             assert REMEDY in warning.message
             assert "remove" not in warning.message

@@ -22,22 +22,22 @@ from engine.analysis.confusion import judged_cells, read_matrix, write_matrix
 from engine.analysis.predictions import read_judged
 from engine.compute.device import Precision
 from engine.core.tensor_file import read_metadata
-from engine.data.batches import Feed
+from engine.data.batches import BatchStream
 from engine.data.images import DataSet, ImageSet
 from engine.figures import confusion as figures
-from engine.journal.events import MOST_CELLS, ConfusionMatrix, Event, Warning
+from engine.journal.events import MOST_CELLS, ConfusionMatrix, Event, RunWarning
 from engine.journal.log import JournalReader, JournalWriter
 from engine.model.build import build_model
 from engine.outliers.detect.detect import by_class
 from engine.recipe.recipe import Recipe, load_recipe
-from engine.recipe.schedule import PolicyState
+from engine.recipe.schedule import ScheduleState
 from engine.run.directory import RunDir
-from engine.run.disk_space import Room
+from engine.run.disk_space import DiskSpace
 from engine.run.train_log import TrainLog
-from engine.run.train_state import MODEL, TRAIN_STATE, Cells, Progress, decode, peek
+from engine.run.train_state import MODEL, TRAIN_STATE, Cells, TrainState, decode, peek
 from engine.training import checkpoint
 from engine.training.checkpoint import ModelFacts, Snapshot, model_tensors, optimizer_tensors
-from engine.training.epoch_end import Closing
+from engine.training.epoch_end import EpochEnd
 from engine.training.evaluate import Evaluation, Validation, evaluate
 from engine.training.optimizer import build_optimizer
 from tests.engine.conducting import Watcher, play
@@ -114,12 +114,12 @@ class Ending:
         labels = found.labels.tolist()
         val = ImageSet("val", [Path(f"{number}.png") for number in range(len(labels))], labels)
         data = DataSet(self.names, val, val, ImageSet("test", [], []), "folders")
-        validation = Validation(run, cast(Feed, SimpleNamespace(data=data)), PRECISION)
+        validation = Validation(run, cast(BatchStream, SimpleNamespace(data=data)), PRECISION)
         validation._seen = list(range(len(labels)))
         self.journal = JournalWriter(run.journal)
-        self.room = Room(run.path, self.journal.append_all)
-        self.closing = Closing(run, self.names, validation, self.journal.append, self.room)
-        self.progress = Progress(policy=PolicyState(lr=1e-3), step=1, seen=8, correct=4)
+        self.room = DiskSpace(run.path, self.journal.append_all)
+        self.closing = EpochEnd(run, self.names, validation, self.journal.append, self.room)
+        self.progress = TrainState(policy=ScheduleState(lr=1e-3), step=1, seen=8, correct=4)
 
     def close(self) -> list[Event]:
         """Close the epoch and return what the journal says then."""
@@ -133,7 +133,7 @@ class Ending:
         return list(events)
 
 
-def snapshot_of(progress: Progress, model: nn.Module, recipe: Recipe, names: list[str]) -> Snapshot:
+def snapshot_of(progress: TrainState, model: nn.Module, recipe: Recipe, names: list[str]) -> Snapshot:
     facts = ModelFacts("test_efficientnet", names, (0.5,) * 3, (0.5,) * 3, 32, "square", 0.0)
     optimizer = build_optimizer(model, recipe.optim)
     return Snapshot(
@@ -190,7 +190,7 @@ def test_cells_in_the_header_of_an_earlier_version_are_read(
         [(0, 0, 4), (2, 1, 3)],
     )
     model = build_model(recipe.model, 3, 0).module
-    progress = Progress(policy=PolicyState(lr=1e-3), best_cells=cells)
+    progress = TrainState(policy=ScheduleState(lr=1e-3), best_cells=cells)
     checkpoint.save(tmp_path, "last", snapshot_of(progress, model, recipe, names))
     path = tmp_path / "last" / TRAIN_STATE
     tensors, metadata = load_file(path), read_metadata(path)
@@ -204,7 +204,7 @@ def test_cells_in_the_header_of_an_earlier_version_are_read(
 
 def test_more_cells_than_a_header_holds(tmp_path: Path) -> None:
     cells = [(place // CLASSES, place % CLASSES, 1) for place in range(1_600_000)]
-    progress = Progress(policy=PolicyState(lr=1e-3), best_cells=cells)
+    progress = TrainState(policy=ScheduleState(lr=1e-3), best_cells=cells)
     snapshot = snapshot_of(progress, nn.Linear(1, 1), Recipe(), ["a"])
     checkpoint.save(tmp_path, "last", snapshot)
     assert peek(tmp_path) is not None
@@ -218,13 +218,13 @@ def test_more_cells_than_a_line_of_the_journal_holds(pictures: Path, runs: Path)
     places = torch.cat((torch.arange(images), torch.tensor([9_999_000, 9_999_000])))
     found = Evaluation(1e6, 0, images + 2, places // 1000, places % 1000, torch.rand(images + 2))
     end = Ending(make_run(runs, pictures, "schedule.monitor=val_acc"), CLASSES, found)
-    end.progress.policy = PolicyState(lr=1e-3, best=100.0, best_epoch=1)
+    end.progress.policy = ScheduleState(lr=1e-3, best=100.0, best_epoch=1)
     end.progress.epoch = 2
     events = end.close()
     (told,) = [event for event in events if isinstance(event, ConfusionMatrix)]
     assert len(told.cells) == MOST_CELLS
     assert told.cells[-1] == (9999, 0, 2)
-    (warning,) = [event.message for event in events if isinstance(event, Warning)]
+    (warning,) = [event.message for event in events if isinstance(event, RunWarning)]
     assert warning.startswith("from epoch 2 on, the journal has the 500,000 cells")
     assert "of 600,001" in warning
 
@@ -319,7 +319,7 @@ def test_a_picture_that_cannot_be_drawn_ends_no_training(pictures: Path, runs: P
         assert engines.run(run, "import sys; sys.modules['engine.figures.confusion'] = None") == 0
     watcher = Watcher(run)
     watcher.look()
-    told = [event.message for event in watcher.events if isinstance(event, Warning)]
+    told = [event.message for event in watcher.events if isinstance(event, RunWarning)]
     for name in ("confusion_matrix1.png", "confusion_matrix.png"):
         (message,) = [one for one in told if f"/{name} can't be drawn: ModuleNotFoundError" in one]
         assert message.endswith("; the run goes on without")

@@ -147,11 +147,11 @@ def test_weights_that_no_loss_has_shown_yet(engines: Engines, pictures: Path, ru
 
 
 def test_counting_on_the_device_names_the_step_among_passed_over_ones() -> None:
-    from engine.recipe.schedule import PolicyState
-    from engine.run.train_state import Progress
+    from engine.recipe.schedule import ScheduleState
+    from engine.run.train_state import TrainState
     from engine.training.meter import Meter
 
-    meter = Meter(torch.device("cpu"), Progress(PolicyState(0.1)))
+    meter = Meter(torch.device("cpu"), TrainState(ScheduleState(0.1)))
     for step, loss in ((1, 1.0), (3, 2.0), (4, float("inf")), (5, 1.0)):
         meter.add(torch.tensor(loss), torch.tensor(1), 2, step)
     assert meter.first_bad() == 4

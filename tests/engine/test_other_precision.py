@@ -15,7 +15,7 @@ import torch
 from engine.compute.device import Amp, Precision
 from engine.control.controls import Controls, Steered
 from engine.core.tensor_file import read_metadata
-from engine.journal.events import Warning
+from engine.journal.events import RunWarning
 from engine.recipe.recipe import change, load_recipe
 from engine.run.directory import RunDir
 from engine.run.train_state import MODEL, TRAIN_STATE
@@ -87,7 +87,7 @@ def resume(run: RunDir, amp: Amp) -> Played:
 
 
 def differences(played: Played) -> list[str]:
-    told = [event.message for event in played.events if isinstance(event, Warning)]
+    told = [event.message for event in played.events if isinstance(event, RunWarning)]
     return [message for message in told if DIFFER in message]
 
 

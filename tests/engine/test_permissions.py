@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from engine.control.commands import Checkpoint, Stop, send
-from engine.journal.events import CommandAccepted, Warning
+from engine.journal.events import CommandAccepted, RunWarning
 from engine.run.directory import RunDir
 from tests.engine.conducting import Watcher, play
 from tests.made_data import make_run
@@ -75,7 +75,7 @@ def test_a_stop_of_another_user_is_refused_and_said_so(pictures: Path, tmp_path:
     assert played.code == 0
     assert played.state.ended is not None
     assert played.state.ended.outcome == "finished"
-    warnings = [event.message for event in played.events if isinstance(event, Warning)]
+    warnings = [event.message for event in played.events if isinstance(event, RunWarning)]
     # A busy machine adds one on the pace of the images.
     assert [message for message in warnings if message.startswith("commands/")] == [
         "commands/0.json was not obeyed: it belongs to nobody, not to who trains",

@@ -18,10 +18,10 @@ from engine.journal.events import (
 )
 from engine.journal.state import RunState
 from engine.recipe.recipe import LIVE_KEYS, change, load_recipe, recipe_keys, values_of
-from engine.recipe.schedule import PolicyState
+from engine.recipe.schedule import ScheduleState
 from engine.run.directory import RunDir
 from engine.run.recipe_edits import Edit, find_edits, refuse_edits
-from engine.run.train_state import Progress, read_progress
+from engine.run.train_state import TrainState, read_progress
 from tests.cli.calling import call, refusal
 from tests.engine.conducting import Played, Watcher, play
 from tests.engine.recording import record
@@ -184,7 +184,7 @@ def test_of_every_key_it_is_decided(
     run = make_run(runs, pictures)
     recipe = load_recipe(run.recipe)
     progress = (
-        Progress(PolicyState(0.1, 50.0, 2), epoch=3, step=4, recipe=values_of(recipe)) if begun else None
+        TrainState(ScheduleState(0.1, 50.0, 2), epoch=3, step=4, recipe=values_of(recipe)) if begun else None
     )
     state = RunState()
     state.apply(started(recipe_values=values_of(recipe)))

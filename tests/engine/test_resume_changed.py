@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from engine.control.commands import Exclude, Restore, Stop
-from engine.journal.events import AnyEvent, CommandAccepted, EpochStarted, SettingChanged, Step, Warning
+from engine.journal.events import AnyEvent, CommandAccepted, EpochStarted, RunWarning, SettingChanged, Step
 from engine.journal.log import JournalReader
 from engine.journal.state import RunState
 from engine.outliers.files.restoring import restore_offline
@@ -43,7 +43,7 @@ def since_start(played: Recorded) -> list[AnyEvent]:
 
 def warnings(played: Recorded) -> list[str]:
     """Return what the last attempt warned of, but for what depends on how busy the machine is."""
-    said = [event.message for event in since_start(played) if isinstance(event, Warning)]
+    said = [event.message for event in since_start(played) if isinstance(event, RunWarning)]
     return [message for message in said if not message.startswith("training waited")]
 
 

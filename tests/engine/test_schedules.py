@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from engine.control.commands import Checkpoint, Pause, Resume, Set, Stop
-from engine.journal.events import BY_HAND, CommandAccepted, EpochEnded, RunStarted, SettingChanged, Warning
+from engine.journal.events import BY_HAND, CommandAccepted, EpochEnded, RunStarted, RunWarning, SettingChanged
 from engine.recipe.recipe import change, load_recipe
 from engine.recipe.schedule import cosine_lr
 from tests.engine.conducting import Played, Watcher, play
@@ -118,7 +118,7 @@ def test_a_finished_cosine_run_goes_on_for_more_epochs_and_says_how(pictures: Pa
     assert rates(played) == pytest.approx(
         {**rates(first), **{later: cosine_lr(end, 4, later, 6) for later in (4, 5, 6)}}
     )
-    told = [event.message for event in played.events if isinstance(event, Warning)]
+    told = [event.message for event in played.events if isinstance(event, RunWarning)]
     (words,) = [message for message in told if "train.epochs" in message]
     assert words == (
         f"train.epochs in recipe.toml is 6 and was 3: the cosine curve goes on from {end:.3g} to the new end and "
@@ -146,7 +146,9 @@ def test_an_edited_rate_counts_from_the_resume_on(pictures: Path, runs: Path, ki
     ended = [event for event in played.events if isinstance(event, EpochEnded)]
     assert next(event.lr for event in ended if event.epoch == started.resumed_epoch) == started.lr
     told = [
-        event.message for event in played.events if isinstance(event, Warning) and "optim.lr" in event.message
+        event.message
+        for event in played.events
+        if isinstance(event, RunWarning) and "optim.lr" in event.message
     ]
     assert told == [
         "optim.lr in recipe.toml is 0.0015 and was 0.003: the learning rate in force is scaled alike, from "
@@ -168,7 +170,7 @@ def test_what_was_set_is_no_edit(pictures: Path, runs: Path) -> None:
     played = play(run)
     assert played.code == 0
     assert not [
-        event for event in played.events if isinstance(event, Warning) and "recipe.toml" in event.message
+        event for event in played.events if isinstance(event, RunWarning) and "recipe.toml" in event.message
     ]
 
 

@@ -18,12 +18,12 @@ from engine.journal.events import (
     LrDecayed,
     PredictionWritten,
     RunEnded,
+    RunWarning,
     StageStarted,
     Step,
     SystemSample,
-    Warning,
 )
-from engine.journal.index import Past, index_path, past_state, telling
+from engine.journal.index import History, compact, index_path, past_state
 from engine.journal.log import JournalReader
 from engine.recipe.recipe import Recipe
 from engine.run.directory import RunDir
@@ -132,7 +132,7 @@ def test_one_tree_is_split_and_the_split_recorded(tmp_path: Path, runs: Path) ->
 
 
 def warned_of_data(played: Played) -> list[str]:
-    warnings = (event.message for event in played.events if isinstance(event, Warning))
+    warnings = (event.message for event in played.events if isinstance(event, RunWarning))
     return [message for message in warnings if message.startswith("data.")]
 
 
@@ -186,7 +186,7 @@ def test_the_journals_index_grows_with_it(
     assert played.state.started is not None
     assert (played.state.started.attempt, played.state.started.resumed_epoch) > (1, 0)
     reader = JournalReader(run.journal)
-    first = next(Past(reader).read())
+    first = next(History(reader).read())
     assert reader.offset > 20_000
     assert len(first) < first[-1].seq
     assert past_state(JournalReader(run.journal)) == played.state
@@ -206,6 +206,6 @@ def test_a_run_goes_on_where_no_index_can_be_written(
 
     played = play(run, long_enough)
     assert played.code == 0
-    assert sum(map(len, telling(run.journal.read_bytes()))) < run.journal.stat().st_size / 2  # it was tried
+    assert sum(map(len, compact(run.journal.read_bytes()))) < run.journal.stat().st_size / 2  # it was tried
     assert list(index_path(run.journal).iterdir()) == []
     assert not list(run.path.glob(".events.index*"))

@@ -11,7 +11,7 @@ import pytest
 from engine.core.cachedir import cache_files, cache_folder
 from engine.data import cache_plan as keeping_module
 from engine.data.cache.store import Cache, file_size, record_key
-from engine.data.cache_plan import Keeping
+from engine.data.cache_plan import CachePlan
 from engine.data.decode import Pixels
 from engine.data.images import DataSet, ImageSet
 from engine.data.loading.worker import open_caches
@@ -41,17 +41,17 @@ def data_set() -> DataSet:
 
 
 @contextmanager
-def run(room: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[Keeping]:
+def run(room: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[CachePlan]:
     """A run that may keep ``room`` bytes on disk."""
     monkeypatch.setattr(keeping_module, "DISK_LIMIT", room)
-    keeping = Keeping(RECIPE, data_set(), {})
+    keeping = CachePlan(RECIPE, data_set(), {})
     try:
         yield keeping
     finally:
         keeping.close()
 
 
-def train_cache(keeping: Keeping) -> Cache:
+def train_cache(keeping: CachePlan) -> Cache:
     return open_caches(keeping.places)["train"]
 
 

@@ -50,7 +50,7 @@ STAGES = {
     "building model": "on_event(lambda event: getattr(event, 'stage', '') == 'building model', act)",
     "caching": "from engine.training.trainer import Trainer; Trainer._learn = nth(1, Trainer._learn)",
     "training": "from engine.training.trainer import Trainer; Trainer._learn = nth(6, Trainer._learn)",
-    "validation": "from engine.data.batches import Feed; Feed.val = nth(2, Feed.val)",
+    "validation": "from engine.data.batches import BatchStream; BatchStream.val = nth(2, BatchStream.val)",
     "saving": "from engine.training import checkpoint; checkpoint.save_file = nth(5, checkpoint.save_file)",
     "predicting": "on_event(lambda event: type(event).__name__ == 'PredictionProgress', act)",
 }

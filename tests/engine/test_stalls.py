@@ -14,7 +14,7 @@ from engine.control.commands import Checkpoint, Pause, Resume, Stop
 from engine.data.images import DataSet, scan
 from engine.data.loading import pool
 from engine.data.order import train_batches
-from engine.journal.events import BadImage, CommandAccepted, RunEnded, StageStarted, Warning
+from engine.journal.events import BadImage, CommandAccepted, RunEnded, RunWarning, StageStarted
 from engine.run.directory import RunDir
 from engine.training import steering
 from tests.engine.conducting import Played, Watcher, play
@@ -136,7 +136,7 @@ def test_nine_killed_at_once_end_no_run(pictures: Path, tmp_path: Path) -> None:
 
 
 def messages(played: Played | Watcher) -> list[str]:
-    return [event.message for event in played.events if isinstance(event, Warning)]
+    return [event.message for event in played.events if isinstance(event, RunWarning)]
 
 
 def told(watcher: Watcher, words: str) -> None:

@@ -15,9 +15,9 @@ from engine.journal.events import (
     Paused,
     Resumed,
     RolledBack,
+    RunWarning,
     SettingChanged,
     Step,
-    Warning,
 )
 from tests.cli.calling import call
 from tests.engine.conducting import Watcher, play
@@ -76,7 +76,7 @@ def test_a_prediction_that_cannot_be_made_ends_no_training(pictures: Path, runs:
         watcher.until(lambda state: state.epochs)
         assert isinstance(watcher.ask(Predict()), CommandAccepted)
         watcher.until(
-            lambda _: any(one.message == beside for one in watcher.events if isinstance(one, Warning))
+            lambda _: any(one.message == beside for one in watcher.events if isinstance(one, RunWarning))
         )
         epochs = len(watcher.state.epochs)
         watcher.until(lambda state: len(state.epochs) > epochs + 1)
@@ -90,7 +90,7 @@ def test_a_prediction_that_cannot_be_made_ends_no_training(pictures: Path, runs:
     warning = (
         f"no prediction: {run.prediction}: Is a directory; vrdl-tui predict makes it once that is mended"
     )
-    assert [event.message for event in played.events if isinstance(event, Warning)][-1] == warning
+    assert [event.message for event in played.events if isinstance(event, RunWarning)][-1] == warning
     assert list(run.prediction.iterdir()) == []
 
 

@@ -14,11 +14,11 @@ from torch import nn
 from engine.analysis.stats import wilson
 from engine.control.commands import Checkpoint
 from engine.control.controls import Controls, Steered
-from engine.journal.events import CommandAccepted, EpochEnded, Event, Warning
+from engine.journal.events import CommandAccepted, EpochEnded, Event, RunWarning
 from engine.model import compiled
 from engine.model.build import build_model
 from engine.model.compiled import CompiledForward
-from engine.model.ema import RunningMean
+from engine.model.ema import ModelEma
 from engine.recipe.recipe import load_recipe
 from engine.recipe.sections import Optim
 from engine.run.directory import RunDir
@@ -60,7 +60,7 @@ def raw_of(run: RunDir) -> Tensors:
 
 def compiling(played: Played) -> list[str]:
     """Return the warnings about it; a busy machine adds one on the pace of the images."""
-    told = [event.message for event in played.events if isinstance(event, Warning)]
+    told = [event.message for event in played.events if isinstance(event, RunWarning)]
     return [message for message in told if message.startswith("train.compile")]
 
 
@@ -180,7 +180,7 @@ def test_the_running_mean_follows_the_weights_from_the_first_steps_on(pictures: 
 
 
 def test_the_ramp_of_the_running_mean() -> None:
-    mean = RunningMean(nn.Linear(2, 2), 0.99)
+    mean = ModelEma(nn.Linear(2, 2), 0.99)
     decays = [mean.decay_in(step) for step in (1, 80, 889, 890, 10**6)]
     assert decays == pytest.approx([2 / 11, 0.9, 890 / 899, 0.99, 0.99])
     assert mean.decay_in(None) == 0.99

@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from engine.journal.events import BadImage, RunEnded, Step, Warning
+from engine.journal.events import BadImage, RunEnded, RunWarning, Step
 from engine.journal.log import JournalReader
 from engine.run.directory import RunDir
 from tests.engine.hooked import Engines
@@ -77,7 +77,7 @@ def told(run: RunDir, kind: type) -> list:  # type: ignore[type-arg]
 def test_killed_in_mid_epoch(engines: Engines, data: Path, runs: Path, unbroken: RunDir, count: int) -> None:
     run = make_run(runs, data, *SETTINGS)
     assert engines.run(run, KILL.format(count=count)) == 0, run.engine_log.read_text()
-    told_of = [event.message for event in told(run, Warning) if "image process" in event.message]
+    told_of = [event.message for event in told(run, RunWarning) if "image process" in event.message]
     assert count <= len(told_of) <= 2 * count, (
         told_of
     )  # what takes the place of the first may not be there yet
@@ -114,6 +114,6 @@ def test_a_run_that_was_suspended_blames_no_process(
     for one in family[1:]:
         one.resume()
     assert engines.wait() == 0
-    assert not [event.message for event in told(run, Warning) if "image process" in event.message]
+    assert not [event.message for event in told(run, RunWarning) if "image process" in event.message]
     assert not told(run, BadImage)
     assert_same_end(run, unbroken)

@@ -36,25 +36,25 @@ from engine.journal.events import (
     OutlierRestored,
     RunEnded,
     RunStarted,
+    RunWarning,
     SettingChanged,
     StageStarted,
     Step,
     SystemSample,
-    Warning,
     encode_line,
 )
 from engine.journal.exclusions import Exclusions
-from engine.journal.index import Past, index_path, past_state
+from engine.journal.index import History, index_path, past_state
 from engine.journal.log import JournalReader
 from engine.outliers.files.manifest import Content, Manifest, Owner, Planned, Returned
 from engine.recipe.recipe import Recipe, load_recipe
-from engine.recipe.schedule import PolicyState
+from engine.recipe.schedule import ScheduleState
 from engine.recipe.timm_catalogue import ModelFact, Table, read_table
 from engine.run.directory import RunDir
 from engine.run.labels import Labels, labels_file, read_labels, write_labels
 from engine.run.notify import load_settings, read_toml
-from engine.run.overview import glance, overview_of, read_events
-from engine.run.train_state import Progress, decode
+from engine.run.overview import overview_of, read_ends, read_events
+from engine.run.train_state import TrainState, decode
 from tui.settings import Layout
 
 
@@ -102,7 +102,7 @@ def events() -> list[Event]:
             SettingChanged(key=key, old="1", new=new, epoch=2, step=0, by="me@node7")
             for key, new in (("optim.lr", "1e-5"), ("schedule.patience", "9"), ("train.epochs", "20"))
         ),
-        Warning(message="the disk has 3.1 GB left"),
+        RunWarning(message="the disk has 3.1 GB left"),
         SystemSample(cpu_percent=90.0, rss=10**9, ram_used=10**9, ram_total=4 * 10**9, disk_free=10**10),
         RunEnded(outcome="finished", reason="", epoch=2, best=60.0, best_epoch=1, exit_code=0),
     ]
@@ -122,7 +122,7 @@ def read_journal(folder: Path, content: bytes) -> None:
     run.journal.write_bytes(content)
     index_path(run.journal).unlink(missing_ok=True)
     state = past_state(JournalReader(run.journal))
-    glanced, _ = glance(run)
+    glanced, _ = read_ends(run)
     overview_of(run, glanced, state.status(alive=False))
     list(read_events(run, lambda: False))
     Exclusions(state.outliers.changes).at(3)
@@ -134,7 +134,7 @@ def read_row_of(folder: Path, content: bytes) -> None:
     run = RunDir(folder)
     run.recipe.write_bytes(content)
     run.journal.write_bytes(b"")
-    state, _ = glance(run)
+    state, _ = read_ends(run)
     overview_of(run, state, "starting")
 
 
@@ -148,7 +148,7 @@ def read_index(folder: Path, content: bytes) -> None:
 def index_bytes(folder: Path) -> bytes:
     run = RunDir(folder)
     run.journal.write_bytes(journal_bytes())
-    past = Past(JournalReader(run.journal))
+    past = History(JournalReader(run.journal))
     list(past.read())
     past.save()
     path = index_path(run.journal)
@@ -247,7 +247,7 @@ def readers(folder: Path) -> list[Reader]:
         {"__metadata__": {"progress": "{}"}, "w": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}}
     ).encode()
     # As version 0.1.0 wrote it, with cells.
-    progress = Progress(policy=PolicyState(lr=1e-4), best_cells=[(0, 1, 2)], command="abc")
+    progress = TrainState(policy=ScheduleState(lr=1e-4), best_cells=[(0, 1, 2)], command="abc")
     settings = b'[notify]\nbell = true\ndesktop = "osc9"\ncommand = ["true", "x"]\n'
     layout = b'theme = "dark"\nlog = true\n[runs]\nfield = "started"\ndescending = true\n[curves]\nsmoothing = 0.5\n'
     fact = ModelFact("resnet18.a1_in1k", 224, 1000, "mit", "timm/resnet18.a1_in1k", published=True)

@@ -18,9 +18,9 @@ from engine.journal.events import (
     Paused,
     RunEnded,
     RunStarted,
+    RunWarning,
     StageStarted,
     Step,
-    Warning,
     encode_line,
 )
 from engine.run.directory import RunDir
@@ -131,7 +131,7 @@ def live(epochs: int = 14) -> list[Event]:
             reason="truncated: 812 bytes missing",
             split="train",
         ),
-        Warning(message="the disk has 3.1 GB left"),
+        RunWarning(message="the disk has 3.1 GB left"),
         CheckpointSaved(which="last", epoch=epochs, step=103, reason="epoch", size=51_634_000, seconds=0.21),
         EpochStarted(epoch=epochs + 1, epochs=30, lr=ended[-1].next_lr, steps=103),
         Step(

@@ -7,7 +7,7 @@ import pytest
 from watching import PlayedEngine, screen_text, shows, until
 
 from engine.control.commands import Stop
-from engine.journal.events import RunEnded, Warning
+from engine.journal.events import RunEnded, RunWarning
 from engine.run.directory import RunDir
 from tui import link
 from tui.app import ConsoleApp
@@ -131,7 +131,7 @@ async def test_the_log_goes_on_after_a_failed_run_is_resumed(
         await until(pilot, lambda: "engine.log:" not in screen_text(pilot))
         engine = PlayedEngine(run)
         engine.says(made_runs.started(attempt=2, resumed_epoch=15, resumed_step=0))
-        engine.says(*made_runs.live()[-2:], Warning(message="the disk has 1.1 GB left"))
+        engine.says(*made_runs.live()[-2:], RunWarning(message="the disk has 1.1 GB left"))
         await shows(pilot, "TRAINING", "the disk has 1.1 GB left")
     locks[0].release()
 

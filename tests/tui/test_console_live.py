@@ -19,9 +19,9 @@ from engine.journal.events import (
     OutlierExcluded,
     Paused,
     RunEnded,
+    RunWarning,
     StageStarted,
     Step,
-    Warning,
     encode_line,
 )
 from engine.journal.state import RunState
@@ -114,7 +114,7 @@ async def test_hostile_names(make: Make, console: Console, size: tuple[int, int]
             class_name=names[0], path="/x/\x1b[2J.jpg", error=0.2, threshold=0.1, action="exclude"
         ),
         BadImage(path="/x/[link]\u200b.jpg", reason="\x9b31m", split="val"),
-        Warning(message="[b]\x1b[31m" + "long " * 60),
+        RunWarning(message="[b]\x1b[31m" + "long " * 60),
         LrDecayed(epoch=3, old=1e-4, new=1e-5, reason="\x1b[1m[i]"),
         RunEnded(outcome="failed", reason="\x1b[2J[red]boom", epoch=2, best=None, best_epoch=0, exit_code=1),
     ]

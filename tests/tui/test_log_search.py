@@ -6,7 +6,7 @@ import made_runs
 from textual.events import Key
 from watching import PlayedEngine, screen_text, shows, until
 
-from engine.journal.events import CommandAccepted, StageStarted, Warning
+from engine.journal.events import CommandAccepted, RunWarning, StageStarted
 from engine.run.directory import RunDir
 from tui.app import ConsoleApp
 from tui.screens.live import LiveScreen
@@ -95,7 +95,7 @@ async def test_what_comes_while_filtered(make: Make, console: Console) -> None:
         await shows(pilot, "TRAINING")
         await pilot.press("l", "w", "w")
         await shows(pilot, "nothing of this kind has happened (commands); w shows other kinds")
-        engine.says(Warning(message="hot"), CommandAccepted(id="y", name="pause", by="bob@node1"))
+        engine.says(RunWarning(message="hot"), CommandAccepted(id="y", name="pause", by="bob@node1"))
         screen = await shows(pilot, "pause by bob@node1 accepted")
         assert "hot" not in screen
 
@@ -106,7 +106,7 @@ async def test_the_oldest_lines_go_and_what_is_looked_at_stays(make: Make, conso
     async with console(run).run_test(size=SIZE) as pilot:
         await shows(pilot, "TRAINING")
         await pilot.press("l")
-        engine.says(*(Warning(message=f"of the first {number:04}") for number in range(KEPT)))
+        engine.says(*(RunWarning(message=f"of the first {number:04}") for number in range(KEPT)))
         await shows(pilot, f"of the first {KEPT - 1:04}")
         await pilot.press("slash", *"first 1990", "enter")
         await shows(pilot, "1 of 1")
@@ -116,7 +116,7 @@ async def test_the_oldest_lines_go_and_what_is_looked_at_stays(make: Make, conso
         seen = [line for line in screen_text(pilot).splitlines() if "of the first" in line]
         assert len(seen) > 3
         more = KEPT // 2
-        engine.says(*(Warning(message=f"of the second {number:04}") for number in range(more)))
+        engine.says(*(RunWarning(message=f"of the second {number:04}") for number in range(more)))
         await until(pilot, lambda: log.border_subtitle != place)
         assert [line for line in screen_text(pilot).splitlines() if "of the first" in line] == seen
         assert "  1 of 1" in screen_text(pilot)

@@ -11,7 +11,7 @@ from made_replays import LENGTH, START, run_of
 from textual.pilot import Pilot
 from watching import plotted, screen_text, shows, until
 
-from engine.journal.events import RunEnded, RunStarted, StageStarted, Warning, encode_line
+from engine.journal.events import RunEnded, RunStarted, RunWarning, StageStarted, encode_line
 from engine.journal.log import JournalReader
 from engine.journal.state import RunState
 from engine.run.directory import RunDir
@@ -205,8 +205,8 @@ async def test_attempts_begin_and_end_in_it(make: Callable[..., RunDir], tmp_pat
     assert isinstance(again, RunStarted)
     run_of(
         run,
-        [*made_runs.beginning(), *made_runs.history(2), stopped, *[Warning(message="w")] * 4, again,
-         StageStarted(stage="importing"), *[Warning(message="v")] * 4],
+        [*made_runs.beginning(), *made_runs.history(2), stopped, *[RunWarning(message="w")] * 4, again,
+         StageStarted(stage="importing"), *[RunWarning(message="v")] * 4],
     )  # fmt: skip
     app = ConsoleApp(tmp_path / "runs", run, replay=1.0)
     async with app.run_test(size=(80, 24)) as pilot:

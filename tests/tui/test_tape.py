@@ -7,7 +7,7 @@ import made_runs
 import pytest
 from made_replays import LENGTH, START, run_of
 
-from engine.journal.events import Event, Step, Warning
+from engine.journal.events import Event, RunWarning, Step
 from engine.journal.log import JournalReader
 from engine.run.directory import RunDir
 from tui.tape import Tape, span
@@ -42,7 +42,7 @@ def test_a_long_tape_passes_over_superseded_steps(over: RunDir) -> None:
     steps = [
         Step(epoch=1, step=n, steps=9, loss=1, train_acc=1, images_per_s=1, eta=None) for n in range(20_000)
     ]
-    events = run_of(over, [*made_runs.beginning(), *steps, Warning(message="end")])
+    events = run_of(over, [*made_runs.beginning(), *steps, RunWarning(message="end")])
     assert over.journal.stat().st_size > 2 << 20
     tape = Tape(over.journal)
     early = taken(tape, START + 30)

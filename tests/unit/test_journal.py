@@ -13,9 +13,9 @@ from engine.journal.events import (
     EpochStarted,
     OutlierRestored,
     Paused,
+    RunWarning,
     Step,
     UnknownEvent,
-    Warning,
     decode_line,
     encode_line,
 )
@@ -30,14 +30,14 @@ def path(tmp_path: Path) -> Path:
 def warnings(count: int, path: Path) -> None:
     writer = JournalWriter(path)
     for number in range(count):
-        writer.append(Warning(message=str(number)))
+        writer.append(RunWarning(message=str(number)))
     writer.close()
 
 
 def test_events_are_numbered_and_timed(path: Path) -> None:
     writer = JournalWriter(path)
     first = writer.append(Paused(epoch=1, step=2))
-    second = writer.append(Warning(message="ä\n"))
+    second = writer.append(RunWarning(message="ä\n"))
     assert (first.seq, second.seq) == (1, 2)
     assert 0 < first.t <= second.t
     assert JournalReader(path).read() == [first, second]
@@ -59,7 +59,7 @@ def test_a_torn_last_line_is_repaired_and_numbers_go_on(path: Path, torn: bytes)
     reader = JournalReader(path)
     assert [event.seq for event in reader.read()] == [1, 2, 3]
     writer = JournalWriter(path)
-    assert writer.append(Warning(message="on")).seq == 4
+    assert writer.append(RunWarning(message="on")).seq == 4
     assert [event.seq for event in reader.read()] == [4]
     assert reader.damaged == 0
     assert path.read_bytes().count(b"\n") == 4
@@ -67,7 +67,7 @@ def test_a_torn_last_line_is_repaired_and_numbers_go_on(path: Path, torn: bytes)
 
 def test_a_journal_that_is_nothing_but_torn(path: Path) -> None:
     path.write_bytes(b'{"type":"wa')
-    assert JournalWriter(path).append(Warning(message="")).seq == 1
+    assert JournalWriter(path).append(RunWarning(message="")).seq == 1
     assert len(JournalReader(path).read()) == 1
 
 
@@ -75,7 +75,7 @@ def test_numbers_go_on_after_a_damaged_last_line(path: Path) -> None:
     warnings(3, path)
     with path.open("ab") as file:
         file.write(b"garbage\n")
-    assert JournalWriter(path).append(Warning(message="")).seq > 3
+    assert JournalWriter(path).append(RunWarning(message="")).seq > 3
 
 
 def test_damaged_lines_are_counted_and_skipped(path: Path) -> None:
@@ -96,7 +96,7 @@ def test_events_of_another_version() -> None:
 
 
 def test_half_a_line_is_left_for_the_next_read(path: Path) -> None:
-    line = encode_line(Warning(seq=1, message="whole"))
+    line = encode_line(RunWarning(seq=1, message="whole"))
     reader = JournalReader(path)
     path.write_bytes(line[:10])
     assert reader.read() == []
@@ -117,7 +117,7 @@ def test_a_limit_divides_the_reading(path: Path) -> None:
     message = "x" * 100_000
     writer = JournalWriter(path)
     for _ in range(40):
-        writer.append(Warning(message=message))
+        writer.append(RunWarning(message=message))
     reader = JournalReader(path)
     parts = []
     while events := reader.read(limit=1):
@@ -128,20 +128,20 @@ def test_a_limit_divides_the_reading(path: Path) -> None:
 
 def test_a_line_longer_than_a_chunk(path: Path) -> None:
     writer = JournalWriter(path)
-    writer.append(Warning(message="x" * 5_000_000))
-    writer.append(Warning(message="after"))
+    writer.append(RunWarning(message="x" * 5_000_000))
+    writer.append(RunWarning(message="after"))
     assert len(JournalReader(path).read()) == 2
-    assert JournalWriter(path).append(Warning(message="")).seq == 3
+    assert JournalWriter(path).append(RunWarning(message="")).seq == 3
 
 
 def test_lines_longer_than_what_is_read_at_once(path: Path) -> None:
     lengths = [10, 300_000, 10, 4 << 20, 300_000, 9 << 20, 10]
     with path.open("wb") as file:
         for seq, length in enumerate(lengths, start=1):
-            file.write(encode_line(Warning(seq=seq, message="x" * length)))
+            file.write(encode_line(RunWarning(seq=seq, message="x" * length)))
     reader = JournalReader(path)
     events = reader.read()
-    assert [(event.seq, len(event.message)) for event in events if isinstance(event, Warning)] == list(
+    assert [(event.seq, len(event.message)) for event in events if isinstance(event, RunWarning)] == list(
         enumerate(lengths, start=1)
     )
     assert (reader.damaged, reader.offset) == (0, path.stat().st_size)
@@ -149,7 +149,7 @@ def test_lines_longer_than_what_is_read_at_once(path: Path) -> None:
 
 def test_a_line_that_never_ends_is_passed_over(path: Path) -> None:
     with path.open("wb") as file:
-        file.write(b"\0" * (40 << 20) + b"\n" + encode_line(Warning(seq=1, message="after")))
+        file.write(b"\0" * (40 << 20) + b"\n" + encode_line(RunWarning(seq=1, message="after")))
     reader = JournalReader(path)
     assert [event.seq for event in reader.read()] == [1]
     assert reader.damaged > 0
@@ -162,7 +162,7 @@ def test_thousands_of_outliers_are_synced_at_once(path: Path, monkeypatch: pytes
     for number in range(100):
         writer.append(OutlierRestored(class_name="cat", path=str(number)))
     assert synced == []
-    writer.append(Warning(message="an answer"))
+    writer.append(RunWarning(message="an answer"))
     assert synced == [path.stat().st_size]
     writer.append(OutlierRestored(class_name="cat", path="more"))
     writer.close()
@@ -202,21 +202,21 @@ def test_a_hundred_thousand_events(path: Path) -> None:
         for number in range(1, 100_001):
             file.write(encode_line(EpochStarted(seq=number, epoch=number, epochs=1, lr=1, steps=1)))
     assert len(JournalReader(path).read()) == 100_000
-    assert JournalWriter(path).append(Warning(message="")).seq == 100_001
+    assert JournalWriter(path).append(RunWarning(message="")).seq == 100_001
 
 
 def test_a_full_disk_is_an_error_for_the_writer(path: Path) -> None:
     writer = JournalWriter(path)
-    writer.append(Warning(message=""))
+    writer.append(RunWarning(message=""))
     size, limits = path.stat().st_size, resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size + 10, limits[1]))
     try:
         with pytest.raises(OSError, match="No space left"):
-            writer.append(Warning(message=""))
+            writer.append(RunWarning(message=""))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert path.stat().st_size == size
-    assert writer.append(Warning(message="")).seq == 2
+    assert writer.append(RunWarning(message="")).seq == 2
 
 
 @pytest.mark.timeout(20)

@@ -21,12 +21,12 @@ from engine.journal.events import (
     PredictionProgress,
     PredictionWritten,
     RunStarted,
+    RunWarning,
     Step,
     SystemSample,
-    Warning,
     encode_line,
 )
-from engine.journal.index import Past, Renewal, index_path, past_state, telling
+from engine.journal.index import History, IndexUpdater, compact, index_path, past_state
 from engine.journal.log import JournalReader, JournalWriter
 from engine.journal.state import RunState
 
@@ -47,7 +47,7 @@ TURNS: list[Callable[[int], Event]] = [
     lambda n: EpochStarted(epoch=n, epochs=99, lr=0.1, steps=99),
     lambda n: OutliersDone(excluded=0, images=n),
     lambda n: PredictionWritten(path="p", rows=n, epoch=1),
-    lambda n: Warning(message=str(n)),
+    lambda n: RunWarning(message=str(n)),
     lambda n: ConfusionMatrix(epoch=n, classes=2, cells=[(0, 1, n)], path=f"confusion_matrix{n}.png"),
     lambda n: STARTED,
     lambda n: msgspec.structs.replace(STARTED, resumed_epoch=n),
@@ -73,7 +73,7 @@ def whole(path: Path) -> RunState:
 def past(path: Path) -> tuple[RunState, int, JournalReader]:
     """Read as a console does; return the state, how many events it took, and the reader behind them."""
     state, reader, count = RunState(), JournalReader(path), 0
-    read = Past(reader)
+    read = History(reader)
     for events in read.read():
         state.apply_all(events)
         count += len(events)
@@ -99,14 +99,16 @@ def test_what_is_left_out_changes_nothing(path: Path, seed: int) -> None:
 
 
 def test_only_the_newest_step_of_a_block_is_looked_at() -> None:
-    lines = [encode_line(event).rstrip() for event in [STARTED, *steps(50), Warning(message="w"), *steps(30)]]
-    assert telling(b"\n".join(lines)) == [lines[0], lines[51], lines[-1]]
-    assert telling(lines[1]) == [lines[1]]
+    lines = [
+        encode_line(event).rstrip() for event in [STARTED, *steps(50), RunWarning(message="w"), *steps(30)]
+    ]
+    assert compact(b"\n".join(lines)) == [lines[0], lines[51], lines[-1]]
+    assert compact(lines[1]) == [lines[1]]
 
 
 def test_other_spellings_and_damage_are_kept(path: Path) -> None:
     odd = [b'{ "type": "step" }', b"", b"\x00\xff", b'{"seq":1,"t":2.0,"type":"step"}']
-    assert telling(b"\n".join(odd)) == odd
+    assert compact(b"\n".join(odd)) == odd
     path.write_bytes(b"\n".join([*odd, b""]))
     _, count, reader = past(path)
     assert (count, reader.damaged) == (1, 3)
@@ -122,8 +124,8 @@ def test_the_index_stands_for_the_journal_and_what_came_after_it_is_read(path: P
     assert first != state == whole(path)
     assert count == 2 + 2
     assert reader.read() == []
-    written(path, [Warning(message="new")], seq=505)
-    assert reader.read() == [Warning(message="new", seq=506, t=506.0)]
+    written(path, [RunWarning(message="new")], seq=505)
+    assert reader.read() == [RunWarning(message="new", seq=506, t=506.0)]
 
 
 def spoiled(path: Path, how: str) -> None:
@@ -177,7 +179,7 @@ def test_a_short_journal_gets_none_and_one_of_few_ticks_neither(path: Path) -> N
     written(path, [STARTED, *steps(20)])
     past(path)
     assert not index_path(path).exists()
-    written(path, [Warning(message="x" * 100)] * 500, seq=21)
+    written(path, [RunWarning(message="x" * 100)] * 500, seq=21)
     past(path)
     assert not index_path(path).exists()
 
@@ -206,8 +208,8 @@ def test_matrices_with_a_picture_are_in_the_log_and_kept() -> None:
         encode_line(make(n)).rstrip()
         for n, make in enumerate((plain, drawn, plain, drawn, plain, plain, drawn))
     ]
-    assert telling(b"\n".join(lines)) == [lines[1], lines[3], lines[6]]
-    assert telling(b"\n".join(lines[:6])) == [lines[1], lines[3], lines[5]]
+    assert compact(b"\n".join(lines)) == [lines[1], lines[3], lines[6]]
+    assert compact(b"\n".join(lines[:6])) == [lines[1], lines[3], lines[5]]
 
 
 def test_from_the_middle_of_a_journal_on(path: Path) -> None:
@@ -215,14 +217,14 @@ def test_from_the_middle_of_a_journal_on(path: Path) -> None:
     reader = JournalReader(path)
     reader.read()
     written(path, steps(500), seq=11)
-    read = Past(reader)
+    read = History(reader)
     assert [event.seq for events in read.read() for event in events] == [511]
     read.save()
     assert not index_path(path).exists()
 
 
 def test_the_engine_renews_it_whenever_the_journal_has_grown(path: Path) -> None:
-    renewal, sizes, seq = Renewal(path), set(), 1
+    renewal, sizes, seq = IndexUpdater(path), set(), 1
     renewal.look()
     written(path, [STARTED])
     for _ in range(60):
@@ -238,16 +240,16 @@ def test_the_engine_renews_it_whenever_the_journal_has_grown(path: Path) -> None
 
 def indexed(path: Path) -> int:
     """Return for how much of the journal its index stands."""
-    read = Past(JournalReader(path))
+    read = History(JournalReader(path))
     next(read.lines())
     return read.indexed
 
 
 def test_the_engine_that_resumes_goes_on_with_the_index(path: Path) -> None:
     written(path, [STARTED, *steps(1000)])
-    Renewal(path).look()
+    IndexUpdater(path).look()
     before = index_path(path).stat()
-    renewal = Renewal(path)
+    renewal = IndexUpdater(path)
     written(path, [msgspec.structs.replace(STARTED, attempt=2, resumed_epoch=1), *steps(20)], seq=1001)
     renewal.look()
     assert index_path(path).stat().st_ino == before.st_ino
@@ -260,33 +262,33 @@ def test_the_engine_that_resumes_goes_on_with_the_index(path: Path) -> None:
 def test_a_torn_tail_and_a_power_cut_that_took_more(path: Path) -> None:
     written(path, [STARTED, *steps(500)])
     with path.open("ab") as file:
-        file.write(encode_line(Warning(message="torn"))[:-9])
-    Renewal(path).look()
+        file.write(encode_line(RunWarning(message="torn"))[:-9])
+    IndexUpdater(path).look()
     assert indexed(path) == path.read_bytes().rfind(b"\n") + 1
-    JournalWriter(path).append(Warning(message="after"))
+    JournalWriter(path).append(RunWarning(message="after"))
     assert past_state(JournalReader(path)) == whole(path)
     kept = path.read_bytes().splitlines(keepends=True)[:300]  # ticks are not synced, the index is
     path.write_bytes(b"".join(kept))
     written(path, [TICKS[0](-n) for n in range(400)], seq=300)
     assert past_state(JournalReader(path)) == whole(path)
-    Renewal(path).look()
+    IndexUpdater(path).look()
     assert indexed(path) == path.stat().st_size
 
 
 def test_where_it_is_not_worth_it_it_is_seldom_tried(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     reads = []
-    read = Past.lines
-    monkeypatch.setattr(Past, "lines", lambda past: reads.append(1) or read(past))
-    renewal = Renewal(path)
+    read = History.lines
+    monkeypatch.setattr(History, "lines", lambda past: reads.append(1) or read(past))
+    renewal = IndexUpdater(path)
     for number in range(400):
-        written(path, [Warning(message="x" * 1000)], seq=number)
+        written(path, [RunWarning(message="x" * 1000)], seq=number)
         renewal.look()
     assert not index_path(path).exists()
     assert 4 <= len(reads) <= 6  # at 20 kB, and whenever it has doubled since
 
 
 def write_on(path: Path) -> None:
-    writer, renewal = JournalWriter(path), Renewal(path)
+    writer, renewal = JournalWriter(path), IndexUpdater(path)
     number = 0
     while True:
         number += 1

@@ -9,7 +9,7 @@ from engine.journal.events import Event, RunEnded, Step, SystemSample, encode_li
 from engine.journal.log import JournalReader
 from engine.journal.state import RunState
 from engine.run.directory import RunDir, find_runs
-from engine.run.overview import Overview, glance, overview_of, read_events
+from engine.run.overview import Overview, overview_of, read_ends, read_events
 from tests.tui import made_runs
 
 SAMPLE = SystemSample(cpu_percent=1.0, rss=1, ram_used=1, ram_total=2, disk_free=3)
@@ -52,7 +52,7 @@ CASES: dict[str, list[Event]] = {
 @pytest.mark.parametrize("alive", [True, False])
 def test_the_ends_tell_what_the_whole_tells(tmp_path: Path, case: str, alive: bool) -> None:
     run = made_runs.make_run(tmp_path, "a", CASES[case])
-    state, offset = glance(run)
+    state, offset = read_ends(run)
     full = whole(run)
     assert overview_of(run, state, state.status(alive=alive)) == overview_of(
         run, full, full.status(alive=alive)
@@ -64,7 +64,7 @@ def test_reading_goes_on_from_the_glance(tmp_path: Path) -> None:
     run = made_runs.make_run(tmp_path, "a", CASES["long"])
     with run.journal.open("ab") as file:
         file.write(b'{"type":"paused","epo')
-    state, offset = glance(run)
+    state, offset = read_ends(run)
     with run.journal.open("ab") as file:
         file.write(b'ch":201,"step":9,"seq":9999,"t":1.0}\n')
     state.apply_all(JournalReader(run.journal, offset).read())

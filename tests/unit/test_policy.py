@@ -10,8 +10,8 @@ import pytest
 from engine.recipe.schedule import (
     Kind,
     Monitor,
-    PolicyState,
-    Verdict,
+    ScheduleDecision,
+    ScheduleState,
     advance,
     cosine_lr,
     epochs_to_stop,
@@ -34,12 +34,12 @@ class Rule:
 
 # What stood before the first printed epoch of each log (method.md, Learning-rate rule).
 LOGS = [
-    ("final", Rule(), PolicyState(lr=1.5e-4 * 0.6**4, best=90.34, best_epoch=14), 30),
-    ("with_mixup", Rule(every=2), PolicyState(lr=1.5e-4 * 0.6**3, best=90.5, best_epoch=21), 38),
+    ("final", Rule(), ScheduleState(lr=1.5e-4 * 0.6**4, best=90.34, best_epoch=14), 30),
+    ("with_mixup", Rule(every=2), ScheduleState(lr=1.5e-4 * 0.6**3, best=90.5, best_epoch=21), 38),
     (
         "without_mixup",
         Rule("plateau"),
-        PolicyState(lr=9e-5, best=83.0, best_epoch=13, plateau_best=1.32),
+        ScheduleState(lr=9e-5, best=83.0, best_epoch=13, plateau_best=1.32),
         None,
     ),
 ]
@@ -47,7 +47,7 @@ LOGS = [
 
 @pytest.mark.parametrize(("log", "rule", "state", "stops_after"), LOGS, ids=[log[0] for log in LOGS])
 def test_reproduces_the_printed_learning_rates_and_the_stop(
-    log: str, rule: Rule, state: PolicyState, stops_after: int | None
+    log: str, rule: Rule, state: ScheduleState, stops_after: int | None
 ) -> None:
     with (FIGURES / f"{log}.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
@@ -68,19 +68,19 @@ def test_reproduces_the_printed_learning_rates_and_the_stop(
 
 def judge(
     rule: Rule,
-    state: PolicyState,
+    state: ScheduleState,
     epoch: int,
     *,
     val_acc: float = 0.0,
     val_loss: float = 9.0,
     epochs: int = 60,
-) -> tuple[PolicyState, Verdict]:
+) -> tuple[ScheduleState, ScheduleDecision]:
     return advance(rule, state, epoch=epoch, epochs=epochs, val_acc=val_acc, val_loss=val_loss)
 
 
-def run(rule: Rule, scores: list[float], epochs: int = 60) -> list[tuple[PolicyState, Verdict]]:
+def run(rule: Rule, scores: list[float], epochs: int = 60) -> list[tuple[ScheduleState, ScheduleDecision]]:
     """Judge epochs of these accuracies, in which the loss falls as the accuracy rises."""
-    state, judged = PolicyState(lr=1e-3), []
+    state, judged = ScheduleState(lr=1e-3), []
     for epoch, score in enumerate(scores, 1):
         state, verdict = judge(rule, state, epoch, val_acc=score, val_loss=(100 - score) / 10, epochs=epochs)
         judged.append((state, verdict))
@@ -102,7 +102,7 @@ def test_counter_decays_at_each_multiple_but_not_on_the_stop() -> None:
 
 def test_monitoring_the_loss() -> None:
     state, verdict = judge(
-        Rule(monitor="val_loss"), PolicyState(lr=1.0, best=1.0, best_epoch=1), 2, val_loss=0.9
+        Rule(monitor="val_loss"), ScheduleState(lr=1.0, best=1.0, best_epoch=1), 2, val_loss=0.9
     )
     assert verdict.new_best
     assert state.best == 0.9
@@ -115,7 +115,7 @@ def test_monitoring_the_loss() -> None:
 @pytest.mark.parametrize("kind", ["counter", "plateau", "cosine"])
 def test_nan_is_never_better_and_never_spoils_what_comes_after(kind: Kind, monitor: Monitor) -> None:
     rule = Rule(kind, monitor=monitor)
-    state, verdict = judge(rule, PolicyState(lr=1e-3), 1, val_acc=math.nan, val_loss=math.nan)
+    state, verdict = judge(rule, ScheduleState(lr=1e-3), 1, val_acc=math.nan, val_loss=math.nan)
     assert not verdict.new_best
     assert state.best is None
     state, verdict = judge(rule, state, 2, val_acc=50.0, val_loss=1.0)
@@ -141,7 +141,7 @@ def test_plateau_counts_bad_epochs_anew_after_a_decay() -> None:
 
 
 def test_plateau_asks_for_a_relative_gain() -> None:
-    state = PolicyState(lr=1.0, plateau_best=1.0)
+    state = ScheduleState(lr=1.0, plateau_best=1.0)
     assert judge(Rule("plateau"), state, 2, val_loss=0.991)[0].plateau_bad_epochs == 1
     assert judge(Rule("plateau"), state, 2, val_loss=0.989)[0].plateau_bad_epochs == 0
 
@@ -151,14 +151,14 @@ def test_plateau_is_torchs() -> None:
     losses = [2.0, 1.5, 1.6, 1.49, 1.7, 1.5, 1.3, 1.4, 1.295, 1.29, 1.31, 1.2, 1.3, 1.3, 1.3, 1.3, 1.1]
     optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1e-3)
     theirs = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, factor=0.6, patience=2, threshold=0.01)
-    state = PolicyState(lr=1e-3)
+    state = ScheduleState(lr=1e-3)
     for epoch, loss in enumerate(losses, 1):
         theirs.step(loss)
         state, _ = judge(Rule("plateau", patience=99), state, epoch, val_loss=loss)
         assert state.lr == pytest.approx(optimizer.param_groups[0]["lr"], rel=1e-12)
 
 
-def cosine(state: PolicyState, first: int, last: int, epochs: int) -> list[float]:
+def cosine(state: ScheduleState, first: int, last: int, epochs: int) -> list[float]:
     """Return the rates of epochs ``first`` to ``last``, ``state`` being that of the first."""
     rates = [state.lr]
     for epoch in range(first, last):
@@ -178,14 +178,14 @@ def test_cosine_falls_from_the_base_towards_nothing() -> None:
 
 @pytest.mark.parametrize("epochs", [1, 2, 60, 10_000])
 def test_cosine_is_the_closed_form(epochs: int) -> None:
-    assert cosine(PolicyState(lr=1e-3), 1, epochs, epochs) == pytest.approx(half_cosine(epochs), rel=1e-6)
+    assert cosine(ScheduleState(lr=1e-3), 1, epochs, epochs) == pytest.approx(half_cosine(epochs), rel=1e-6)
 
 
 def test_cosine_is_torchs_also_after_a_set() -> None:
     torch = pytest.importorskip("torch")
     optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1e-3)
     theirs = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=60)
-    state = PolicyState(lr=1e-3)
+    state = ScheduleState(lr=1e-3)
     for epoch in range(1, 60):
         if epoch == 20:
             state, optimizer.param_groups[0]["lr"] = state.with_lr(5e-3), 5e-3
@@ -196,8 +196,8 @@ def test_cosine_is_torchs_also_after_a_set() -> None:
 
 
 def test_cosine_goes_on_from_a_rate_that_was_set() -> None:
-    plain = cosine(PolicyState(lr=1e-3), 1, 60, 60)
-    rates = cosine(PolicyState(lr=plain[49]).with_lr(2e-5), 50, 60, 60)
+    plain = cosine(ScheduleState(lr=1e-3), 1, 60, 60)
+    rates = cosine(ScheduleState(lr=plain[49]).with_lr(2e-5), 50, 60, 60)
     assert rates[0] == 2e-5
     assert 1.6e-5 < rates[1] < 2e-5
     # The same curve, at another height: it ends where the cosine ends.
@@ -206,8 +206,8 @@ def test_cosine_goes_on_from_a_rate_that_was_set() -> None:
 
 @pytest.mark.parametrize(("epoch", "epochs"), [(30, 40), (30, 30), (30, 120), (59, 200), (60, 200)])
 def test_cosine_goes_on_to_another_last_epoch_without_a_jump(epoch: int, epochs: int) -> None:
-    now = cosine(PolicyState(lr=1e-3), 1, epoch, 60)[-1]
-    rates = cosine(PolicyState(lr=now), epoch, epochs, epochs)
+    now = cosine(ScheduleState(lr=1e-3), 1, epoch, 60)[-1]
+    rates = cosine(ScheduleState(lr=now), epoch, epochs, epochs)
     assert rates[0] == now
     assert rates == sorted(rates, reverse=True)
     assert rates[-1] == pytest.approx(cosine_lr(now, epoch, epochs, epochs))
@@ -215,23 +215,23 @@ def test_cosine_goes_on_to_another_last_epoch_without_a_jump(epoch: int, epochs:
 
 
 def test_a_finished_cosine_goes_on_from_where_it_ended() -> None:
-    state, _ = judge(Rule("cosine"), PolicyState(lr=1e-6), 60, epochs=60)
+    state, _ = judge(Rule("cosine"), ScheduleState(lr=1e-6), 60, epochs=60)
     assert cosine(state, 61, 80, 80) == sorted(cosine(state, 61, 80, 80), reverse=True)
     assert state.lr == 1e-6
 
 
 def test_a_lowered_cosine_stays_lower() -> None:
-    plain = cosine(PolicyState(lr=1e-3), 10, 20, 20)
-    assert cosine(PolicyState(lr=1e-3).lower(0.6), 10, 20, 20) == pytest.approx(
+    plain = cosine(ScheduleState(lr=1e-3), 10, 20, 20)
+    assert cosine(ScheduleState(lr=1e-3).lower(0.6), 10, 20, 20) == pytest.approx(
         [0.6 * rate for rate in plain]
     )
 
 
 def test_an_edited_base_scales_the_rate() -> None:
-    state = PolicyState(lr=1e-4, base_lr=1e-3)
+    state = ScheduleState(lr=1e-4, base_lr=1e-3)
     assert state.rescaled(1e-3) == state
-    assert state.rescaled(5e-4) == PolicyState(lr=5e-5, base_lr=5e-4)
-    assert PolicyState(lr=1e-4).rescaled(5e-4) == PolicyState(lr=1e-4, base_lr=5e-4)  # one of 0.1.0
+    assert state.rescaled(5e-4) == ScheduleState(lr=5e-5, base_lr=5e-4)
+    assert ScheduleState(lr=1e-4).rescaled(5e-4) == ScheduleState(lr=1e-4, base_lr=5e-4)  # one of 0.1.0
     assert state.with_lr(2e-4).rescaled(2e-4).lr == 2e-4
 
 
@@ -242,20 +242,20 @@ DECAYS = "the next decay, to 6e-05, comes after"
 @pytest.mark.parametrize(
     ("rule", "state", "epoch", "words"),
     [
-        (Rule("cosine"), PolicyState(2e-5), 50, COSINE_ENDS),
-        (Rule("cosine"), PolicyState(2e-5), 60, "epoch 60 is the last"),
-        (Rule(), PolicyState(1e-4, counter=1), 5, f"{DECAYS} 3 more epochs without a better score"),
-        (Rule(), PolicyState(1e-4, counter=7), 9, f"{DECAYS} 1 more epoch without a better score"),
-        (Rule(), PolicyState(1e-4, counter=9), 20, "early stopping comes before the next decay"),
+        (Rule("cosine"), ScheduleState(2e-5), 50, COSINE_ENDS),
+        (Rule("cosine"), ScheduleState(2e-5), 60, "epoch 60 is the last"),
+        (Rule(), ScheduleState(1e-4, counter=1), 5, f"{DECAYS} 3 more epochs without a better score"),
+        (Rule(), ScheduleState(1e-4, counter=7), 9, f"{DECAYS} 1 more epoch without a better score"),
+        (Rule(), ScheduleState(1e-4, counter=9), 20, "early stopping comes before the next decay"),
         (
             Rule("plateau"),
-            PolicyState(1e-4, plateau_bad_epochs=1),
+            ScheduleState(1e-4, plateau_bad_epochs=1),
             5,
             f"{DECAYS} 2 more epochs on a plateau of the loss",
         ),
     ],
 )
-def test_the_outlook_is_what_comes(rule: Rule, state: PolicyState, epoch: int, words: str) -> None:
+def test_the_outlook_is_what_comes(rule: Rule, state: ScheduleState, epoch: int, words: str) -> None:
     assert outlook(rule, state, epoch=epoch, epochs=60) == words
     if words.startswith("the next decay"):
         rates = []
@@ -269,7 +269,7 @@ def test_the_outlook_is_what_comes(rule: Rule, state: PolicyState, epoch: int, w
 
 @pytest.mark.parametrize("kind", ["counter", "plateau"])
 def test_a_set_rate_stays_until_the_decay_that_was_due_anyway(kind: Kind) -> None:
-    rule, state = Rule(kind, every=3, patience=99), PolicyState(lr=1e-3)
+    rule, state = Rule(kind, every=3, patience=99), ScheduleState(lr=1e-3)
     rates = []
     for epoch in range(1, 12):
         state, _ = judge(rule, state if epoch != 6 else state.with_lr(5e-4), epoch, val_loss=1.0)

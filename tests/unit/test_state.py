@@ -16,11 +16,11 @@ from engine.journal.events import (
     Resumed,
     RunEnded,
     RunStarted,
+    RunWarning,
     SettingChanged,
     StageStarted,
     Step,
     UnknownEvent,
-    Warning,
 )
 from engine.journal.state import RunState, Status
 
@@ -155,7 +155,7 @@ def test_answers_are_found_by_their_id() -> None:
 
 
 def test_what_is_kept_is_bounded() -> None:
-    state = fold([Warning(message=str(number)) for number in range(5000)])
+    state = fold([RunWarning(message=str(number)) for number in range(5000)])
     assert len(state.warnings) < 1000
     assert state.warnings[-1].message == "4999"
 

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 
-from engine.analysis.ablation import Plan, Training
-from engine.analysis.compare import Entrant, RunReader
+from engine.analysis.ablation import Plan, PlannedRun
+from engine.analysis.compare import RunReader, RunSummary
 from engine.control.commands import Stop, send
 from engine.core import stop_signals
 from engine.core.errors import UserError
@@ -81,7 +81,7 @@ class Ablation:
         note(f"interrupted; {_AGAIN}")
         return _INTERRUPTED
 
-    def _prepare(self, training: Training) -> RunDir:
+    def _prepare(self, training: PlannedRun) -> RunDir:
         run = RunDir(self._folder / training.name)
         if is_run(run.path):
             return run
@@ -153,13 +153,13 @@ def _engine_of(run: RunDir) -> Callable[[], object]:
     return lambda: send(run.commands, Stop())
 
 
-def _how_it_starts(run: RunDir, before: Entrant) -> str:
+def _how_it_starts(run: RunDir, before: RunSummary) -> str:
     if run.is_alive():
         return "is being trained already"
     return f"goes on after {count(len(before.epochs), 'epoch')}" if before.epochs else "training"
 
 
-def _best(run: Entrant) -> str:
+def _best(run: RunSummary) -> str:
     best = run.best
     if best is None:
         return "no epoch"

@@ -7,7 +7,7 @@ from rich.style import Style
 from rich.text import Text
 from textual.events import Resize
 
-from engine.analysis.compare import Comparison, Entrant
+from engine.analysis.compare import Comparison, RunSummary
 from tui.widgets.compare_series import CURVES, STYLES, Curve, colour, mark
 from tui.widgets.lines import Lines
 from tui.widgets.look import FAINT, MUTED, PLAIN, Glyphs, styled
@@ -60,7 +60,7 @@ class ComparePlot(Lines):
             return
         self.show(draw(curves, asked, self._curve.unit, self._front, width, height, self._glyphs))
 
-    def _asked(self, one: Entrant) -> list[Mark]:
+    def _asked(self, one: RunSummary) -> list[Mark]:
         """Return how the run was steered; what begins with an epoch that has not ended stands at the last."""
         last = one.epochs[-1].epoch
         return [mark._replace(epoch=min(mark.epoch, last)) for mark in steered(one.steered, self._glyphs)]

@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable, Sequence
 
-from engine.analysis.compare import Comparison, Entrant, RunReader, compare
+from engine.analysis.compare import Comparison, RunReader, RunSummary, compare
 from engine.run.directory import RunDir
 from tui.widgets.plot import plotext
 
@@ -16,7 +16,7 @@ class CompareWatch:
     def __init__(self, runs: Sequence[RunDir], on_news: Callable[[Comparison], object]) -> None:
         self._readers = [RunReader(run) for run in runs]
         self._on_news = on_news
-        self._shown: list[Entrant] = []
+        self._shown: list[RunSummary] = []
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="compare", daemon=True)
 

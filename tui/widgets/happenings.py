@@ -27,10 +27,10 @@ from engine.journal.events import (
     RolledBack,
     RunEnded,
     RunStarted,
+    RunWarning,
     SettingChanged,
     StageStarted,
     ThresholdSet,
-    Warning,
 )
 from tui.widgets.wording import count, duration, learning_rate, score, size
 
@@ -120,7 +120,7 @@ class Teller:
                     "bad" if event.outcome == "failed" else "good",
                     f"{word} at epoch {event.epoch}{best}{reason}",
                 )
-            case Warning():
+            case RunWarning():
                 return "warn", f"warning: {event.message}"
         return None
 

@@ -8,7 +8,7 @@ from rich.style import Style
 
 from engine.control.commands import asker
 from engine.journal.events import OutlierExcluded
-from engine.journal.state import Asked, RunState
+from engine.journal.state import RunState, SteeringHistory
 from tui.widgets.look import BEST, GOOD, KEY, RATE, WARN, Glyphs
 from tui.widgets.wording import count, learning_rate
 
@@ -31,7 +31,7 @@ def marks(state: RunState, glyphs: Glyphs) -> list[Mark]:
     return sorted([*_befallen(state, glyphs), *_steered(state.steered, glyphs)], key=lambda mark: mark.epoch)
 
 
-def steered(asked: Asked, glyphs: Glyphs) -> list[Mark]:
+def steered(asked: SteeringHistory, glyphs: Glyphs) -> list[Mark]:
     """Return the marks of what was asked for while the run went on, by epoch."""
     return sorted(_steered(asked, glyphs), key=lambda mark: mark.epoch)
 
@@ -66,7 +66,7 @@ def _befallen(state: RunState, glyphs: Glyphs) -> Iterator[Mark]:
         yield Mark(start.resumed_epoch, "r", "resumed", text, GOOD)
 
 
-def _steered(asked: Asked, glyphs: Glyphs) -> Iterator[Mark]:
+def _steered(asked: SteeringHistory, glyphs: Glyphs) -> Iterator[Mark]:
     for setting in asked.settings:
         text = f"{setting.key} {setting.old} {glyphs.arrow} {setting.new}{_by(setting.by, setting.pid)}"
         yield Mark(setting.epoch, "s", "setting", glyphs.clean(text), KEY)

@@ -16,7 +16,7 @@ from engine.outliers.detect.autoencoder import ClassPixels, autoencoder_errors
 from engine.outliers.detect.embedding import Embedder
 from engine.outliers.detect.reading import Reader
 from engine.outliers.detect.suspicion import suspicion
-from engine.outliers.detect.verdict import Verdict, judge
+from engine.outliers.detect.verdict import ClassVerdict, judge
 from engine.recipe.recipe import Recipe
 
 TellEpoch = Callable[[int, int, float], object]
@@ -32,7 +32,7 @@ class Detection:
     reader: Reader
     tell_epoch: TellEpoch
 
-    def verdicts(self, judged: Collection[int]) -> Iterator[list[Verdict]]:
+    def verdicts(self, judged: Collection[int]) -> Iterator[list[ClassVerdict]]:
         """Yield the classes' verdicts in groups; those ``judged`` before are passed over.
 
         Within a group no verdict depends on files that acting on another group may have moved. Raises UserError
@@ -46,7 +46,7 @@ class Detection:
         elif self.recipe.outliers.method == "embedding":
             yield [verdict for verdict in self._by_embedding() if verdict.label not in judged]
 
-    def _by_autoencoder(self, labels: list[int]) -> Iterator[list[Verdict]]:
+    def _by_autoencoder(self, labels: list[int]) -> Iterator[list[ClassVerdict]]:
         outliers = self.recipe.outliers
         members: dict[int, list[int]] = {}
         count = len(self.data.classes)
@@ -81,7 +81,7 @@ class Detection:
         pixels = np.concatenate([pixels for _, pixels in batches] or [np.empty((0, size, size, 3), np.uint8)])
         return [int(index) for indices, _ in batches for index in indices], pixels
 
-    def _by_embedding(self) -> Iterator[Verdict]:
+    def _by_embedding(self) -> Iterator[ClassVerdict]:
         recipe, data = self.recipe, self.data
         device = choose_device(recipe.train.device)
         built = build_model(recipe.model, len(data.classes), recipe.train.seed)

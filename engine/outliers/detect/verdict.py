@@ -10,7 +10,7 @@ FEWEST = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class ClassVerdict:
     """``errors`` has one for each judged image, whose indices into the training set are ``images``.
 
     ``looks_like`` has for each of them the class index that it resembles more than its own, -1 for none; it is
@@ -43,14 +43,14 @@ class Verdict:
 def judge(
     label: int, images: Sequence[int], errors: Sequence[float], val_errors: Sequence[float], *,
     percentile: float, relax: float, looks_like: Sequence[int] = (),
-) -> Verdict:  # fmt: skip
+) -> ClassVerdict:  # fmt: skip
     """Set a class's threshold as method.md, Outlier detection does.
 
     It is the ``percentile`` (linear interpolation) of the training errors; where the largest validation error is
     above that, it is ``relax`` times the largest validation error (0: never).
     """
     if not errors:
-        return Verdict(label, [], [], 0.0, None, 0.0, False, note="no image could be read")
+        return ClassVerdict(label, [], [], 0.0, None, 0.0, False, note="no image could be read")
     first = float(np.percentile(np.asarray(errors, np.float64), percentile))
     largest = max(val_errors, default=None)
     relaxed = largest is not None and relax > 0 and largest > first
@@ -58,6 +58,6 @@ def judge(
     note = "" if largest is not None else "no validation images: the percentile stands"
     if len(errors) < FEWEST:
         note = f"fewer than {FEWEST} images: none is judged"
-    return Verdict(
+    return ClassVerdict(
         label, list(images), list(errors), first, largest, threshold, relaxed, list(looks_like), note
     )

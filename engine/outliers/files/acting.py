@@ -10,14 +10,14 @@ import msgspec
 from engine.control.commands import Exclude, Restore
 from engine.core.errors import UserError
 from engine.core.text import encodable, printable
-from engine.journal.events import Event, OutlierExcluded, OutlierRestored, ThresholdSet, Warning
+from engine.journal.events import Event, OutlierExcluded, OutlierRestored, RunWarning, ThresholdSet
 from engine.journal.exclusions import Exclusions, below
 from engine.journal.state import OutlierStage
 from engine.outliers.files.ledger import write_ledger
 from engine.outliers.files.quarantine import Quarantine, sha256_of
 from engine.recipe.recipe import Recipe
 from engine.run.directory import RunDir
-from engine.run.disk_space import Room
+from engine.run.disk_space import DiskSpace
 
 E = TypeVar("E", bound=Event)
 
@@ -36,10 +36,12 @@ class Flagged:
     event: OutlierExcluded
 
 
-class Acting:
+class OutlierActions:
     """What the stage, a command or a person decides on a run's training images. One for a run."""
 
-    def __init__(self, run: RunDir, recipe: Recipe, before: OutlierStage, emit: Emit, room: Room) -> None:
+    def __init__(
+        self, run: RunDir, recipe: Recipe, before: OutlierStage, emit: Emit, room: DiskSpace
+    ) -> None:
         self.room = room
         self.exclusions = Exclusions(below(change, recipe.data.train) for change in before.changes)
         self.judged: dict[str, ThresholdSet] = dict(before.thresholds)
@@ -63,14 +65,14 @@ class Acting:
         try:
             taken = self._files.take([(one.path, one.event) for one in fresh])
         except UserError as error:
-            self._emit(Warning(message=f"{error}; the outliers are left out, their files stay"))
+            self._emit(RunWarning(message=f"{error}; the outliers are left out, their files stay"))
             self._only_exclude(fresh)
             return
         except OSError as error:
             raise UserError(f"outliers can't be moved: {printable(str(error))}; mend it and resume") from None
         for event, problem in taken:
             if problem:
-                self._emit(Warning(message=f"{printable(event.path)} is left out, but stays: {problem}"))
+                self._emit(RunWarning(message=f"{printable(event.path)} is left out, but stays: {problem}"))
             self._tell(event)
 
     def exclude(self, command: Exclude, images: Iterable[tuple[str, Path]], *, from_epoch: int) -> str:
@@ -151,7 +153,7 @@ class Acting:
         try:
             self.room.keep_trying(lambda: write_ledger(path, self.exclusions.changes), path)
         except OSError as error:
-            self._emit(Warning(message=f"{path.name} can't be written: {error.strerror}"))
+            self._emit(RunWarning(message=f"{path.name} can't be written: {error.strerror}"))
 
     def _only_exclude(self, flagged: Iterable[Flagged]) -> None:
         for one in flagged:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from engine.core.files import replace_file
-from engine.core.table import shown, table
+from engine.core.table import escape, table
 from engine.core.text import encodable
 from engine.journal.events import OutlierExcluded, OutlierRestored
 
@@ -31,12 +31,12 @@ def write_ledger(path: Path, changes: Sequence[OutlierExcluded | OutlierRestored
 
 def _row(one: OutlierExcluded, last: OutlierExcluded | OutlierRestored) -> tuple[str | float, ...]:
     return (
-        shown(one.class_name),
-        shown(one.path),
+        escape(one.class_name),
+        escape(one.path),
         one.error,
         one.threshold,
         last.action if isinstance(last, OutlierExcluded) else "restored",
         datetime.fromtimestamp(last.t, UTC).isoformat(timespec="seconds"),
         one.sha256,
-        shown(one.looks_like),
+        escape(one.looks_like),
     )

@@ -3,10 +3,10 @@
 from engine.control.commands import Restore
 from engine.journal.index import past_state
 from engine.journal.log import JournalReader, JournalWriter
-from engine.outliers.files.acting import Acting
+from engine.outliers.files.acting import OutlierActions
 from engine.recipe.recipe import load_recipe
 from engine.run.directory import RunDir
-from engine.run.disk_space import Room
+from engine.run.disk_space import DiskSpace
 from engine.run.train_state import peek
 
 
@@ -24,9 +24,9 @@ def restore_offline(run: RunDir, command: Restore) -> str:
         epoch = progress.epoch + (progress.step > 0) if progress is not None else 1
         journal = JournalWriter(run.journal)
         try:
-            room = Room(run.path, journal.append_all)
+            room = DiskSpace(run.path, journal.append_all)
             room.close()  # a person who is told waits for nothing
-            acting = Acting(run, recipe, state.outliers, journal.append, room)
+            acting = OutlierActions(run, recipe, state.outliers, journal.append, room)
             done = acting.restore(command, from_epoch=epoch)
         finally:
             journal.close()

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.core.table import meant, shown
+from engine.core.table import escape, unescape
 from engine.core.text import encodable
 from engine.journal.events import OutlierExcluded, OutlierRestored
 from engine.outliers.files.ledger import write_ledger
@@ -82,7 +82,7 @@ def test_every_name_is_read_back(tmp_path_factory: pytest.TempPathFactory, names
     write_ledger(path, [excluded(name, looks_like=name) for name in names])
     read = rows(path)
     wanted = [encodable(name) for name in names]
-    assert [meant(row["path"]) for row in read] == [meant(row["looks_like"]) for row in read] == wanted
+    assert [unescape(row["path"]) for row in read] == [unescape(row["looks_like"]) for row in read] == wanted
     assert all(
         not value.startswith(("=", "+", "-", "@", "\t", "\r")) for row in read for value in row.values()
     )
@@ -101,5 +101,5 @@ def test_every_name_is_read_back(tmp_path_factory: pytest.TempPathFactory, names
     ],
 )
 def test_a_cell(text: str, cell: str) -> None:
-    assert shown(text) == cell
-    assert meant(cell) == text
+    assert escape(text) == cell
+    assert unescape(cell) == text

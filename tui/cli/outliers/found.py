@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from engine.core.files import replace_file
-from engine.core.table import shown, table
+from engine.core.table import escape, table
 from engine.core.text import printable
 from tui.cli.say import note, print_json
 
@@ -44,8 +44,8 @@ class Judged(msgspec.Struct, rename={"class_name": "class"}):
 
     def row(self, *, outlier: bool) -> tuple[str, ...]:
         return (
-            shown(self.class_name), shown(self.path), f"{self.error:.6g}", f"{self.threshold:.6g}",
-            "yes" if outlier else "no", shown(self.looks_like),
+            escape(self.class_name), escape(self.path), f"{self.error:.6g}", f"{self.threshold:.6g}",
+            "yes" if outlier else "no", escape(self.looks_like),
         )  # fmt: skip
 
 
