@@ -30,9 +30,9 @@ view, or `vrdl-tui send RUN set optim.lr=1e-4`.
 The `recipe.toml` of a run that was stopped or cut off may be edited before it is resumed. What is changed is in force
 from the next step on, and the journal has a `setting_changed` for each key, by `recipe.toml`. Another
 `data.batch_size`, `train.seed` or `optim.grad_accum_steps` begins the epoch under way again. A run refuses, in a line
-that says what to do instead: another `model.name`, `model.pretrained` or `model.weights` once there is a checkpoint, another
-`schedule.monitor` once there is a best epoch, another `[outliers]` once its stage has judged a class, another split
-into training and validation images, fewer `train.epochs` than are begun, another `train.share`."""
+that says what to do instead: another `model.name`, `model.pretrained` or `model.weights` once there is a checkpoint,
+another `schedule.monitor` once there is a best epoch, another `[outliers]` once its stage has judged a class, another
+split into training and validation images, fewer `train.epochs` than are begun, another `train.share`."""
 
 _ABOUT_JOURNAL = """\
 # The journal

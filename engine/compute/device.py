@@ -9,6 +9,7 @@ import torch
 from engine.core.errors import UserError
 
 Amp = Literal["auto", "off", "fp16", "bf16"]
+_NAMES = {None: "float32", torch.float16: "fp16", torch.bfloat16: "bf16"}
 
 
 def choose_device(asked: str) -> torch.device:
@@ -50,6 +51,11 @@ class Precision:
         if amp == "fp16" and device.type == "cpu":
             raise UserError("optim.amp=fp16 needs a GPU; use bf16 or off on a CPU")
         return cls(device, torch.bfloat16 if amp == "bf16" else torch.float16)
+
+    @property
+    def name(self) -> str:
+        """The format in a word: ``float32``, ``fp16`` or ``bf16``."""
+        return _NAMES[self.dtype]
 
     def autocast(self) -> contextlib.AbstractContextManager[None]:
         if self.dtype is None:

@@ -149,6 +149,18 @@ class UnfitFileError(OSError):
         return str(self.strerror)
 
 
+_NOT_THE_FILE = (errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.ENXIO, errno.ENODEV)
+
+
+def is_about_content(error: OSError) -> bool:
+    """Say whether ``error`` tells what is in a file's place: nothing, a folder, a pipe, a loop of links.
+
+    Any other tells that it can't be read now, whatever it holds: no rights, no memory, too many open files, a disk or
+    a file server that fails.
+    """
+    return isinstance(error, UnfitFileError) or error.errno in _NOT_THE_FILE
+
+
 def open_regular(path: Path, largest: int | None = None, *, follow: bool = True) -> BinaryIO:
     """Open a file for reading. Raises OSError, also for what is no regular file or has more than ``largest`` bytes.
 

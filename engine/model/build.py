@@ -3,6 +3,9 @@
 Tensors from a file are used only where their names, shapes and types are the model's and all values are finite.
 """
 
+import errno
+import os
+import re
 import sys
 import zipfile
 from collections.abc import Callable, Mapping
@@ -10,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
 import timm
 import torch
 from safetensors import SafetensorError
@@ -18,7 +22,8 @@ from timm.data.config import resolve_data_config
 from torch import nn
 
 from engine.compute.rng import Purpose, stream
-from engine.core.errors import UserError
+from engine.core.errors import UserError, is_out_of_memory
+from engine.core.files import is_about_content
 from engine.core.offline import is_offline
 from engine.core.tensor_file import read_metadata
 from engine.core.text import printable
@@ -26,6 +31,7 @@ from engine.recipe.sections import Model
 from engine.recipe.weights_source import PACKAGED, weights_source
 
 _REAL = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+_OS_ERROR = re.compile(r"\(os error (\d+)\)")
 
 
 def misfit(own: Mapping[str, torch.Tensor], given: Mapping[str, torch.Tensor], *, exact: bool) -> str:
@@ -71,6 +77,33 @@ def _same_type(own: torch.Tensor, given: torch.Tensor, *, exact: bool) -> bool:
 Tensors = dict[str, torch.Tensor]
 
 
+def os_error(error: Exception, path: Path) -> OSError | None:
+    """Return as OSError what safetensors says of the system in words alone, None where it speaks of the tensors."""
+    found = _OS_ERROR.search(str(error))
+    return OSError(int(found[1]), os.strerror(int(found[1])), str(path)) if found else None
+
+
+def read_tensors(path: Path) -> Tensors:
+    """Read the tensors of a .safetensors file whose header has been read: ``read_metadata`` refuses more.
+
+    Raises ValueError for content that is none, OSError for what can't be opened, MemoryError or RuntimeError where
+    there is no memory for it.
+    """
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        why = "its path is not valid UTF-8, and safetensors opens no other: rename the folder or file"
+        raise OSError(errno.EILSEQ, why, str(path)) from None
+    try:
+        return load_file(path)
+    except (SafetensorError, OSError) as error:
+        if (of_system := os_error(error, path)) is not None:
+            raise of_system from None
+        if isinstance(error, OSError):
+            raise
+        raise ValueError(str(error)) from None
+
+
 @dataclass(frozen=True, slots=True)
 class BuiltModel:
     """A model with its input's ``mean`` and ``std`` (for values in 0 to 1) from its own configuration."""
@@ -95,6 +128,8 @@ def build_model(recipe: Model, classes: int, seed: int) -> BuiltModel:
             recipe.name, pretrained=source == "hub", num_classes=classes, drop_rate=recipe.drop_rate
         )
     except Exception as error:
+        if is_out_of_memory(error):
+            raise
         if source == "hub":
             forbidden = is_offline() and isinstance(error, OSError)
             reason = "they are not on this machine, and --offline forbids the network" if forbidden else ""
@@ -116,6 +151,8 @@ def restore_model(name: str, classes: int, tensors: Tensors) -> nn.Module:
     try:
         module: nn.Module = timm.create_model(name, num_classes=classes)
     except Exception as error:  # timm raises many types for a name it doesn't know
+        if is_out_of_memory(error):
+            raise
         raise UserError(f"the weights don't make a {printable(name)}: {_first_line(error)}") from error
     if problem := misfit(module.state_dict(), tensors, exact=True):
         raise UserError(f"the weights don't make a {printable(name)}: {printable(problem, 200)}")
@@ -126,25 +163,32 @@ def restore_model(name: str, classes: int, tensors: Tensors) -> nn.Module:
 def read_weights(path: Path) -> Tensors:
     """Read tensors by name from a .safetensors file, or from a .pth that holds tensors only.
 
-    Raises UserError naming the file when it is missing, damaged, or holds code (a pickle of more than tensors).
+    Raises UserError naming the file when it is missing, can't be read, is damaged, or holds code (a pickle of more than
+    tensors); MemoryError or RuntimeError where there is no memory for it.
     """
     named = printable(str(path))
     try:
         if path.suffix == ".safetensors":
             read_metadata(path)
-            return load_file(path)
+            return read_tensors(path)
         _check_archive(path)
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        content = _unpickled(path)
     except FileNotFoundError:
         raise UserError(f"model.weights: no such file: {named}") from None
-    except (SafetensorError, OSError, EOFError, ValueError) as error:
+    except (MemoryError, RuntimeError) as error:
+        if is_out_of_memory(error):
+            _refuse_larger_than_memory(path)
+        raise
+    except (OSError, EOFError, ValueError) as error:
+        if is_out_of_memory(error):
+            raise
+        if isinstance(error, OSError) and not is_about_content(error):
+            raise UserError(
+                f"model.weights: {named} can't be read: {error.strerror or _first_line(error)}"
+            ) from error
         raise UserError(
             f"model.weights: {named} is no weights file: {_first_line(error)}; fetch it again, or give another"
         ) from None
-    except Exception as error:  # torch.load reports damage and refused pickles alike in many types
-        raise UserError(
-            f"model.weights: {named} is damaged or holds more than tensors, so it isn't loaded; save it as .safetensors"
-        ) from error
     for key in ("state_dict_ema", "model_ema", "state_dict", "model"):
         if isinstance(content, Mapping) and isinstance(content.get(key), Mapping):
             content = content[key]
@@ -154,6 +198,40 @@ def read_weights(path: Path) -> Tensors:
     ):
         raise UserError(f"model.weights: {named} holds no table of tensors")
     return {str(key).removeprefix("module."): value for key, value in content.items()}
+
+
+def _unpickled(path: Path) -> Any:
+    """Return what torch wrote into a file. Raises UserError for damage and code, else as ``read_weights``."""
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, EOFError, ValueError):
+        raise
+    except Exception as error:  # torch.load reports damage and refused pickles alike in many types
+        if is_out_of_memory(error) and not _fits_memory(2 * path.stat().st_size):
+            raise
+        raise UserError(
+            f"model.weights: {printable(str(path))} is damaged or holds more than tensors, so it isn't loaded; save it "
+            "as .safetensors"
+        ) from error
+
+
+def _refuse_larger_than_memory(path: Path) -> None:
+    """Raise UserError for a file that this machine has no memory for, however little of it is in use."""
+    size, memory = path.stat().st_size, psutil.virtual_memory().total
+    if size > memory:
+        raise UserError(
+            f"model.weights: {printable(str(path))} has {size:,} bytes, more than this machine's memory "
+            f"({memory:,}); give another"
+        )
+
+
+def _fits_memory(size: int) -> bool:
+    """Say whether ``size`` bytes can be had: a file that asks for more than twice its own is damaged."""
+    try:
+        bytearray(size)
+    except MemoryError:
+        return False
+    return True
 
 
 def _check_archive(path: Path) -> None:
@@ -169,6 +247,8 @@ def _check_archive(path: Path) -> None:
             content = sum(entry.file_size for entry in archive.infolist())
     except zipfile.BadZipFile:  # a pickle alone, as torch wrote until 1.6
         return
+    except NotImplementedError as error:  # a damaged version number
+        raise ValueError(str(error)) from None
     if content > path.stat().st_size:
         raise ValueError("it unpacks to more than it is")
 
@@ -231,8 +311,10 @@ def _converted(module: nn.Module, tensors: Tensors) -> Tensors:
         return tensors
     try:
         return convert(dict(tensors), module)
-    except Exception:  # a filter that doesn't know this file: the missing tensors are reported by name
-        return tensors
+    except Exception as error:
+        if is_out_of_memory(error):
+            raise
+        return tensors  # the filter doesn't know this file: the missing tensors are reported by name
 
 
 def _require_hub_weights(name: str) -> None:

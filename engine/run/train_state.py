@@ -1,11 +1,14 @@
 """Where a run stands: the counters that, with weights and optimiser, make a checkpoint."""
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
 import msgspec
 
-from engine.core.errors import UserError
+from engine.core.errors import UserError, is_out_of_memory
+from engine.core.files import is_about_content
 from engine.core.tensor_file import read_metadata
 from engine.core.text import printable
 from engine.recipe.schedule import PolicyState
@@ -115,7 +118,7 @@ def newest(checkpoints: Path, which: str) -> Path | None:
 
     One whose files aren't as long as their headers say, or whose headers can't be read, gives way to the one before
     it, if a save that was cut short left that. Where nothing else is there it is returned: who loads it says what is
-    wrong.
+    wrong. Raises UserError for one that can't be read now: it may be sound, and is not passed over.
     """
     names = (which, f".{which}.old", KNOWN_BEST if which == "best" else FIRST)
     found = [path for path in (checkpoints / name for name in names) if path.exists()]
@@ -125,8 +128,8 @@ def newest(checkpoints: Path, which: str) -> Path | None:
 def peek(checkpoints: Path) -> Progress | None:
     """Return where ``checkpoints/last`` stands, from its files' headers, before torch is imported.
 
-    None when there is none; of one that is damaged, and of a save cut short, the older. Raises UserError when none of
-    them can be read.
+    None when there is none; of one that is damaged, and of a save cut short, the older. Raises UserError when all of
+    them are damaged, and when one can't be read now.
     """
     folder = newest(checkpoints, "last")
     return None if folder is None else read_progress(folder)
@@ -135,18 +138,44 @@ def peek(checkpoints: Path) -> Progress | None:
 def read_progress(folder: Path) -> Progress:
     """Return the counters of a ``last`` checkpoint. Raises UserError naming the file and the remedy."""
     path = folder / MODEL
-    try:
+    with reading(path):
         read_metadata(path)
-        path = folder / TRAIN_STATE
+    path = folder / TRAIN_STATE
+    with reading(path):
         return decode(read_metadata(path)["progress"])
-    except (OSError, ValueError, KeyError) as error:
-        raise unusable(path, error) from None
 
 
-def unusable(path: Path, reason: object) -> UserError:
-    """Return what to tell of a checkpoint's file that can't be used."""
+class DamagedError(UserError):
+    """A checkpoint's file that doesn't hold what a checkpoint holds."""
+
+
+@contextlib.contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Raise UserError, of a checkpoint's file ``path``, for what reading and parsing it raises.
+
+    ValueError and KeyError, and OSError that tells what is in its place, are its damage: DamagedError. Any other
+    OSError says nothing about its content: nobody is told to remove it. What runs out of memory, and what is a defect
+    of ours, is let through.
+    """
+    try:
+        yield
+    except (ValueError, KeyError) as error:
+        raise unusable(path, str(error).partition("\n")[0]) from None
+    except OSError as error:
+        if is_out_of_memory(error):
+            raise
+        if is_about_content(error):
+            raise unusable(path, error) from None
+        raise UserError(
+            f"checkpoint {printable(str(path))} can't be read now: {error.strerror or printable(str(error), 200)}; it "
+            "may be sound: try again once it can be read"
+        ) from error
+
+
+def unusable(path: Path, reason: object) -> DamagedError:
+    """Return what to tell of a checkpoint's file that is damaged, or isn't this run's."""
     folder = printable(str(path.parent))
-    return UserError(
+    return DamagedError(
         f"checkpoint {printable(str(path))} can't be used: {printable(str(reason), 200)}; put {folder} back from a "
         "copy, or remove it to go on from the one before it, if there is one, or else from the start"
     )
@@ -157,7 +186,9 @@ def _is_whole(folder: Path, which: str) -> bool:
         if which == "last":
             read_progress(folder)
         else:
-            read_metadata(folder / MODEL)
-    except (UserError, OSError, ValueError):
+            path = folder / MODEL
+            with reading(path):
+                read_metadata(path)
+    except DamagedError:
         return False
     return True

@@ -8,7 +8,7 @@ import os
 import sys
 from pathlib import Path
 
-from engine.core.errors import UserError
+from engine.core.errors import UserError, is_out_of_memory
 from engine.core.offline import keep_offline
 from engine.core.text import printable
 from engine.recipe.data_layout import list_images
@@ -41,10 +41,17 @@ def main() -> None:
     say({"done": 0, "total": len(paths) * len(runs)})
     from engine.training.predict import predict_runs
 
-    rows = predict_runs(
-        runs, paths, arguments.out, arguments.checkpoint,
-        flip=arguments.tta, probabilities=arguments.probabilities, say=say,
-    )  # fmt: skip
+    try:
+        rows = predict_runs(
+            runs, paths, arguments.out, arguments.checkpoint,
+            flip=arguments.tta, probabilities=arguments.probabilities, say=say,
+        )  # fmt: skip
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise
+        raise MemoryError(
+            "it is out of memory: lower data.batch_size or data.workers in the run's recipe.toml"
+        ) from error
     say({"path": str(arguments.out), "rows": rows})
 
 

@@ -3,25 +3,24 @@
 ``checkpoints/best`` and ``checkpoints/last`` hold ``model.safetensors``: the weights that are judged, their
 running mean where one is kept (plain timm names, the model's facts in its metadata). ``last`` also holds
 ``train_state.safetensors``: the optimiser, the weights themselves where ``model.safetensors`` has their mean,
-the best epoch's confusion matrix, which images the run has, and in its metadata the loss scaler and the counters.
-``best`` also holds
-``validation.csv``, of its own weights.
+the best epoch's confusion matrix, which images the run has, and in its metadata the loss scaler, the counters, and in
+which precision and on which device it was trained. ``best`` also holds ``validation.csv``, of its own weights.
 """
 
 import json
 import math
 import os
-import re
 import shutil
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
+import msgspec
 import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import nn
 
 from engine.core.errors import UserError
@@ -29,7 +28,7 @@ from engine.core.files import fsync_folder, mode_in
 from engine.core.tensor_file import read_metadata
 from engine.data.images import class_changes
 from engine.data.listing import Listing
-from engine.model.build import misfit, unreal
+from engine.model.build import misfit, os_error, read_tensors, unreal
 from engine.run.directory import VALIDATION
 from engine.run.train_state import (
     FIRST,
@@ -37,14 +36,16 @@ from engine.run.train_state import (
     MODEL,
     TRAIN_STATE,
     Cells,
+    DamagedError,
     Progress,
     decode,
     encode,
     newest,
     read_progress,
+    reading,
     unusable,
 )
-from engine.training.optimizer import restore_optimizer
+from engine.training.optimizer import optimizer_misfit, restore_optimizer
 
 Tensors = dict[str, torch.Tensor]
 Which = Literal["best", "last"]
@@ -54,7 +55,7 @@ _BEST_CELLS = "best_cells"
 """(cells, 3): true class, predicted class, images; int32. A header, which is read before torch is imported, has no
 room for the millions that there may be."""
 _LISTING = "listing."
-_OS_ERROR = re.compile(r"\(os error (\d+)\)")
+_MOST = (1 << 31) - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +87,10 @@ class Snapshot:
     model: Tensors
     optimizer: Tensors
     scaler: dict[str, Any]
+    precision: str = ""
+    """In which the weights were trained, as ``Precision.name`` has it."""
+    device: str = ""
+    """On which: ``cpu``, ``cuda``, ``mps``."""
     raw_model: Tensors = field(default_factory=dict)
     """The weights in training, where ``model`` is their running mean."""
     listing: Listing | None = None
@@ -100,6 +105,28 @@ class Snapshot:
         parts = (self.model, self.optimizer, self.raw_model) if which == "last" else (self.model,)
         listing = sum(tensor.nbytes for tensor in _tensors(self.listing).values()) if which == "last" else 0
         return sum(tensor.nbytes for part in parts for tensor in part.values()) + listing + len(self.judged)
+
+
+@dataclass(frozen=True, slots=True)
+class Resumed:
+    """Where a ``last`` checkpoint stands, and what it was trained with: ``device`` is empty where that isn't known."""
+
+    progress: Progress
+    precision: str
+    device: str
+    has_scaler: bool
+    """Whether a loss scaler's state was saved, as of float16 alone."""
+
+
+class LossScale(msgspec.Struct):
+    """The state of torch's GradScaler."""
+
+    scale: Annotated[float, msgspec.Meta(ge=0, le=2.0**127)]
+    """As a power of two the greatest that float32 holds: torch lets it grow as long as it is finite."""
+    growth_factor: float
+    backoff_factor: float
+    growth_interval: Annotated[int, msgspec.Meta(ge=1, le=_MOST)]
+    growth_tracker: Annotated[int, msgspec.Meta(ge=0, le=_MOST)] = msgspec.field(name="_growth_tracker")
 
 
 def host_copy(tensor: torch.Tensor) -> torch.Tensor:
@@ -127,8 +154,8 @@ def save(folder: Path, which: Which, snapshot: Snapshot) -> int:
 
     At every moment one complete checkpoint can be found, by ``find``; the ``best`` that was there when ``last`` was
     saved is kept until that is saved again, for ``settle_best``, and a ``last`` from before the first step until
-    there are best weights, for ``find_first``. Raises OSError and SafetensorError, in which case
-    the one before is untouched.
+    there are best weights, for ``find_first``. Raises OSError, SafetensorError, and UserError as ``settle``, in which
+    case the one before is untouched.
     """
     target, fresh, old = folder / which, folder / f".{which}.new", folder / f".{which}.old"
     settle(folder, which)
@@ -137,7 +164,12 @@ def save(folder: Path, which: Which, snapshot: Snapshot) -> int:
         facts = {"vrdl_tui": json.dumps(asdict(snapshot.facts))}
         _write(snapshot.model, fresh / MODEL, {"format": "pt", **facts})
         if which == "last":
-            table = {"progress": encode(snapshot.progress), "scaler": json.dumps(snapshot.scaler)}
+            table = {
+                "progress": encode(snapshot.progress),
+                "scaler": json.dumps(snapshot.scaler),
+                "precision": snapshot.precision,
+                "device": snapshot.device,
+            }
             raw = {f"{_RAW}{name}": value for name, value in snapshot.raw_model.items()}
             cells = _cells_tensors(snapshot.progress.best_cells)
             kept = snapshot.optimizer | raw | cells | _tensors(snapshot.listing)
@@ -184,26 +216,22 @@ def _is_first(last: Path) -> bool:
 
 
 def load_model_file(checkpoint: Path) -> tuple[Tensors, ModelFacts]:
-    """Read a checkpoint's weights and facts. Raises UserError naming the file when it is damaged."""
+    """Read a checkpoint's weights and facts.
+
+    Raises UserError naming the file when it is damaged or can't be read, MemoryError or RuntimeError where there is no
+    memory for it.
+    """
     path = checkpoint / MODEL
-    try:
-        table = json.loads(read_metadata(path)["vrdl_tui"])
-        facts = ModelFacts(
-            name=str(table["name"]), classes=[str(name) for name in table["classes"]],
-            mean=tuple(map(float, table["mean"])), std=tuple(map(float, table["std"])),
-            val_size=int(table["val_size"]), pad=str(table["pad"]), dropout=float(table["dropout"]),
-            best_epoch=int(table["best_epoch"]),
-        )  # fmt: skip
-        _check_facts(facts)
-        return load_file(path), facts
-    except (OSError, SafetensorError, ValueError, KeyError, TypeError, RecursionError) as error:
-        raise unusable(path, str(error).partition("\n")[0]) from None
+    with reading(path):
+        facts = _parse_facts(read_metadata(path)["vrdl_tui"])
+        return read_tensors(path), facts
 
 
 def load_weights(checkpoint: Path, model: nn.Module, classes: list[str]) -> tuple[Tensors, ModelFacts]:
     """Read a checkpoint's weights and facts, for ``model`` and ``classes``.
 
-    Raises UserError when the checkpoint is damaged, doesn't fit, or was made for other classes.
+    Raises UserError when the checkpoint is damaged, doesn't fit, or was made for other classes; else as
+    ``load_model_file``.
     """
     tensors, facts = load_model_file(checkpoint)
     # First: with another number of classes the head has another shape.
@@ -220,35 +248,65 @@ def load_weights(checkpoint: Path, model: nn.Module, classes: list[str]) -> tupl
 def load_last(
     checkpoint: Path, model: nn.Module, judged: nn.Module, optimizer: torch.optim.Optimizer,
     scaler: torch.amp.GradScaler, classes: list[str],
-) -> Progress:  # fmt: skip
-    """Put models, optimiser and scaler back to a ``last`` checkpoint and return its counters.
+) -> Resumed:  # fmt: skip
+    """Put models, optimiser and scaler back to a ``last`` checkpoint and return where it stands.
 
-    ``judged`` is the running mean of ``model``, or ``model`` itself where none is kept. Raises UserError
-    when the checkpoint is damaged, doesn't fit, or was made for other ``classes``.
+    ``judged`` is the running mean of ``model``, or ``model`` itself where none is kept. A ``scaler`` for which nothing
+    was saved stays as it is, and one that is switched off takes nothing: a checkpoint is resumed in any precision.
+    Raises UserError when the checkpoint is damaged, doesn't fit, or was made for other ``classes``; all of it is
+    checked before anything is put back. Else as ``load_model_file``.
     """
     tensors, _ = load_weights(checkpoint, judged, classes)
     path = checkpoint / TRAIN_STATE
-    try:
+    with reading(path):
         table = read_metadata(path)
         progress = decode(table["progress"])
-        state = {key: value for key, value in load_file(path).items() if not key.startswith(_LISTING)}
+        loss_scale = _parse_scaler(table["scaler"])
+        state = {key: value for key, value in read_tensors(path).items() if not key.startswith(_LISTING)}
         if (cells := state.pop(_BEST_CELLS, None)) is not None:
             progress.best_cells = _cells_of(cells)
-        if any(not 0 <= cell[side] < len(classes) for cell in progress.best_cells for side in (0, 1)):
-            raise ValueError("its confusion matrix has other classes")
-        raw = {key.removeprefix(_RAW): state.pop(key) for key in list(state) if key.startswith(_RAW)}
-        if problem := (raw and misfit(model.state_dict(), raw, exact=True)) or unreal(state):
-            raise ValueError(problem)
-        restore_optimizer(optimizer, state)
-        judged.load_state_dict(tensors)
-        model.load_state_dict(raw or tensors)
-        if scaler_state := json.loads(table["scaler"]):  # empty where optim.amp asked for none
-            scaler.load_state_dict(scaler_state)
-        return progress
-    except (
-        OSError, SafetensorError, RuntimeError, ValueError, KeyError, IndexError, TypeError, AttributeError,
-    ) as error:  # fmt: skip
-        raise unusable(path, error) from None
+    raw = {key.removeprefix(_RAW): state.pop(key) for key in list(state) if key.startswith(_RAW)}
+    if any(not 0 <= cell[side] < len(classes) for cell in progress.best_cells for side in (0, 1)):
+        raise unusable(path, "its confusion matrix has other classes")
+    if problem := (
+        (raw and misfit(model.state_dict(), raw, exact=True))
+        or unreal(state)
+        or optimizer_misfit(optimizer, state)
+    ):
+        raise unusable(path, problem)
+    restore_optimizer(optimizer, state)
+    judged.load_state_dict(tensors)
+    model.load_state_dict(raw or tensors)
+    if loss_scale and scaler.is_enabled():
+        scaler.load_state_dict(loss_scale)
+    # Earlier versions say neither; only float16 has a loss scaler.
+    precision = table.get("precision") or ("fp16" if loss_scale else "")
+    return Resumed(progress, precision, table.get("device", ""), has_scaler=bool(loss_scale))
+
+
+def _parse_scaler(text: str) -> dict[str, Any]:
+    """Return what a loss scaler takes, {} where none was in use. Raises ValueError for anything else."""
+    try:
+        table = msgspec.json.decode(text, type=dict[str, Any])
+        return msgspec.to_builtins(msgspec.convert(table, LossScale)) if table else {}
+    except RecursionError:
+        raise ValueError("its loss scaler is nested too deep") from None
+
+
+def _parse_facts(text: str) -> ModelFacts:
+    """Return the facts in a checkpoint's metadata. Raises ValueError and KeyError for what no run writes."""
+    try:
+        table = json.loads(text)
+        facts = ModelFacts(
+            name=str(table["name"]), classes=[str(name) for name in table["classes"]],
+            mean=tuple(map(float, table["mean"])), std=tuple(map(float, table["std"])),
+            val_size=int(table["val_size"]), pad=str(table["pad"]), dropout=float(table["dropout"]),
+            best_epoch=int(table["best_epoch"]),
+        )  # fmt: skip
+    except (TypeError, OverflowError, RecursionError) as error:
+        raise ValueError(str(error)) from None
+    _check_facts(facts)
+    return facts
 
 
 def _cells_tensors(cells: Cells) -> Tensors:
@@ -273,12 +331,17 @@ def load_listing(checkpoint: Path) -> Listing | None:
     Raises UserError when it is damaged.
     """
     path = checkpoint / TRAIN_STATE
-    try:
-        with safe_open(path, "numpy") as file:
-            names = [name for name in file.keys() if name.startswith(_LISTING)]  # noqa: SIM118 - no mapping
-            found = {name.removeprefix(_LISTING): file.get_tensor(name) for name in names}
+    with reading(path):
+        try:
+            with safe_open(path, "numpy") as file:
+                names = [name for name in file.keys() if name.startswith(_LISTING)]  # noqa: SIM118 - no mapping
+                found = {name.removeprefix(_LISTING): file.get_tensor(name) for name in names}
+        except SafetensorError as error:
+            raise os_error(error, path) or ValueError(str(error)) from None
         if not found:
             return None
+        if set(found) != {"train", "val", "active"}:
+            raise ValueError("its listing of the images isn't whole")
         listing = Listing(**found)
         arrays = ((listing.train, np.int64), (listing.val, np.int64), (listing.active, np.bool_))
         if any(array.dtype != kind or array.ndim != 1 for array, kind in arrays) or (
@@ -286,8 +349,6 @@ def load_listing(checkpoint: Path) -> Listing | None:
         ):
             raise ValueError("its listing of the images isn't whole")
         return listing
-    except (OSError, SafetensorError, ValueError, TypeError) as error:
-        raise unusable(path, error) from None
 
 
 def _tensors(listing: Listing | None) -> Tensors:
@@ -312,7 +373,10 @@ def _check_facts(facts: ModelFacts) -> None:
 
 
 def settle(folder: Path, which: Which) -> None:
-    """Clean up after a save that a kill cut short: keep the complete one, drop the rest."""
+    """Clean up after a save that a kill cut short: keep the complete one, drop the rest.
+
+    Raises OSError, and UserError where one can't be read now: all of them stay.
+    """
     target, old = folder / which, folder / f".{which}.old"
     shutil.rmtree(folder / f".{which}.new", ignore_errors=True)
     found = newest(folder, which)
@@ -325,7 +389,8 @@ def settle(folder: Path, which: Which) -> None:
 def settle_best(folder: Path, best_epoch: int) -> None:
     """Have ``best`` be of ``best_epoch``, as the ``last`` that a run goes on from knows it, if it is there.
 
-    After a kill it may be of a later epoch, which is trained anew and may turn out otherwise.
+    After a kill it may be of a later epoch, which is trained anew and may turn out otherwise. Raises OSError, and
+    UserError where one of them can't be read now.
     """
     target, known = folder / "best", folder / KNOWN_BEST
     if 0 < best_epoch == _epoch_of(known) != _epoch_of(target):
@@ -336,9 +401,12 @@ def settle_best(folder: Path, best_epoch: int) -> None:
 
 
 def _epoch_of(best: Path) -> int:
+    """Return of which epoch the weights are, 0 where they are damaged or gone. Raises UserError."""
+    path = best / MODEL
     try:
-        return int(json.loads(read_metadata(best / MODEL)["vrdl_tui"])["best_epoch"])
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        with reading(path):
+            return _parse_facts(read_metadata(path)["vrdl_tui"]).best_epoch
+    except DamagedError:
         return 0
 
 
@@ -346,9 +414,8 @@ def _write(tensors: Tensors, path: Path, metadata: dict[str, str]) -> None:
     try:
         save_file(tensors, path, metadata)
     except SafetensorError as error:
-        if code := _OS_ERROR.search(str(error)):  # a full disk is no matter of tensors
-            raise OSError(int(code[1]), os.strerror(int(code[1])), str(path)) from None
-        raise
+        # A full disk is no matter of tensors.
+        raise os_error(error, path) or error from None
 
 
 def _sync(path: Path) -> int:

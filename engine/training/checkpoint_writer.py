@@ -9,6 +9,7 @@ from pathlib import Path
 
 from safetensors import SafetensorError
 
+from engine.core.errors import UserError
 from engine.core.text import printable
 from engine.journal.events import CheckpointSaved, Event, Warning
 from engine.run.disk_space import Room, is_broken
@@ -31,7 +32,7 @@ class CheckpointWriter:
         self._queue: queue.Queue[Snapshot | None] = queue.Queue(maxsize=1)
         self._failure = ""
         self._broken: Exception | None = None
-        with contextlib.suppress(OSError):  # a save will say so
+        with contextlib.suppress(OSError, UserError):  # a save will say so
             settle(folder, "best")
             settle(folder, "last")
         self._thread = threading.Thread(target=self._work, name="checkpoints", daemon=True)
@@ -91,7 +92,7 @@ class CheckpointWriter:
         folder, need = self._folder, snapshot.size(which)
         try:
             size = self._room.keep_trying(lambda: save(folder, which, snapshot), folder / which, need)
-        except (OSError, SafetensorError) as error:
+        except (OSError, SafetensorError, UserError) as error:
             self._failure = f"checkpoint {which} could not be written: {printable(str(error), 200)}"
             if isinstance(error, OSError) and is_broken(error):
                 raise

@@ -1,11 +1,8 @@
 """Why a run failed, in one line for a person."""
 
-from engine.core.errors import UserError
+from engine.core.errors import UserError, is_out_of_memory
 from engine.core.text import printable
 from engine.run.disk_space import is_broken
-
-_NO_MEMORY = ("out of memory", "can't allocate memory", "cannot allocate memory", "insufficient memory")
-"""As CUDA, torch, the system and OpenCV say it."""
 
 
 def cause(error: BaseException) -> str:
@@ -33,13 +30,9 @@ def describe(error: BaseException) -> str:
         return what
     if isinstance(error, OSError) and is_broken(error) and error.filename:
         return f"{what}; see to the disk and resume, what was saved is kept"
-    if _is_out_of_memory(error):
+    if is_out_of_memory(error):
         what += (
             "; it is out of memory: lower data.batch_size (optim.grad_accum_steps makes up for it), data.train_size or "
             "data.workers in recipe.toml and resume, or start a new run with a smaller model"
         )
     return f"{what} (the traceback is in engine.log)"
-
-
-def _is_out_of_memory(error: BaseException) -> bool:
-    return isinstance(error, MemoryError) or any(word in str(error).lower() for word in _NO_MEMORY)

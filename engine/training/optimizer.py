@@ -60,27 +60,40 @@ def _depths(model: nn.Module) -> dict[str, int]:
 _ADAMW = ("step", "exp_avg", "exp_avg_sq")
 
 
+def optimizer_misfit(optimizer: torch.optim.Optimizer, tensors: Mapping[str, torch.Tensor]) -> str:
+    """Return in words why ``tensors`` can't be the state of ``optimizer``, "" if they can."""
+    parameters = _by_index(optimizer)
+    found: dict[str, int] = {}
+    for key, value in tensors.items():
+        index, _, name = key.partition(".")
+        if index not in parameters or name not in _ADAMW:
+            return f"it has {key}, which this model's optimiser has not"
+        shape = () if name == "step" else parameters[index].shape
+        if value.shape != shape or value.dtype is not torch.float32:
+            return f"{key} is of another shape or type"
+        found[index] = found.get(index, 0) + 1
+    lacking = next((index for index, count in found.items() if count < len(_ADAMW)), None)
+    return "" if lacking is None else f"the state of weight {lacking} isn't whole"
+
+
 def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: Mapping[str, torch.Tensor]) -> None:
     """Put back what ``engine.training.checkpoint.optimizer_tensors`` took, in each parameter's own memory layout.
 
-    The layout matters for exactness: kernels round alike only on alike strides. Raises ValueError for the state of
-    another model or optimiser.
+    The layout matters for exactness: kernels round alike only on alike strides. ``optimizer_misfit`` finds nothing in
+    ``tensors``.
     """
-    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+    parameters = _by_index(optimizer)
     states: dict[int, dict[str, torch.Tensor]] = {}
     for key, value in tensors.items():
         index, _, name = key.partition(".")
-        if not index.isdecimal() or int(index) >= len(parameters) or name not in _ADAMW:
-            raise ValueError(f"it has {key}, which this model's optimiser has not")
-        like = parameters[int(index)]
-        if value.shape != (() if name == "step" else like.shape) or value.dtype is not torch.float32:
-            raise ValueError(f"{key} is of another shape or type")
         if name != "step":
-            value = torch.empty_like(like, dtype=value.dtype).copy_(value)
+            value = torch.empty_like(parameters[index], dtype=value.dtype).copy_(value)
         states.setdefault(int(index), {})[name] = value
-    lacking = [str(index) for index, state in states.items() if len(state) < len(_ADAMW)]
-    if lacking:
-        raise ValueError(f"the state of weight {lacking[0]} isn't whole")
     table = optimizer.state_dict()
     table["state"] = states
     optimizer.load_state_dict(table)
+
+
+def _by_index(optimizer: torch.optim.Optimizer) -> dict[str, torch.Tensor]:
+    weights = (weight for group in optimizer.param_groups for weight in group["params"])
+    return {str(index): weight for index, weight in enumerate(weights)}

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from engine.compute.device import choose_device
+from engine.compute.device import Precision, choose_device
 from engine.control.controls import Controls
 from engine.core.errors import UserError
 from engine.core.text import printable
@@ -20,7 +20,7 @@ from engine.run.directory import RunDir
 from engine.run.recipe_edits import Edit
 from engine.run.train_state import Progress
 from engine.training import checkpoint
-from engine.training.checkpoint import ModelFacts
+from engine.training.checkpoint import ModelFacts, Resumed
 from engine.training.resuming import reconcile
 from engine.training.steering import Steering
 from engine.training.trainer import Trainer
@@ -96,10 +96,12 @@ class Training:
                     Warning(message="checkpoints/last is damaged; the run goes on from the one before it")
                 )
             trainer = self._trainer
-            progress = checkpoint.load_last(
+            resumed = checkpoint.load_last(
                 folder, trainer.model, trainer.judged, trainer.optimizer, trainer.scaler, data.classes
             )
-            known = checkpoint.load_listing(folder)
+            if difference := _difference(resumed, trainer.precision):
+                self._emit(Warning(message=difference))
+            progress, known = resumed.progress, checkpoint.load_listing(folder)
             warnings = reconcile(progress, recipe, edits, known, self._feed.listing(progress.epoch), scanned)
             trainer.take_progress(progress)
             self._changed = bool(edits or warnings)
@@ -179,3 +181,24 @@ def _announce_weights(model: Model, announce: Announce) -> None:
             announce("loading weights", model.weights)
         case "package":
             announce("loading weights", f"{model.name}, from its package")
+
+
+def _difference(resumed: Resumed, now: Precision) -> str:
+    """Return in words that a checkpoint was trained in another precision or on another device, "" if in the same.
+
+    Of an earlier version's nothing is known but whether it was float16.
+    """
+    earlier = resumed.precision or ("float32 or bf16" if now.name == "fp16" else now.name)
+    device = resumed.device or now.device.type
+    if (earlier, device) == (now.name, now.device.type):
+        return ""
+    before, after = (
+        (f"{earlier} on {device}", f"{now.name} on {now.device.type}")
+        if device != now.device.type
+        else (earlier, now.name)
+    )
+    scaler = "; the loss scaler starts anew" if now.name == "fp16" and not resumed.has_scaler else ""
+    return (
+        f"the checkpoint was trained in {printable(before, 80)} and is resumed in {after}: the numbers from here on "
+        f"differ from those of an unbroken run{scaler}"
+    )

@@ -5,13 +5,14 @@ import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import msgspec
 import torch
 
 from engine.control.commands import Command, Exclude, Restore, Rollback, Set, Skip
 from engine.control.controls import Controls, StopRun
-from engine.core.errors import UserError
+from engine.core.errors import UserError, is_out_of_memory
 from engine.core.files import replace_file
 from engine.core.text import nearest, printable
 from engine.core.throttle import Throttle
@@ -43,7 +44,7 @@ from engine.training.checkpoint import (
     optimizer_tensors,
 )
 from engine.training.checkpoint_writer import CheckpointWriter
-from engine.training.failure import cause
+from engine.training.failure import cause, describe
 from engine.training.finite import NoNumberError
 from engine.training.predict import predict, write_prediction
 from engine.training.trainer import Trainer
@@ -69,6 +70,26 @@ def _ends_the_training() -> Iterator[None]:
         yield
     except Exception as error:
         raise _TrainingEndsError(error) from error
+
+
+@contextlib.contextmanager
+def _refused_if_it_fails(journal: Path) -> Iterator[None]:
+    """Raise UserError for whatever goes wrong with what a command asked for: no training ends for it.
+
+    What would end the training itself is raised as it is: ``_TrainingEndsError``, an order to stop, and a ``journal``
+    that can't be written.
+    """
+    try:
+        yield
+    except UserError:
+        raise
+    except Exception as error:
+        if isinstance(error, OSError) and error.filename == str(journal):
+            raise
+        with contextlib.suppress(OSError):
+            traceback.print_exc()
+        of_a_file = isinstance(error, OSError) and not is_out_of_memory(error)
+        raise UserError(cause(error) if of_a_file else describe(error)) from error
 
 
 class Steering:
@@ -143,6 +164,8 @@ class Steering:
             model=model_tensors(trainer.judged),
             optimizer=optimizer_tensors(trainer.optimizer) if last else {},
             scaler=trainer.scaler.state_dict(),
+            precision=trainer.precision.name,
+            device=trainer.device.type,
             raw_model=model_tensors(trainer.model) if last and averaged else {},
             listing=self._feed.listing(progress.epoch) if last else None,
             judged=trainer.validation.kept if "best" in which else b"",
@@ -191,17 +214,10 @@ class Steering:
         end the training itself (a journal or an image process that is gone, an order to stop) is raised as it is.
         """
         try:
-            rows, epoch = self._predict()
+            with _refused_if_it_fails(self._run.journal):
+                rows, epoch = self._predict()
         except _TrainingEndsError as end:
             raise end.error from None
-        except UserError:
-            raise
-        except Exception as error:
-            if isinstance(error, OSError) and error.filename == str(self._run.journal):
-                raise
-            with contextlib.suppress(OSError):
-                traceback.print_exc()
-            raise UserError(cause(error)) from error
         self._emit(PredictionWritten(path=self._run.prediction.name, rows=rows, epoch=epoch))
 
     def predict_at_end(self) -> None:
@@ -243,17 +259,21 @@ class Steering:
         return rows, facts.best_epoch
 
     def rollback_now(self, command: Rollback) -> tuple[Event, str]:
-        """Go on from the best weights so far, and save that. Raises UserError when there are none."""
+        """Go on from the best weights so far, and save that.
+
+        Raises UserError where there are none, or they can't be loaded: the training goes on as it was.
+        """
         best_epoch = self._trainer.progress.policy.best_epoch
         if not self._is_in_force(command):
             self._trainer.check_rollback()
             self._writer.flush()
-            folder = checkpoint.find(self._run.checkpoints, "best")
-            if folder is None or not best_epoch:
-                raise UserError("no best weights yet: the first epoch hasn't been validated")
-            tensors, facts = checkpoint.load_weights(folder, self._trainer.judged, self._facts.classes)
-            best_epoch = facts.best_epoch
-            put_back = self._trainer.take_weights(tensors)
+            with _refused_if_it_fails(self._run.journal):
+                folder = checkpoint.find(self._run.checkpoints, "best")
+                if folder is None or not best_epoch:
+                    raise UserError("no best weights yet: the first epoch hasn't been validated")
+                tensors, facts = checkpoint.load_weights(folder, self._trainer.judged, self._facts.classes)
+                best_epoch = facts.best_epoch
+                put_back = self._trainer.take_weights(tensors)
             try:
                 self._save_for(command, "rolled back")
             except UserError:
@@ -370,19 +390,47 @@ class Steering:
         return f"; {words}"
 
     def take_edits(self, edits: Sequence[Edit]) -> None:
-        """Put in force, and tell, what was changed in ``recipe.toml`` since the checkpoint; the recipe has it."""
+        """Put in force, and tell, what was changed in ``recipe.toml`` since the checkpoint; the recipe has it.
+
+        An ``optim.lr`` scales the rate in force, which a schedule may have lowered: the recipe names the rate at the
+        start. One that a command had set after the checkpoint is in force again as it was set.
+        """
         epoch, step = self.position()
         for edit in edits:
-            if edit.key == "optim.lr" and edit.was_set:
-                self._put_lr_in_force()
-            elif edit.key == "optim.lr":
-                policy = self._trainer.progress.policy
-                known = replace(policy, base_lr=policy.base_lr or float(edit.old))
-                self._trainer.progress.policy = known.rescaled(self._trainer.recipe.optim.lr)
-                self._trainer.set_lr(self._trainer.progress.policy.lr)
+            note = self._take_lr(edit) if edit.key == "optim.lr" else self._note_epochs(edit)
             self._emit(
                 SettingChanged(key=edit.key, old=edit.old, new=edit.new, epoch=epoch, step=step, by=BY_HAND)
             )
+            if note:
+                self._emit(Warning(message=note))
+
+    def _take_lr(self, edit: Edit) -> str:
+        """Put an edited ``optim.lr`` in force, and return in words what the event about it doesn't tell."""
+        if edit.was_set:
+            self._put_lr_in_force()
+            return ""
+        trainer = self._trainer
+        before = trainer.progress.policy
+        known = replace(before, base_lr=before.base_lr or float(edit.old))
+        trainer.progress.policy = known.rescaled(trainer.recipe.optim.lr)
+        lr = trainer.progress.policy.lr
+        trainer.set_lr(lr)
+        if lr == trainer.recipe.optim.lr:
+            return ""
+        return (
+            f"optim.lr in recipe.toml is {edit.new} and was {edit.old}: the learning rate in force is scaled alike, "
+            f"from {before.lr:.3g} to {lr:.3g}"
+        )
+
+    def _note_epochs(self, edit: Edit) -> str:
+        """Return in words what an edited ``train.epochs`` makes of a cosine schedule; nothing for another edit."""
+        lr, kind = self._trainer.progress.policy.lr, self._trainer.recipe.schedule.kind
+        if edit.key != "train.epochs" or kind != "cosine":
+            return ""
+        return (
+            f"train.epochs in recipe.toml is {edit.new} and was {edit.old}: the cosine curve goes on from {lr:.3g} to "
+            "the new end and doesn't rise again; set optim.lr for a higher rate"
+        )
 
     def _put_lr_in_force(self) -> None:
         """Have the next step made with the recipe's learning rate, and the schedule go on from it."""

@@ -149,6 +149,7 @@ class Trainer:
         """Put a checkpoint's weights in the place of the model's and of their mean; return what undoes it.
 
         The optimiser's moments are of other weights and begin anew; its counts too, for they weigh the moments.
+        Where that fails, for want of memory, all are as they were.
         """
         moments = [value for state in self.optimizer.state.values() for value in state.values()]
         taken = [value for module in {self.model, self.judged} for value in module.state_dict().values()]
@@ -159,10 +160,14 @@ class Trainer:
                 for value, before in held:
                     value.copy_(before)
 
-        for module in {self.model, self.judged}:
-            module.load_state_dict(tensors)
-        for value in moments:
-            value.zero_()
+        try:
+            for module in {self.model, self.judged}:
+                module.load_state_dict(tensors)
+            for value in moments:
+                value.zero_()
+        except BaseException:
+            put_back()
+            raise
         return put_back
 
     def begin_epoch_again(self, tensors: Tensors) -> None:

@@ -18,6 +18,7 @@ from engine.journal.events import (
 from engine.journal.log import JournalReader
 from engine.run.directory import RunDir
 from engine.training.checkpoint import load_model_file
+from tests.engine.conducting import Watcher
 from tests.engine.hooked import Engines
 from tests.engine.test_resume import assert_same_end
 from tests.made_data import make_run
@@ -48,6 +49,18 @@ def nth(number, call, act):
             act()
         return call(*args, **named)
     return counted
+"""
+SAVED = """
+import time
+from engine.journal.events import CheckpointSaved
+from engine.journal.log import JournalReader
+
+def wait_for_the_saves():
+    "Return once the saves at the end of epoch 2 are done, the last of which stands before epoch 3."
+    def done(event):
+        return isinstance(event, CheckpointSaved) and (event.which, event.epoch) == ("last", 3)
+    while not any(map(done, JournalReader(RunDir(Path(RUN)).journal).read())):
+        time.sleep(0.01)
 """
 IN_EPOCH_3 = "from engine.training.trainer import Trainer; Trainer._learn = nth(16, Trainer._learn, {act})\n"
 
@@ -131,10 +144,11 @@ def test_a_rollback_to_weights_of_another_shape_is_refused_by_name(
     spoil = """
 from tests.engine.test_best_weights import spoil
 def act():
+    wait_for_the_saves()
     spoil(RUN)
     roll_back()
 """
-    hook = SCORES + ROLL_BACK + spoil + IN_EPOCH_3.format(act="act")
+    hook = SCORES + ROLL_BACK + SAVED + spoil + IN_EPOCH_3.format(act="act")
     assert engines.run(run, hook) == 0, run.engine_log.read_text()
     (refused,) = told(run, CommandRejected)
     assert "best/model.safetensors can't be used" in refused.reason
@@ -150,7 +164,10 @@ def act():
 
 
 def spoil(run: str) -> None:
-    """Give a tensor of the best weights one row more."""
+    """Give a tensor of the best weights one row more, once those of epoch 2 are saved."""
+    Watcher(RunDir(Path(run))).until(
+        lambda state: "best" in state.checkpoints and state.checkpoints["best"].epoch == 2
+    )
     path = RunDir(Path(run)).checkpoints / "best/model.safetensors"
     with safe_open(path, "pt") as file:
         table = file.metadata()
@@ -173,12 +190,11 @@ def refused(*_):
     raise PermissionError(13, "Permission denied")
 
 def act():
-    import time
-    time.sleep(1.0)  # the saves of epoch 2 are done
+    wait_for_the_saves()
     checkpoint.save_file = refused
     roll_back()
 """
-    hook = SCORES + ROLL_BACK + refuse_once + IN_EPOCH_3.format(act="act")
+    hook = SCORES + ROLL_BACK + SAVED + refuse_once + IN_EPOCH_3.format(act="act")
     assert engines.run(run, hook) == 0, run.engine_log.read_text()
     (refused,) = told(run, CommandRejected)
     assert "checkpoint last could not be written" in refused.reason

@@ -45,11 +45,11 @@ from engine.data.batches import Feed
 
 commands, val = Path(RUN, "commands"), Feed.val
 
-def paused(self):
+def paused(self, *arguments):
     Feed.val = val
     send(commands, Pause())
     threading.Timer(8.0, send, (commands, Resume())).start()
-    return val(self)
+    return val(self, *arguments)
 
 Feed.val = paused
 """

@@ -109,6 +109,13 @@ def trapped(path: Path, protocol: int = 2) -> bytes:
     return pickle.dumps({"w": Trap(f"touch {path.parent}/trapped")}, protocol)
 
 
+def of_version_255(path: Path) -> None:
+    torch.save({"w": torch.zeros(2)}, path)
+    content = bytearray(path.read_bytes())
+    content[content.rindex(b"PK\x01\x02") + 6] = 255
+    path.write_bytes(content)
+
+
 PICKLES: dict[str, Callable[[Path], object]] = {
     "alone": lambda path: path.write_bytes(trapped(path)),
     "newest protocol": lambda path: path.write_bytes(trapped(path, pickle.HIGHEST_PROTOCOL)),
@@ -138,6 +145,7 @@ PICKLES: dict[str, Callable[[Path], object]] = {
     "numbers": lambda path: torch.save([1, 2, 3], path),
     "a pipe": lambda path: os.mkfifo(path),
     "endless": lambda path: path.symlink_to("/dev/zero"),
+    "of another version": of_version_255,
     "nested": lambda path: path.write_bytes(b"\x80\x02" + b"(" * 100_000 + b"l" * 100_000 + b"."),
 }
 
@@ -227,6 +235,7 @@ FOREIGN: dict[str, tuple[Callable[[Any, Any], object], str]] = {
     "facts are nested": (lambda _, metadata: metadata.update(vrdl_tui="[" * 100_000), "recursion"),
     "facts are a list": (lambda _, metadata: metadata.update(vrdl_tui="[]"), "list indices"),
     "an image of 10**9 px": (told("val_size", 10**9), "no recipe has its val_size and pad"),
+    "an infinite image": (told("val_size", float("inf")), "cannot convert float infinity to integer"),
     "a padding": (told("pad", "../x"), "no recipe has its val_size and pad"),
     "a mean of NaN": (told("mean", [float("nan")] * 3), "its mean and std aren't three numbers each"),
     "a std of 0": (told("std", [0, 1, 1]), "its mean and std aren't three numbers each"),
@@ -296,6 +305,11 @@ def garbage(text: str, key: str = "progress") -> Callable[[Any, Any], object]:
     return lambda _, metadata: metadata.update({key: text})
 
 
+def scaler(**changes: object) -> Callable[[Any, Any], object]:
+    """Write the state of a loss scaler as float16 has it, but for ``changes``."""
+    return garbage(json.dumps(torch.amp.GradScaler("cpu").state_dict() | changes), "scaler")
+
+
 def drop_state(tensors: dict[str, torch.Tensor], _: object) -> None:
     del tensors["0.exp_avg"]
 
@@ -338,6 +352,17 @@ STATES: dict[str, tuple[Callable[[Any, Any], object], str]] = {
         "its confusion matrix isn't one",
     ),
     "one cell": (put("best_cells", lambda cells: cells[0]), "its confusion matrix isn't one"),
+    "a scaler that is a list": (garbage("[1]", "scaler"), "Expected `object`"),
+    "a scaler that is nested": (garbage('{"scale":' * 100_000, "scaler"), "nested too deep"),
+    "a scaler that is text": (garbage("scale", "scaler"), "malformed"),
+    "half a scaler": (garbage('{"scale": 8.0}', "scaler"), "growth_factor"),
+    "a scale of -1": (scaler(scale=-1.0), "scale"),
+    "a scale of text": (scaler(scale="8"), "scale"),
+    "a tracker of 10**10": (scaler(_growth_tracker=10**10), "_growth_tracker"),
+    "a weight of 5,000 digits": (
+        lambda tensors, _: tensors.update({"9" * 5000 + ".step": torch.zeros(())}),
+        "it has 99999",
+    ),
 }
 
 

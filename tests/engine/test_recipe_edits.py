@@ -21,7 +21,7 @@ from engine.recipe.recipe import LIVE_KEYS, change, load_recipe, recipe_keys, va
 from engine.recipe.schedule import PolicyState
 from engine.run.directory import RunDir
 from engine.run.recipe_edits import Edit, find_edits, refuse_edits
-from engine.run.train_state import Progress
+from engine.run.train_state import Progress, read_progress
 from tests.cli.calling import call, refusal
 from tests.engine.conducting import Played, Watcher, play
 from tests.engine.recording import record
@@ -53,19 +53,22 @@ def test_a_lower_learning_rate_is_that_of_the_next_step(
 ) -> None:
     run = make_run(runs, pictures, *SETTINGS, f"schedule.kind={kind}")
     record(run, monkeypatch, (2, 3))
+    before = read_progress(run.checkpoints / "last").policy.lr
+    old = load_recipe(run.recipe).optim.lr
     edit(run, "optim.lr", 0.0001)
     played = record(run, monkeypatch, (2, 5))
-    assert played.rates == {(2, 4): 0.0001, (2, 5): 0.0001}
+    scaled = pytest.approx(before * 0.0001 / old)  # the curve begins at optim.lr
+    assert played.rates == {(2, 4): scaled, (2, 5): scaled}
     assert told(played) == [("optim.lr", "0.003", "0.0001", "recipe.toml")]
     begun = [event for event in played.events if isinstance(event, EpochStarted)][-1]
-    assert (begun.epoch, begun.lr) == (2, 0.0001)
-    assert played.state.lr == 0.0001
+    assert (begun.epoch, begun.lr) == (2, scaled)
+    assert played.state.lr == scaled
     # It was an edit once; and what the schedule makes of it is no matter of the old rate.
     third = record(run, monkeypatch)
     assert third.code == 0
     assert len(told(third)) == 1
-    assert third.rates[2, 6] == 0.0001
-    assert third.rates[3, 1] <= 0.0001
+    assert third.rates[2, 6] == scaled
+    assert third.rates[3, 1] <= third.rates[2, 6]
 
 
 def test_an_attempt_that_comes_to_no_step_loses_no_edit(

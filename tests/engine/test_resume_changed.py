@@ -71,7 +71,7 @@ def test_nothing_changed_and_nothing_said(data: Path, runs: Path, monkeypatch: p
 
 @pytest.mark.parametrize(
     ("key", "value", "steps"),
-    [("data__batch_size", 8, 4), ("train__seed", 5, 7), ("train__accumulate", 3, 7)],
+    [("data__batch_size", 8, 4), ("train__seed", 5, 7), ("optim__grad_accum_steps", 3, 7)],
 )
 def test_another_plan_begins_the_epoch_again(
     data: Path, runs: Path, monkeypatch: pytest.MonkeyPatch, key: str, value: int, steps: int

@@ -240,6 +240,7 @@ class Pool:
         owed = list(dead.owes.values())
         deaths = 0
         if dead.hung_on is not None:
+            self.quiet = 0.0  # what passed was no stall
             path = printable(os.fsdecode(dead.hung_on.path), 300)
             self.told(
                 f"an image process ({dead.process.pid}) was ended after {_PATIENCE:.0f} s of computing on {path}; "
