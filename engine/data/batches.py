@@ -73,6 +73,8 @@ class Feed:
         pool.told = self._hear_trouble
         self._troubles = 0
         self._keys: tuple[Keys, Keys] | None = None
+        self._active = np.ones(len(data.train), np.bool_)
+        """The training images that take part in the epoch that was planned last."""
         self._keeping = Keeping(recipe, data, pool.cache_memory)
         self._loader = Loader(recipe, normalize.ground, self._keeping.places, pool)
 
@@ -86,8 +88,8 @@ class Feed:
 
     def plan(self, epoch: int) -> list[Indices]:
         """Return which images make which step of an epoch: all but those that are left out in it."""
-        self.planned = epoch
-        active = np.flatnonzero(self._takes_part(epoch))
+        self.planned, self._active = epoch, self._takes_part(epoch)
+        active = np.flatnonzero(self._active)
         batches = train_batches(
             len(active), self._recipe.data.batch_size, seed=self._recipe.train.seed, epoch=epoch
         )
@@ -98,7 +100,7 @@ class Feed:
         if self._keys is None:
             train, val, classes = self.data.train, self.data.val, self.data.classes
             self._keys = keys_of(train, classes), keys_of(val, classes)
-        return Listing(*self._keys, self._takes_part(epoch))
+        return Listing(*self._keys, self._active if epoch == self.planned else self._takes_part(epoch))
 
     def unmatched(self) -> list[str]:
         """Return the paths of images that are left out, and which the training folder doesn't have."""

@@ -35,7 +35,9 @@ def difference(before: Keys, now: Keys, what: str) -> str:
     """Return in words how ``now`` differs from ``before``, "" where it doesn't; ``what`` is one of the images."""
     if np.array_equal(before, now):
         return ""
-    more, fewer = len(np.setdiff1d(now, before)), len(np.setdiff1d(before, now))
+    more, fewer = (
+        int(np.isin(one, other, invert=True).sum()) for one, other in ((now, before), (before, now))
+    )
     parts = [f"{_count(more, what)} more"] if more else []
     parts += [f"{fewer:,} fewer" if more else f"{_count(fewer, what)} fewer"] if fewer else []
     return ", ".join(parts) or f"the {what}s are listed in another order"

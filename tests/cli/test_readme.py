@@ -28,7 +28,8 @@ BLOCKS = _BLOCK.findall(README)
 
 def shown() -> list[str]:
     """Return every call of `vrdl-tui` in a code block or in `code`, its comment and shell left out."""
-    lines = [line for page in PAGES for _, block in _BLOCK.findall(page) for line in block.splitlines()]
+    blocks = [block for page in PAGES for kind, block in _BLOCK.findall(page) if kind]  # no kind: no commands
+    lines = [line for block in blocks for line in block.splitlines()]
     calls = [part for line in lines for part in line.split("&&")]
     calls += [call for page in PAGES for call in re.findall(r"`(vrdl-tui [^`]+)`", page)]
     found = []
