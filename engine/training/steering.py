@@ -392,19 +392,47 @@ class Steering:
         return f"; {words}"
 
     def take_edits(self, edits: Sequence[Edit]) -> None:
-        """Put in force, and tell, what was changed in ``recipe.toml`` since the checkpoint; the recipe has it."""
+        """Put in force, and tell, what was changed in ``recipe.toml`` since the checkpoint; the recipe has it.
+
+        An ``optim.lr`` scales the rate in force, which a schedule may have lowered: the recipe names the rate at the
+        start. One that a command had set after the checkpoint is in force again as it was set.
+        """
         epoch, step = self.position()
         for edit in edits:
-            if edit.key == "optim.lr" and edit.was_set:
-                self._put_lr_in_force()
-            elif edit.key == "optim.lr":
-                policy = self._trainer.progress.policy
-                known = replace(policy, base_lr=policy.base_lr or float(edit.old))
-                self._trainer.progress.policy = known.rescaled(self._trainer.recipe.optim.lr)
-                self._trainer.set_lr(self._trainer.progress.policy.lr)
+            note = self._take_lr(edit) if edit.key == "optim.lr" else self._note_epochs(edit)
             self._emit(
                 SettingChanged(key=edit.key, old=edit.old, new=edit.new, epoch=epoch, step=step, by=BY_HAND)
             )
+            if note:
+                self._emit(Warning(message=note))
+
+    def _take_lr(self, edit: Edit) -> str:
+        """Put an edited ``optim.lr`` in force, and return in words what the event about it doesn't tell."""
+        if edit.was_set:
+            self._put_lr_in_force()
+            return ""
+        trainer = self._trainer
+        before = trainer.progress.policy
+        known = replace(before, base_lr=before.base_lr or float(edit.old))
+        trainer.progress.policy = known.rescaled(trainer.recipe.optim.lr)
+        lr = trainer.progress.policy.lr
+        trainer.set_lr(lr)
+        if lr == trainer.recipe.optim.lr:
+            return ""
+        return (
+            f"optim.lr in recipe.toml is {edit.new} and was {edit.old}: the learning rate in force is scaled alike, "
+            f"from {before.lr:.3g} to {lr:.3g}"
+        )
+
+    def _note_epochs(self, edit: Edit) -> str:
+        """Return in words what an edited ``train.epochs`` makes of a cosine schedule; nothing for another edit."""
+        lr, kind = self._trainer.progress.policy.lr, self._trainer.recipe.schedule.kind
+        if edit.key != "train.epochs" or kind != "cosine":
+            return ""
+        return (
+            f"train.epochs in recipe.toml is {edit.new} and was {edit.old}: the cosine curve goes on from {lr:.3g} to "
+            "the new end and doesn't rise again; set optim.lr for a higher rate"
+        )
 
     def _put_lr_in_force(self) -> None:
         """Have the next step made with the recipe's learning rate, and the schedule go on from it."""

@@ -142,18 +142,19 @@ def test_an_edited_rate_counts_from_the_resume_on(pictures: Path, runs: Path, ki
     run.recipe.write_text(change(load_recipe(run.recipe), "optim.lr", "0.0015").to_toml())
     played = play(run)
     started = [event for event in played.events if isinstance(event, RunStarted)][-1]
-    assert started.lr == pytest.approx(before / 2)
     ended = [event for event in played.events if isinstance(event, EpochEnded)]
-    assert next(event.lr for event in ended if event.epoch == started.resumed_epoch) == started.lr
+    lr = next(event.lr for event in ended if event.epoch == started.resumed_epoch)
+    assert lr == pytest.approx(before / 2)
     told = [
         event.message
         for event in played.events
         if isinstance(event, RunWarning) and "optim.lr" in event.message
     ]
-    assert told == [
+    lowered = [
         "optim.lr in recipe.toml is 0.0015 and was 0.003: the learning rate in force is scaled alike, from "
         f"{before:.3g} to {before / 2:.3g}"
     ]
+    assert told == (lowered if kind == "cosine" else [])  # else the event says it all
 
 
 def test_what_was_set_is_no_edit(pictures: Path, runs: Path) -> None:
