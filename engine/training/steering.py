@@ -404,7 +404,7 @@ class Steering:
                 SettingChanged(key=edit.key, old=edit.old, new=edit.new, epoch=epoch, step=step, by=BY_HAND)
             )
             if note:
-                self._emit(Warning(message=note))
+                self._emit(RunWarning(message=note))
 
     def _take_lr(self, edit: Edit) -> str:
         """Put an edited ``optim.lr`` in force, and return in words what the event about it doesn't tell."""
