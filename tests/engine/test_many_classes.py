@@ -145,7 +145,7 @@ def snapshot_of(progress: TrainState, model: nn.Module, recipe: Recipe, names: l
 def loaded_cells(folder: Path, model: nn.Module, recipe: Recipe, names: list[str]) -> Cells:
     optimizer = build_optimizer(model, recipe.optim)
     scaler = torch.amp.GradScaler("cpu", enabled=False)
-    return checkpoint.load_last(folder / "last", model, model, optimizer, scaler, names).best_cells
+    return checkpoint.load_last(folder / "last", model, model, optimizer, scaler, names).progress.best_cells
 
 
 def test_from_the_validation_to_the_picture(pictures: Path, runs: Path) -> None:
