@@ -73,7 +73,7 @@ _BYTES_A_ROW = 100
 
 
 class _TrainingEndsError(BaseException):
-    """Carries an error past what is only about a prediction."""
+    """Carries an error that ends training through the handlers of a prediction."""
 
     def __init__(self, error: Exception) -> None:
         super().__init__(str(error))
@@ -90,10 +90,10 @@ def _ends_the_training() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _refused_if_it_fails(journal: Path) -> Iterator[None]:
-    """Raise UserError for whatever goes wrong with what a command asked for: no training ends for it.
+    """Raise UserError for anything that goes wrong in carrying out a command, so that training continues.
 
-    What would end the training itself is raised as it is: ``_TrainingEndsError``, an order to stop, and a ``journal``
-    that can't be written.
+    Raised unchanged is what ends training itself: ``_TrainingEndsError``, StopRun, and a ``journal`` that can't be
+    written.
     """
     try:
         yield
@@ -290,7 +290,7 @@ class TrainingLoop:
             self.trainer.pace.go_on()
 
     def _check_predict(self) -> None:
-        """Raises UserError when there is nothing to predict, or nothing to predict with."""
+        """Raise UserError if there are no test images or no best weights."""
         if not len(self._stream.data.test):
             raise UserError("there are no test images: the recipe's data.test names no folder with images")
         self._writer.flush()
@@ -301,10 +301,10 @@ class TrainingLoop:
             raise UserError("no best weights yet: the first epoch hasn't been validated")
 
     def _predict_now(self) -> None:
-        """Write ``prediction.csv`` from the best weights so far, in a model of their own.
+        """Write ``prediction.csv`` from the best weights so far, loaded into a model of their own.
 
-        Raises UserError with the reason where that can't be done; whatever it is, no training ends for it. What would
-        end the training itself (a journal or an image process that is gone, an order to stop) is raised as it is.
+        Raises UserError with the reason if that can't be done. Raised unchanged is what ends training itself:
+        StopRun, a journal that can't be written, image processes that keep dying.
         """
         try:
             with _refused_if_it_fails(self._run.journal):
@@ -318,7 +318,7 @@ class TrainingLoop:
             self._terminate()
 
     def predict_at_end(self) -> None:
-        """Write the last prediction; a training that is finished is no failure for want of it."""
+        """Write the prediction of a finished run; one that can't be made is a warning, since training is complete."""
         try:
             self._predict_now()
         except UserError as error:
@@ -327,7 +327,7 @@ class TrainingLoop:
             self._emit(RunWarning(message=words))
 
     def _predict(self) -> tuple[int, int]:
-        """Return how many rows were written, and of which epoch the weights are."""
+        """Return the number of rows written, and the epoch of the weights."""
         self._writer.flush()
         folder = checkpoint.find(self._run.checkpoints, "best")
         if folder is None:
@@ -356,9 +356,9 @@ class TrainingLoop:
         return rows, facts.best_epoch
 
     def _roll_back(self, command: Rollback) -> tuple[Event, str]:
-        """Go on from the best weights so far, and save that.
+        """Load the best weights so far, and save ``last`` with them.
 
-        Raises UserError where there are none, or they can't be loaded: the training goes on as it was.
+        Raises UserError if there are none or they can't be loaded; nothing has changed then.
         """
         best_epoch = self.trainer.progress.policy.best_epoch
         if not self._is_in_force(command):
@@ -381,7 +381,7 @@ class TrainingLoop:
         return event, f"going on from the best weights, those of epoch {best_epoch}"
 
     def _cut_epoch(self, command: Skip) -> tuple[Event, str]:
-        """End the epoch before its next step, and save that it is so. Raises UserError."""
+        """End the epoch before its next step, and save ``last``. Raises UserError."""
         if not self._is_in_force(command):
             self.trainer.cut_epoch()
             try:
@@ -395,21 +395,21 @@ class TrainingLoop:
         return event, f"epoch {epoch} is validated after step {step} of {steps}"
 
     def _exclude(self, command: Exclude) -> str:
-        """Leave images out by hand from the next epoch on. Raises UserError."""
+        """Exclude images from the next epoch on. Raises UserError."""
         epoch = self._stream.planned + 1
         done = self._outliers.exclude(command, self._stream.data.labelled_train(), from_epoch=epoch)
         return f"{done}, from epoch {epoch} on"
 
     def _restore(self, command: Restore) -> str:
-        """Let outliers back in from the next epoch on. Raises UserError."""
+        """Return excluded images to training from the next epoch on. Raises UserError."""
         epoch = self._stream.planned + 1
         return f"{self._outliers.restore(command, from_epoch=epoch)}, in use from epoch {epoch} on"
 
     def _set(self, command: Set) -> tuple[Event, str]:
-        """Change a setting for good: in the loop and in a checkpoint. Raises UserError.
+        """Change a setting, and save ``last`` with it. Raises UserError.
 
-        Every kind of schedule goes on from a learning rate that was set: ``counter`` and ``plateau`` decay it when they
-        would have decayed the one before, for their counts of epochs stay; ``cosine`` passes through it in this epoch.
+        Every kind of schedule continues from a learning rate that was set: ``counter`` and ``plateau`` keep their
+        counts of epochs, so that the next decay comes when it was due; ``cosine`` passes through it in this epoch.
         """
         trainer, key = self.trainer, command.key
         if key not in LIVE_KEYS:
@@ -444,7 +444,7 @@ class TrainingLoop:
         return event, f"{key} = {command.value}{self._outlook(key)}"
 
     def _outlook(self, key: str) -> str:
-        """Return how the learning rate goes on after ``key`` was set, where that is of consequence to it."""
+        """Return how the learning rate continues after ``key`` was set; empty if it doesn't depend on it."""
         recipe, progress = self.trainer.recipe, self.trainer.progress
         follows = key == "optim.lr" or (key == "train.epochs" and recipe.schedule.kind == "cosine")
         if not follows:
@@ -453,10 +453,10 @@ class TrainingLoop:
         return f"; {words}"
 
     def take_edits(self, edits: Sequence[Edit]) -> None:
-        """Put in force, and tell, what was changed in ``recipe.toml`` since the checkpoint; the recipe has it.
+        """Apply and report what was changed in ``recipe.toml`` since the checkpoint; the recipe has it already.
 
-        An ``optim.lr`` scales the rate in force, which a schedule may have lowered: the recipe names the rate at the
-        start. One that a command had set after the checkpoint is in force again as it was set.
+        An ``optim.lr`` scales the current learning rate, which a schedule may have lowered: the recipe names the rate
+        at the start. One that a command had set after the checkpoint is applied as it was set.
         """
         epoch, step = self.position()
         for edit in edits:
@@ -468,7 +468,7 @@ class TrainingLoop:
                 self._emit(RunWarning(message=note))
 
     def _take_lr(self, edit: Edit) -> str:
-        """Put an edited ``optim.lr`` in force, and return in words what the event about it doesn't tell."""
+        """Apply an edited ``optim.lr``, and return what its event doesn't say."""
         if edit.was_set:
             self._put_lr_in_force()
             return ""
@@ -486,7 +486,7 @@ class TrainingLoop:
         )
 
     def _note_epochs(self, edit: Edit) -> str:
-        """Return in words what an edited ``train.epochs`` makes of a cosine schedule; nothing for another edit."""
+        """Return how a cosine schedule continues after an edit of ``train.epochs``; empty for another edit."""
         lr, kind = self.trainer.progress.policy.lr, self.trainer.recipe.schedule.kind
         if edit.key != "train.epochs" or kind != "cosine":
             return ""
@@ -496,14 +496,14 @@ class TrainingLoop:
         )
 
     def _put_lr_in_force(self) -> None:
-        """Have the next step made with the recipe's learning rate, and the schedule go on from it."""
+        """Make the recipe's learning rate the current one, from which the schedule continues."""
         trainer = self.trainer
         lr = trainer.recipe.optim.lr
         trainer.progress.policy = trainer.progress.policy.with_lr(lr)
         trainer.set_lr(lr)
 
     def _write_recipe(self) -> None:
-        """Write into ``recipe.toml`` what was set; what a person has edited there meanwhile stays. Raises OSError."""
+        """Write what was set into ``recipe.toml``, keeping what a person has edited there meanwhile. Raises OSError."""
         path, recipe = self._run.recipe, self.trainer.recipe
         with contextlib.suppress(UserError):
             kept = load_recipe(path)
@@ -514,7 +514,7 @@ class TrainingLoop:
         self._disk.keep_trying(lambda: replace_file(path, text.encode()), path)
 
     def _is_in_force(self, command: Command) -> bool:
-        """Say whether the checkpoint from which the run went on holds what ``command`` asks for."""
+        """Return whether the checkpoint that was resumed from was saved for ``command``."""
         return bool(command.id) and self.trainer.progress.command == command.id
 
     def _save_for(self, command: Command, reason: str) -> None:
@@ -522,9 +522,9 @@ class TrainingLoop:
         self._save_now(reason)
 
     def _recover(self, problem: NonFiniteError) -> None:
-        """Train the epoch again from the best weights, as ``train.on_nan`` says, and save that.
+        """Train the epoch again from the best weights, as ``train.on_nan`` says, and save ``last``.
 
-        Before there are any, from the weights before the first step, and only without those from the last saved.
+        Before there are best weights: from those before the first step, or else those last saved.
 
         The whole epoch is repeated, since the step at which a non-finite value is noticed depends on the clock. Raises
         ``problem`` where the recipe says stop, UserError where going back didn't help or nothing is saved.

@@ -1,4 +1,4 @@
-"""One attempt at a run: its stages from the start to the end, each announced in the journal."""
+"""One attempt at a run: its stages from start to end, each recorded in the journal."""
 
 import contextlib
 import os
@@ -61,7 +61,7 @@ _EXIT_CODES: dict[Outcome, int] = {
 
 
 class Session:
-    """Takes a run whose lock is held through to its end."""
+    """Runs one attempt at a run whose lock is held."""
 
     def __init__(self, run: RunDir) -> None:
         self._run = run
@@ -77,12 +77,12 @@ class Session:
         self._edits: list[Edit] = []
         """What was changed in ``recipe.toml`` since the checkpoint, or the attempt before."""
         self._steered = False
-        """Whether commands and SIGTERM are attended to between two pieces of work; else SIGTERM ends it at once."""
+        """Whether commands and SIGTERM are handled between two steps; if not, SIGTERM ends the run at once."""
         self._telling = False
-        """Whether this thread is writing into the journal, which is not left half-way."""
+        """Whether the main thread is writing to the journal, which must not be interrupted."""
 
     def run(self) -> int:
-        """Do all of it and return the process's exit code. Nothing is raised: the reason is in the journal."""
+        """Run the attempt and return the exit code of the process. Raises nothing: the reason is in the journal."""
         outcome: Outcome
         try:
             stop_signals.answer(self._terminate)  # one that came before ends the run here
@@ -106,7 +106,7 @@ class Session:
         return describe(error)
 
     def abandon(self, reason: str) -> None:
-        """Say in the journal, wherever it is by now, that the run's folder is lost. Called on another thread."""
+        """Record in the journal, wherever it is by now, that the run's folder is gone. Called on another thread."""
         if not reason.startswith("the run was taken"):
             self._journal.append(RunEnded("failed", reason, epoch=0, best=None, best_epoch=0, exit_code=1))
 
@@ -119,7 +119,7 @@ class Session:
                     message="the weights hub can't be reached; only weights downloaded before can be used"
                 )
             )
-        # They need none of torch, and are ready when it has been imported.
+        # These processes don't import torch, and are ready by the time this one has.
         from engine.data.loading.pool import Pool, worker_count
 
         pool = Pool(worker_count(recipe.data.workers))
@@ -165,7 +165,7 @@ class Session:
         training = Training(
             self._run, recipe, data, self._control, self._room, self._emit, known_bad, pool, outliers
         )
-        # Who was stopped for an hour has not trained for an hour.
+        # A process that was suspended for an hour has not trained for an hour.
         signal.signal(signal.SIGCONT, lambda *_: training.restart_clock())
         sampler = SystemSampler(self._run.path, self._sampled)
         try:
@@ -317,6 +317,6 @@ class Session:
 
 
 def _note(line: str) -> None:
-    """Put a line into engine.log, if that can be written."""
+    """Write a line to engine.log, if that is possible."""
     with contextlib.suppress(OSError):
         print(line, file=sys.stderr, flush=True)

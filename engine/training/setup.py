@@ -30,7 +30,7 @@ Announce = Callable[[Stage, str], None]
 
 
 class Training:
-    """A run's training: ``prepare``, ``run``, and ``close`` whatever happened."""
+    """The training of one run: ``prepare``, ``run``, and always ``close``."""
 
     def __init__(
         self, run: RunDir, recipe: Recipe, data: DataSet, control: RunControl, disk: DiskSpace,
@@ -59,10 +59,9 @@ class Training:
         edits: Sequence[Edit] = (),
         scanned: DatasetScanned | None = None,
     ) -> None:
-        """Build the model, or bring it back from ``checkpoints/last``. Raises UserError.
+        """Build the model, or load it from ``checkpoints/last``. Raises UserError.
 
-        ``edits`` are what was changed in the recipe since that, ``scanned`` is what the attempt before told of the
-        data.
+        ``edits`` are the changes to the recipe since then, ``scanned`` is what the attempt before found of the data.
         """
         recipe, data = self._recipe, self._data
         device = choose_device(recipe.train.device)
@@ -125,7 +124,7 @@ class Training:
             self._emit(RunWarning(message=message))
 
     def _unmatched(self) -> list[str]:
-        """Return, as a warning, which recorded exclusions leave nothing out."""
+        """Return a warning about recorded exclusions that match no image."""
         paths = self._stream.unmatched() if self._stream is not None else []
         if not paths:
             return []
@@ -136,13 +135,13 @@ class Training:
         ]
 
     def kept_images(self) -> str:
-        """Return where decoded images are kept, in words."""
+        """Return a sentence that says where decoded images are cached."""
         return f"decoded images are kept {self._stream.kept}" if self._stream else ""
 
     def run(self, announce: Announce, *, predicted: bool) -> Outcome:
         """Train to the end, then predict the test set if there is one. Raises StopRun or UserError.
 
-        ``predicted`` says that an attempt that was cut off has done so; it holds if there is nothing left to train.
+        ``predicted``: an interrupted attempt has done so, which counts if there is nothing left to train.
         """
         if self._trainer is None or self._loop is None:
             raise RuntimeError("run() before prepare()")
@@ -163,15 +162,12 @@ class Training:
         return outcome
 
     def restart_clock(self) -> None:
-        """Leave the time since the run last moved out of its pace."""
+        """Exclude the time since the last step from the pace."""
         if self._trainer is not None:
             self._trainer.pace.go_on()
 
     def close(self) -> TrainState | None:
-        """Finish what is being written, let the threads go, and return where the run stands.
-
-        None where ``prepare`` didn't come to its end.
-        """
+        """Finish what is being written, end the threads, and return the train state; None if ``prepare`` failed."""
         if self._loop is not None:
             self._loop.close()
         if self._stream is not None:

@@ -53,7 +53,10 @@ Attend = Callable[[Moment], None]
 
 
 class Trainer:
-    """Trains ``model`` on ``feed``; whatever happens goes to ``emit``, ``train.log`` and the pictures."""
+    """Trains and validates ``model`` on the batches of ``feed``, epoch by epoch.
+
+    Events go to ``emit``, lines to ``train.log``. Saving and steering are the loop's: it is asked at each ``Moment``.
+    """
 
     def __init__(
         self, run: RunDir, recipe: Recipe, feed: BatchStream, model: nn.Module, device: torch.device,
@@ -72,7 +75,7 @@ class Trainer:
             ModelEma(self.model, recipe.train.model_ema_decay) if recipe.train.model_ema_decay else None
         )
         self.eval_model = self._mean.module if self._mean else self.model
-        """What is validated, kept and predicted with: the running mean of ``model``, or itself."""
+        """What is validated, saved and predicted with: the moving average of ``model``, or ``model`` itself."""
         self._watch = FiniteCheck(self.optimizer, self.model, self.eval_model)
         self.validation = Validation(run, feed, self.precision)
         self.closing = EpochEnd(run, feed.data.classes, self.validation, emit, room)
@@ -86,12 +89,12 @@ class Trainer:
         self._room = room
         self._meter = Meter(device, self.progress)
         self.steps = 0
-        """Of the epoch under way, as planned."""
+        """The number of steps planned for the current epoch."""
         self._log: TrainLog
         self._attend: Attend
 
     def _learn(self, batch: Batched) -> None:
-        """Add a batch's gradients and figures. Neither this nor ``_step`` waits for the device."""
+        """Add the gradients and the figures of one batch. Neither this nor ``_step`` waits for the device."""
         alpha, seed, progress = self.recipe.mixup.alpha, self.recipe.train.seed, self.progress
         images, labels, lam, permuted_labels = batch.images, batch.labels, 1.0, None
         if alpha > 0:
@@ -119,7 +122,7 @@ class Trainer:
         )
 
     def _train_steps(self, plan: list[Indices]) -> Stretch:
-        """Make the steps that are left of the epoch, and return what they took."""
+        """Train the remaining steps of the epoch, and return their times."""
         progress, steps, accumulate = self.progress, len(plan), self.recipe.optim.grad_accum_steps
         self._freeze.set_train(progress.epoch)
         self.pace.restart()
@@ -133,7 +136,7 @@ class Trainer:
                 if progress.cut:
                     break
             progress.step += 1
-            # Batch statistics of one image are undefined: what unreadable files left so small is passed over.
+            # Batch statistics of one image are undefined: a batch that unreadable files left so small is skipped.
             if len(batch) > min(1, len(plan[progress.step - 1]) - 1):
                 self._learn(batch)
             if progress.step % accumulate == 0 or progress.step == steps:
@@ -181,14 +184,14 @@ class Trainer:
         return decision
 
     def _ask(self, moment: Moment) -> None:
-        """Have what is asked of the run carried out, on a clock that stops meanwhile."""
+        """Carry out what is asked of the run; the time it takes doesn't count."""
         self._note_standing()
         self.pace.move()
         self._attend(moment)
         self._note_standing()
 
     def _while_waiting(self, quiet: float) -> None:
-        """Have what is asked carried out although no image has come for ``quiet`` seconds."""
+        """Carry out what is asked of the run while no image has come for ``quiet`` seconds."""
         self._note_standing()
         self.pace.move()
         if self.progress.step % self.recipe.optim.grad_accum_steps == 0 or self.validation.under_way:
@@ -197,12 +200,12 @@ class Trainer:
             self._ask(Moment.IN_STEP)
 
     def _moving_time(self) -> float:
-        """Return seconds on a clock that stands still while the run does."""
+        """Return seconds on a clock that stops while the run is paused or waits for disk space."""
         self._note_standing()
         return time.monotonic() - self.pace.stood
 
     def _note_standing(self) -> None:
-        """Have the time for which the run has waited for room on the disk, wherever that was, not count."""
+        """Exclude the time for which the run has waited for disk space from its pace."""
         if self._room.has_waited():
             self.pace.go_on()
 
@@ -262,14 +265,14 @@ class Trainer:
         return "early_stopped" if self.progress.stopped else "finished"
 
     def synced_progress(self) -> TrainState:
-        """Return ``progress`` with the sums as the device holds them now. Raises NoNumberError."""
+        """Return ``progress`` with the sums as the device holds them now. Raises NonFiniteError."""
         self._read_meter()
         if self.progress.step:
             self._check_weights()
         return self.progress
 
     def take_progress(self, progress: TrainState) -> None:
-        """Go on from a checkpoint's counters."""
+        """Continue from the counters of a checkpoint."""
         self.progress = progress
         self._meter = Meter(self.device, progress)
 
@@ -277,7 +280,7 @@ class Trainer:
         set_lr(self.optimizer, lr)
 
     def cut_epoch(self) -> None:
-        """Have the epoch under way validated as it stands. Raises UserError before its first step or after its last."""
+        """End the steps of the current epoch. Raises UserError before its first step or after its last."""
         if not self.progress.step:
             raise UserError("the epoch hasn't made a step yet")
         if self.validation.under_way or self.progress.cut:
@@ -285,15 +288,15 @@ class Trainer:
         self.progress.cut = True
 
     def check_rollback(self) -> None:
-        """Raise UserError while the weights of the epoch under way are judged: their score isn't to be another's."""
+        """Raise UserError during a validation, whose score must be of one set of weights."""
         if self.validation.under_way:
             raise UserError("the epoch is being validated; roll back once that is done")
 
     def take_weights(self, tensors: Tensors) -> Callable[[], None]:
-        """Put a checkpoint's weights in the place of the model's and of their mean; return what undoes it.
+        """Load the weights of a checkpoint into the model and its average, and return a function that undoes it.
 
-        The optimiser's moments are of other weights and begin anew; its counts too, for they weigh the moments.
-        Where that fails, for want of memory, all are as they were.
+        The optimiser's state is reset, since it belongs to other weights. If loading fails, for example for lack of
+        memory, nothing has changed.
         """
         moments = [value for state in self.optimizer.state.values() for value in state.values()]
         taken = [value for module in {self.model, self.eval_model} for value in module.state_dict().values()]
@@ -315,7 +318,7 @@ class Trainer:
         return put_back
 
     def begin_epoch_again(self, tensors: Tensors) -> None:
-        """Have the epoch under way trained from its first step on, with a checkpoint's weights and a lower rate."""
+        """Restart the current epoch with the weights of a checkpoint and a lower learning rate."""
         self.take_weights(tensors)
         self._update.drop()
         self.scaler.load_state_dict(self.precision.scaler().state_dict())
