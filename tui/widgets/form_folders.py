@@ -1,5 +1,7 @@
 """What folders hold, looked at by a thread: classes and images by ``engine.recipe.data_layout``, names only."""
 
+import contextlib
+import os
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -44,6 +46,8 @@ class Glance:
 def glance(folder: Path) -> Glance:
     """Look at a folder, as ``vrdl-tui train`` would. Reads the names in it and in the folders of its classes."""
     try:
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError), os.scandir(folder):
+            pass  # raises for one that can't be read, which the search for runs passes over
         if find_runs(folder, depth=1):
             return Glance({}, problem="runs, no images to train on")  # their pictures would count as some
         found = find_folders(folder)
