@@ -120,7 +120,7 @@ def test_commands_of_a_living_run_take_effect_at_the_next_epoch(tmp_path: Path, 
         assert answer.detail == f"1 image restored, in use from epoch {epoch + 1} on"
         refused = watcher.ask(Restore(paths=[first.path]))
         assert isinstance(refused, CommandRejected)
-        assert "is not left out" in refused.reason
+        assert "is not excluded" in refused.reason
         assert isinstance(watcher.ask(Exclude(paths=["blue/blue1.png", "blue/blue2.png"])), CommandAccepted)
         assert isinstance(watcher.ask(Exclude(paths=["../x.png"])), CommandRejected)
         everything = [f"red/red{number}.png" for number in range(12)]
