@@ -107,7 +107,9 @@ def test_a_command_of_another_user(folder: Path) -> None:
     ((path, command),) = Spool(folder).pending()
     assert isinstance(command, commands.Stop)
     os.chown(path, _NOBODY, -1)
-    assert whys(folder) == [f"commands/{path.name} was refused: it belongs to nobody, not to the user who trains"]
+    assert whys(folder) == [
+        f"commands/{path.name} was refused: it belongs to nobody, not to the user who trains"
+    ]
 
 
 @root
@@ -213,7 +215,7 @@ def test_what_a_run_would_not_take_is_not_sent(folder: Path) -> None:
     assert list(folder.iterdir()) == []
     identity, problem = link.ask(RunDir(folder), commands.Restore(paths=["x" * 1000] * 9000))
     assert identity == ""
-    assert problem.endswith("; name fewer images at a time")
+    assert problem.endswith("; give fewer images at a time")
     assert list(folder.iterdir()) == []
 
 
