@@ -61,7 +61,7 @@ def judge(
     threshold = relax * largest if relaxed and largest is not None else first
     note = "" if largest is not None else "no validation images: the percentile stands"
     if len(errors) < FEWEST:
-        note = f"fewer than {FEWEST} images: none is judged"
+        note = f"fewer than {FEWEST} images, so none is an outlier"
     return ClassVerdict(
         label, list(images), list(errors), first, largest, threshold, relaxed, list(looks_like), note
     )
