@@ -201,6 +201,7 @@ def test_a_class_of_few_images_is_passed_over(tmp_path: Path) -> None:
     played = play(make_run(tmp_path, root, *AUTOENCODER, "train.epochs=1"))
     assert played.code == 0
     assert all(
-        event.note == "fewer than 5 images, so none is an outlier" for event in of(ThresholdSet, played.events)
+        event.note == "fewer than 5 images, so none is an outlier"
+        for event in of(ThresholdSet, played.events)
     )
     assert not played.state.outliers.excluded
