@@ -1,4 +1,4 @@
-"""What ended runs tell: statistics, comparisons, confusion, predictions, ablations.
+"""Analysis of runs: statistics, comparisons, confusion matrices, predictions, ablations.
 
-Everything is computed from files in run directories; nothing here trains or draws.
+Everything is computed from files in run directories. The package neither trains nor draws.
 """

@@ -1,7 +1,7 @@
-"""An ablation: the report's three experiments, each a switch of the recipe run with several seeds.
+"""Ablations: the report's three experiments, each of which toggles one setting of the recipe, with several seeds.
 
-The plan says which runs there are; the results give each arm's accuracy with its interval, and what each switch
-changes, seed by seed.
+A plan lists the runs. The results give each arm's accuracy with its interval, and the effect of each setting, paired by
+seed.
 """
 
 import os
@@ -26,11 +26,15 @@ from engine.run.directory import RunDir, folder_mode
 from engine.run.lock import RunLock, StaleLockError
 
 ExperimentName = Literal["outliers", "augmentation", "mixup"]
+"""Name of an experiment."""
 EXPERIMENTS: tuple[ExperimentName, ...] = get_args(ExperimentName)
+"""All experiments, in the report's order."""
 BASELINE = "baseline"
+"""Name of the arm that trains the recipe unchanged."""
 PLAN_FILE = "ablation.toml"
+"""File in an ablation's folder that holds its plan."""
 
-# Who asks whether an ablation is under way holds its lock for an instant.
+# Seconds. A program that checks whether the ablation is running holds its lock for a moment.
 _PATIENCE = 0.2
 _KEYS: dict[ExperimentName, str] = {
     "outliers": "outliers.method",
@@ -40,19 +44,20 @@ _KEYS: dict[ExperimentName, str] = {
 
 
 class Experiment(NamedTuple):
-    """One of its two arms is the recipe itself; the other is the recipe with ``key`` switched."""
+    """An experiment with two arms: the baseline, and the recipe with ``key`` toggled."""
 
     name: ExperimentName
     key: str
     without: str
-    """The arm that does without: its runs are ``ARM-seedN``."""
+    """The arm in which the setting is off. Its runs are named ``ARM-seedN``."""
     with_: str
+    """The arm in which the setting is on."""
     value: str
-    """What ``key`` is in the arm that has it."""
+    """Value of ``key`` in the arm in which it is on."""
 
 
 class PlannedRun(NamedTuple):
-    """One run of the plan."""
+    """One run of a plan."""
 
     arm: str
     seed: int
@@ -60,24 +65,29 @@ class PlannedRun(NamedTuple):
 
     @property
     def name(self) -> str:
+        """Name of the run's folder."""
         return f"{self.arm}-seed{self.seed}"
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """``recipe`` is the baseline, which every experiment shares; ``seeds`` are values of train.seed."""
+    """The runs of an ablation."""
 
     recipe: Recipe
+    """The baseline, shared by all experiments."""
     names: tuple[ExperimentName, ...]
+    """The experiments to run."""
     seeds: tuple[int, ...]
+    """Values of ``train.seed``."""
 
     @property
     def experiments(self) -> list[Experiment]:
+        """The experiments to run, with their arms."""
         return [_experiment(self.recipe, name) for name in self.names]
 
     @property
     def trainings(self) -> list[PlannedRun]:
-        """Every run, seed by seed: whenever one seed is through, its arms can be compared."""
+        """All runs, grouped by seed, so that the arms can be compared as soon as one seed is finished."""
         arms = {BASELINE: self.recipe}
         for experiment in self.experiments:
             arm, value = _other(self.recipe, experiment.name)
@@ -90,13 +100,13 @@ class Plan:
 
 
 def make_plan(recipe: Recipe, names: Sequence[ExperimentName], seeds: int) -> Plan:
-    """Plan the experiments on a recipe, with ``seeds`` seeds from the recipe's own one up.
+    """Plan the experiments ``names`` on a recipe, with ``seeds`` consecutive seeds from the recipe's own.
 
-    Raises UserError for no seeds, for a recipe whose outlier stage would change the data folder under the
-    other runs, and for seeds beyond the largest.
+    Raises UserError if ``seeds`` is below 1, if the recipe's outlier stage would change the data folder that the other
+    runs use, or if a seed would exceed the largest one.
     """
     if seeds < 1:
-        raise UserError(f"--seeds {seeds}: at least one; three or more say something of the spread")
+        raise UserError(f"--seeds {seeds}: must be at least 1; use 3 or more to estimate the spread")
     if "outliers" in names or recipe.outliers.method != "none":
         _check_action(recipe)
     first = recipe.train.seed
@@ -126,10 +136,10 @@ def _is_on(recipe: Recipe, name: ExperimentName) -> bool:
 
 
 def _other(recipe: Recipe, name: ExperimentName) -> tuple[str, str]:
-    """Return the arm beside the baseline, and what its key is set to."""
+    """Return the name of the experiment's other arm, and the value of its key."""
     if _is_on(recipe, name):
         return f"{name}-off", {"outliers": "none", "augmentation": "false", "mixup": "0"}[name]
-    # The embedding needs a pretrained backbone; else it is the report's own method.
+    # The embedding needs a pretrained backbone; without one, the report's method is used.
     method = "embedding" if recipe.model.pretrained else "autoencoder"
     return f"{name}-on", {"outliers": method, "augmentation": "true", "mixup": "0.5"}[name]
 
@@ -143,10 +153,10 @@ def _experiment(recipe: Recipe, name: ExperimentName) -> Experiment:
 
 
 def begin(folder: Path, plan: Plan) -> RunLock:
-    """Take an ablation's folder, made if need be, for one program, and write the plan into it.
+    """Create an ablation's folder if needed, lock it, write the plan, and return the lock.
 
-    The lock is a run's: ``RunDir(folder).is_alive()`` says whether the ablation is under way. Raises UserError
-    when another program has it, OSError where the folder can't be written.
+    The lock is the same as a run's: ``RunDir(folder).is_alive()`` tells whether the ablation is running. Raises
+    UserError if another program holds it, OSError if the folder can't be written.
     """
     folder.mkdir(mode=folder_mode(plan.recipe.train.share), parents=True, exist_ok=True)
     try:
@@ -155,9 +165,9 @@ def begin(folder: Path, plan: Plan) -> RunLock:
         if not (isinstance(error, StaleLockError) or RunDir(folder).is_alive()):
             raise
         where = f"ablation {printable(folder.name)} in {printable(str(folder.parent))}"
-        raise UserError(f"{where} is under way already; stop it, or choose another --name") from error
+        raise UserError(f"{where} is already running; stop it, or choose another --name") from error
     try:
-        os.ftruncate(lock.fd, 0)  # until its program has put itself in, it names nobody who is gone
+        os.ftruncate(lock.fd, 0)  # until the program writes its own id, it must not name a dead one
         save_plan(folder, plan)
     except BaseException:
         lock.release()
@@ -166,7 +176,7 @@ def begin(folder: Path, plan: Plan) -> RunLock:
 
 
 def save_plan(folder: Path, plan: Plan) -> None:
-    """Write the plan into the ablation's folder, which is made if need be. Raises OSError."""
+    """Write the plan to the ablation's folder, which is created if needed. Raises OSError."""
     folder.mkdir(mode=folder_mode(plan.recipe.train.share), parents=True, exist_ok=True)
     table = {
         "experiments": list(plan.names),
@@ -177,9 +187,9 @@ def save_plan(folder: Path, plan: Plan) -> None:
 
 
 def load_plan(folder: Path) -> Plan | None:
-    """Return the plan of an ablation's folder; None where there is nothing yet.
+    """Return the plan of an ablation's folder, None if the folder doesn't exist.
 
-    Raises UserError when the folder is something else, or the plan can't be read.
+    Raises UserError if the folder is not an ablation's, or if the plan can't be read.
     """
     path = folder / PLAN_FILE
     try:
@@ -191,7 +201,7 @@ def load_plan(folder: Path) -> Plan | None:
         if not folder.exists():
             return None
         raise UserError(
-            f"{printable(str(folder))} exists and is no ablation; choose another --name"
+            f"{printable(str(folder))} exists and is not an ablation; choose another --name"
         ) from None
     except (
         OSError,
@@ -206,9 +216,9 @@ def load_plan(folder: Path) -> Plan | None:
 
 
 def check_goes_on(folder: Path, plan: Plan) -> None:
-    """Raises UserError unless ``plan`` begins in ``folder`` or goes on with what is there.
+    """Raise UserError unless ``plan`` can start in ``folder``, or resume or extend the ablation there.
 
-    More seeds and other experiments on the same recipe go on; another recipe doesn't.
+    More seeds and other experiments extend an ablation; its recipe must be the same.
     """
     saved = load_plan(folder)
     if saved is not None:
@@ -218,16 +228,16 @@ def check_goes_on(folder: Path, plan: Plan) -> None:
         run = RunDir(folder / training.name)
         if run.recipe.exists() and _text(run.recipe) != training.recipe.to_toml():
             raise UserError(
-                f"run {printable(str(run.path))} was made by another recipe; choose another --name"
+                f"run {printable(str(run.path))} was created with another recipe; choose another --name"
             )
 
 
 def _check_same(saved: Recipe, wanted: Recipe, where: str) -> None:
     other = [key for key in recipe_keys() if value_of(saved, key) != value_of(wanted, key)]
     if other:
-        told = ", ".join(f"{key} = {printable(value_of(saved, key), 60)}" for key in other[:4])
+        listed = ", ".join(f"{key} = {printable(value_of(saved, key), 60)}" for key in other[:4])
         more = f" and {len(other) - 4} more" if len(other) > 4 else ""
-        raise UserError(f"{where} has another recipe ({told}{more}); choose another --name")
+        raise UserError(f"{where} has another recipe ({listed}{more}); choose another --name")
 
 
 def _text(path: Path) -> str:
@@ -238,6 +248,7 @@ def _text(path: Path) -> str:
 
 
 FEW = 4
+"""With fewer seeds than this, only large effects can be detected."""
 
 _RUNS = (
     "run", "arm", "seed", "state", "epochs", "best_epoch", "val_acc", "val_acc_low", "val_acc_high", "train_acc",
@@ -249,20 +260,23 @@ _EFFECTS = (
 )  # fmt: skip
 
 Results = Mapping[tuple[str, int], RunSummary]
-"""Runs by arm and seed."""
+"""Runs by (arm, seed)."""
 
 
 class Effect(NamedTuple):
-    """Best validation accuracies, percent, and the difference with - without of the same seeds, in points."""
+    """Result of one experiment: means over the seeds for which both arms have an epoch."""
 
     experiment: Experiment
     without: Mean
+    """Best validation accuracy, in percent."""
     with_: Mean
+    """Best validation accuracy, in percent."""
     difference: Mean
+    """``with_`` - ``without``, paired by seed, in percentage points."""
 
 
 def effects(plan: Plan, results: Results) -> list[Effect]:
-    """Return what each experiment found; one without a seed whose two runs both have an epoch is left out."""
+    """Return the effect of each experiment that has at least one seed for which both arms have an epoch."""
     found = []
     for experiment in plan.experiments:
         pairs = [
@@ -284,24 +298,24 @@ def effects(plan: Plan, results: Results) -> list[Effect]:
 
 
 def verdict(effect: Effect) -> str:
-    """Say what the difference is worth, with the number of seeds in mind."""
+    """Return a sentence on whether the difference is more than chance, given the number of seeds."""
     low, high, n = effect.difference.low, effect.difference.high, effect.difference.n
     if low is None or high is None:
-        return "one seed: nothing can be said of chance; give --seeds 3 or more"
+        return "one seed: no confidence interval; use --seeds 3 or more"
     few = f"; {n} seeds show only large effects" if n < FEW else ""
     if low <= 0 <= high:
-        return f"no effect shown: the interval holds 0{few}"
+        return f"no effect shown: the interval contains 0{few}"
     return f"{'better' if low > 0 else 'worse'} with it, by more than the seeds' spread"
 
 
 def epoch_means(runs: Sequence[Sequence[EpochEnded]], value: str) -> list[Mean]:
-    """Return the mean of a field of ``EpochEnded`` at each epoch that all of the runs reached."""
+    """Return the mean of field ``value`` of ``EpochEnded`` for each epoch that all runs reached."""
     shortest = min((len(epochs) for epochs in runs), default=0)
     return [mean_of([getattr(epochs[at], value) for epochs in runs]) for at in range(shortest)]
 
 
 def runs_csv(plan: Plan, results: Results) -> str:
-    """Return a row for each run: accuracies in percent, of its best epoch."""
+    """Return a CSV table with a row for each run that has a best epoch; accuracies in percent."""
     rows: list[Sequence[Cell]] = []
     for training in plan.trainings:
         one = results.get((training.arm, training.seed))
@@ -317,7 +331,7 @@ def runs_csv(plan: Plan, results: Results) -> str:
 
 
 def effects_csv(found: Sequence[Effect]) -> str:
-    """Return a row for each experiment: means over ``n`` seeds with their 95 % intervals, empty for one seed."""
+    """Return a CSV table with a row for each effect: means over ``n`` seeds with 95 % intervals, empty for one seed."""
     return table(
         _EFFECTS,
         [

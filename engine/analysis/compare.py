@@ -1,4 +1,4 @@
-"""Runs side by side: their best figures, how their recipes differ, and whether a difference is more than noise."""
+"""Comparison of runs: best epochs, recipe differences, and whether differences in accuracy are more than noise."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -17,24 +17,26 @@ from engine.recipe.recipe import load_recipe, recipe_keys, value_of
 from engine.run.directory import RunDir
 
 FEWEST, MOST = 2, 12
+"""How many runs can be compared."""
 ALPHA = 0.05
+"""Significance level of the tests."""
 
 Method = Literal["images", "intervals", "none"]
+"""How two runs are compared, see ``Test``."""
 
 
 class Answer(NamedTuple):
-    """What the best weights made of a validation image: its class, and whether they took it for that."""
+    """The prediction of the best weights for a validation image."""
 
     label: str
+    """The true class."""
     right: bool
+    """Whether the prediction was correct."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RunSummary:
-    """A run as a comparison sees it, equal to itself only.
-
-    ``planned`` is its greatest number of epochs, 0 while unknown.
-    """
+    """What a comparison needs of a run. Compares by identity."""
 
     path: Path
     name: str
@@ -42,28 +44,28 @@ class RunSummary:
     model: str
     data: str
     planned: int
+    """Maximum number of epochs; 0 if unknown."""
     monitor: str
     best_epoch: int
-    """The epoch whose weights are kept; 0 before the first has ended."""
+    """The epoch of the best weights; 0 before the first epoch has ended."""
     epochs: tuple[EpochEnded, ...]
     val_images: int
-    """0 while unknown."""
+    """0 if unknown."""
     recipe: Mapping[str, str]
-    """Values by dotted key, empty where the recipe can't be read; a value that was changed while the run went
-    on has the change behind it."""
+    """Values by dotted key, followed by changes made while the run was running; empty if the recipe can't be read."""
     steered: SteeringHistory
     answers: Mapping[str, Answer]
-    """By the image's path; empty where ``why_no_answers`` says so."""
+    """By image path; if empty, ``why_no_answers`` has the reason."""
     why_no_answers: str
 
     @property
     def best(self) -> EpochEnded | None:
-        """The epoch whose weights are kept."""
+        """The epoch of the best weights, None before the first epoch has ended."""
         return next((epoch for epoch in self.epochs if epoch.epoch == self.best_epoch), None)
 
     @property
     def interval(self) -> tuple[float, float] | None:
-        """The 95 % interval of the best epoch's validation accuracy, percent; None while it can't be known."""
+        """The 95 % interval of the best epoch's validation accuracy, in percent; None if unknown."""
         best = self.best
         if best is None:
             return None
@@ -74,67 +76,69 @@ class RunSummary:
 
     @property
     def seconds(self) -> float:
-        """How long its epochs took in all: without start, pauses and interruptions."""
+        """Duration of all epochs in seconds, without startup, pauses and interruptions."""
         return fsum(epoch.seconds for epoch in self.epochs)
 
 
 class Difference(NamedTuple):
-    """A key of the recipe that isn't the same in all runs, with one value for each run; "" where unknown."""
+    """A recipe key whose value isn't the same in all runs."""
 
     key: str
     values: tuple[str, ...]
+    """One for each run; "" if unknown."""
 
 
 @dataclass(frozen=True, slots=True)
 class Test:
-    """A run against the best one.
-
-    ``images``: McNemar's exact test on the images that both judged, ``intervals``: only whether the two 95 %
-    intervals are apart, ``none``: no figures yet.
-    """
+    """Comparison of a run with the best one."""
 
     method: Method
+    """``images``: McNemar's exact test on the validation images of both runs; ``intervals``: whether the two 95 %
+    intervals overlap; ``none``: not comparable yet."""
     differs: bool | None
-    """Whether the difference is more than noise (corrected p < 0.05); None where nothing can be said."""
+    """Whether the difference is more than noise: corrected p < 0.05, or intervals that don't overlap. None if
+    unknown."""
     images: int = 0
+    """Number of images tested."""
     best_only: int = 0
-    """Images that the best run alone has right."""
+    """Images that only the best run has right."""
     other_only: int = 0
+    """Images that only the other run has right."""
     p: float | None = None
     corrected: float | None = None
-    """``p`` by Holm's correction for all the tests of the comparison."""
+    """``p`` with Holm's correction for all tests of the comparison."""
     why: str = ""
-    """Why the two aren't compared image by image."""
+    """Why the two runs aren't compared image by image."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Comparison:
-    """Equal to itself only: the lists of judged images are long."""
+    """Runs, their differences, and a test of each against the best. Compares by identity, as the contents are long."""
 
     entrants: tuple[RunSummary, ...]
     best: int | None
-    """The position of the run with the highest validation accuracy at its best epoch, of equals the lower loss."""
+    """Index of the run with the highest validation accuracy at its best epoch; ties go to the lower loss."""
     differences: tuple[Difference, ...]
     tests: tuple[Test | None, ...]
-    """One for each run; None for the best one itself, and for all while there is none."""
+    """One for each run; None for the best run, and for all runs if there is no best one."""
 
     @property
     def corrected(self) -> bool:
-        """Whether there was more than one test, so that Holm's correction changes something."""
+        """Whether p-values are corrected, that is, whether there is more than one."""
         return sum(test is not None and test.p is not None for test in self.tests) > 1
 
 
 def check_number(runs: int) -> None:
-    """Raises UserError unless so many runs can be compared."""
+    """Raise UserError unless that many runs can be compared."""
     if not FEWEST <= runs <= MOST:
-        raise UserError(f"{FEWEST} to {MOST} runs are compared, not {runs}; vrdl-tui runs lists them")
+        raise UserError(f"{FEWEST} to {MOST} runs can be compared, not {runs}; vrdl-tui runs lists them")
 
 
 def compare(entrants: Sequence[RunSummary]) -> Comparison:
-    """Compare runs, each with the best one. Raises UserError for fewer than two or more than twelve."""
+    """Compare each run with the best one. Raises UserError for fewer than 2 or more than 12 runs."""
     check_number(len(entrants))
-    judged = [(at, one.best) for at, one in enumerate(entrants)]
-    ranked = [(best.val_acc, -best.val_loss, -at) for at, best in judged if best is not None]
+    bests = [(at, one.best) for at, one in enumerate(entrants)]
+    ranked = [(best.val_acc, -best.val_loss, -at) for at, best in bests if best is not None]
     at_best = -max(ranked)[2] if ranked else None
     tests: list[Test | None] = [None] * len(entrants)
     if at_best is not None:
@@ -155,8 +159,8 @@ def _differences(entrants: Sequence[RunSummary]) -> list[Difference]:
 
 def _test(best: RunSummary, other: RunSummary) -> Test:
     if other.best is None:
-        return Test("none", None, why="no epoch of it has ended")
-    why = _why_apart(best, other)
+        return Test("none", None, why="none of its epochs has ended")
+    why = _why_not_by_images(best, other)
     if why:
         return _by_intervals(best, other, why)
     pairs = [(answer.right, other.answers[path].right) for path, answer in best.answers.items()]
@@ -165,17 +169,17 @@ def _test(best: RunSummary, other: RunSummary) -> Test:
     return Test("images", p < ALPHA, len(pairs), best_only, other_only, p, p)
 
 
-def _why_apart(best: RunSummary, other: RunSummary) -> str:
-    """Say why two runs can't be compared image by image; nothing when they can."""
+def _why_not_by_images(best: RunSummary, other: RunSummary) -> str:
+    """Return why two runs can't be compared image by image, "" if they can."""
     for one in (best, other):
         if not one.answers:
             return one.why_no_answers
     common = best.answers.keys() & other.answers.keys()
     if len(common) < max(len(best.answers), len(other.answers)):
         shared = f"{len(common):,} in common of {len(best.answers):,} and {len(other.answers):,}"
-        return f"they were judged on different validation images ({shared})"
+        return f"they have different validation images ({shared})"
     if any(best.answers[path].label != other.answers[path].label for path in common):
-        return "some of their validation images have other classes"
+        return "some of their validation images have different labels"
     return ""
 
 
@@ -187,7 +191,7 @@ def _by_intervals(best: RunSummary, other: RunSummary, why: str) -> Test:
 
 
 def _correct(tests: Sequence[Test | None]) -> list[Test | None]:
-    """Put the corrected p in, and what follows from it."""
+    """Return the tests with corrected p-values, and ``differs`` accordingly."""
     corrected = iter(holm([test.p for test in tests if test is not None and test.p is not None]))
     done = []
     for test in tests:
@@ -199,7 +203,7 @@ def _correct(tests: Sequence[Test | None]) -> list[Test | None]:
 
 
 class RunReader:
-    """Reads one run; again only what has changed since, so that a living run can be looked at often."""
+    """Reads one run repeatedly. Only what changed since the last call is read, so a live run can be polled often."""
 
     def __init__(self, run: RunDir) -> None:
         self._run = run
@@ -209,11 +213,11 @@ class RunReader:
         self._entrant: RunSummary | None = None
 
     def read(self) -> RunSummary:
-        """Return the run as it is now. What is missing or damaged in its folder is left empty.
+        """Return the run's current state. Missing or damaged files leave the corresponding fields empty.
 
-        Raises OSError for a journal that is there and can't be read.
+        Raises OSError if the journal exists and can't be read.
         """
-        # The lock before the journal: an engine writes its end first, and lets go of the lock after it.
+        # The lock is checked before the journal: an engine writes its last event before it releases the lock.
         alive = self._run.is_alive()
         seen = (alive, *map(_stamp, (self._run.journal, self._run.recipe, self._run.validation)))
         if self._entrant is None or seen != self._seen:
@@ -225,7 +229,7 @@ class RunReader:
 
 
 def read_comparison(runs: Sequence[RunDir]) -> Comparison:
-    """Read and compare runs. Raises UserError for fewer than two or more than twelve."""
+    """Read and compare runs. Raises UserError for fewer than 2 or more than 12 runs."""
     return compare([RunReader(run).read() for run in runs])
 
 
@@ -261,7 +265,7 @@ def _entrant(run: RunDir, state: RunState, *, alive: bool) -> RunSummary:
 def _recipe(run: RunDir, settings: Sequence[SettingChanged]) -> dict[str, str]:
     try:
         recipe = load_recipe(run.recipe)
-    except UserError:  # of another version, or damaged by hand: its figures are compared all the same
+    except UserError:  # of another version, or damaged: the run can be compared without it
         return {}
     values = {key: value_of(recipe, key) for key in recipe_keys()}
     for change in settings:

@@ -1,6 +1,6 @@
-"""A comparison as text and files: sentences, CSV of the curves, Markdown for a report, JSON for scripts.
+"""A comparison as text: sentences, CSV of the curves, Markdown for reports, JSON for scripts.
 
-Names in the sentences are raw: the caller escapes them for where they are shown.
+Run names in the sentences are not escaped; the caller escapes them for the place where they are shown.
 """
 
 import re
@@ -14,11 +14,12 @@ from engine.core.text import encodable, printable
 
 
 def p_value(p: float) -> str:
+    """Return a p-value with four decimals, or ``< 0.0001``."""
     return f"{p:.4f}" if p >= 0.0001 else "< 0.0001"
 
 
 def short(comparison: Comparison, at: int) -> str:
-    """Say in at most 17 characters how a run stands against the best."""
+    """Return the result of a run's test against the best run in at most 17 characters."""
     test = comparison.tests[at]
     if test is None:
         return "best" if at == comparison.best else "no epoch yet"
@@ -30,22 +31,22 @@ def short(comparison: Comparison, at: int) -> str:
 
 
 def sentence(comparison: Comparison, at: int) -> str:
-    """Say in full how a run stands against the best, and on what grounds."""
+    """Return a sentence with the result of a run's test against the best run, and the numbers it is based on."""
     if comparison.best is None:
-        return "no epoch of these runs has ended yet: there is nothing to compare"
+        return "no epoch of these runs has ended yet, so there is nothing to compare"
     test, best = comparison.tests[at], comparison.entrants[comparison.best].name
     if test is None:
         return _about_best(comparison)
     if test.method == "none":
         return f"can't be compared with {best}: {test.why}"
     if test.method == "intervals":
-        word = (
+        result = (
             f"worse than {best}: their 95 % intervals are apart"
             if test.differs
             else f"not shown to differ from {best}: their 95 % intervals overlap"
         )
-        return f"{word}; not compared image by image: {test.why}"
-    return f"{_apart(test, best)}: {_counts(test)}; {_p(comparison, test)}"
+        return f"{result}; not compared image by image: {test.why}"
+    return f"{_result(test, best)}: {_counts(test)}; {_p(comparison, test)}"
 
 
 def _about_best(comparison: Comparison) -> str:
@@ -58,10 +59,8 @@ def _about_best(comparison: Comparison) -> str:
     return f"best; its lead is more than noise over {worse} of the other {others}"
 
 
-def _apart(test: Test, best: str) -> str:
-    return (
-        f"worse than {best} by more than noise" if test.differs else f"no more than noise apart from {best}"
-    )
+def _result(test: Test, best: str) -> str:
+    return f"worse than {best} by more than noise" if test.differs else f"within noise of {best}"
 
 
 def _counts(test: Test) -> str:
@@ -74,32 +73,32 @@ def _counts(test: Test) -> str:
 def _p(comparison: Comparison, test: Test) -> str:
     assert test.p is not None
     assert test.corrected is not None
-    said = p_value(test.p)
-    plain = f"McNemar p {said if said.startswith('<') else f'= {said}'}"
+    p = p_value(test.p)
+    plain = f"McNemar p {p if p.startswith('<') else f'= {p}'}"
     return f"{plain}, corrected {p_value(test.corrected)}" if comparison.corrected else plain
 
 
 def grounds(comparison: Comparison) -> list[str]:
-    """Say by what rules the verdicts were found, and how far they go."""
-    said = []
+    """Return sentences on how the results were obtained, and on their limits."""
+    sentences = []
     if any(test is not None and test.method == "images" for test in comparison.tests):
-        said.append(
-            "More than noise: McNemar's exact test, two-sided, on what the best weights of both runs said of "
-            "the same validation images, p below 0.05."
+        sentences.append(
+            "More than noise: p below 0.05 in McNemar's exact test, two-sided, on the predictions of the best "
+            "weights of both runs for the same validation images."
         )
         if comparison.corrected:
-            said.append("Several tests, each run against the best one: p is corrected by Holm's method.")
+            sentences.append("Each run is tested against the best one; p is corrected by Holm's method.")
     if any(test is not None and test.method == "intervals" for test in comparison.tests):
-        said.append(
-            "Intervals: 95 % score intervals (Wilson) of the validation accuracy. Apart means a difference; "
-            "overlapping ones leave it open."
+        sentences.append(
+            "Intervals: 95 % score intervals (Wilson) of the validation accuracy. Intervals apart show a "
+            "difference; overlapping ones are inconclusive."
         )
-    if said:
-        said.append(
-            "It speaks of these weights on these images, on which the best epochs were chosen too; whether a "
-            "setting is better, several seeds of each tell: vrdl-tui ablate."
+    if sentences:
+        sentences.append(
+            "The results hold for these weights and these images, which also selected the best epochs. To "
+            "find out whether a setting is better, train several seeds of each: vrdl-tui ablate."
         )
-    return said
+    return sentences
 
 
 _CURVES = (
@@ -109,7 +108,7 @@ _MARKUP = re.compile(r"([\\`*_{}\[\]<>#|~$])")
 
 
 def as_csv(comparison: Comparison) -> str:
-    """Return a row for each epoch of each run: accuracies in percent, an interval's ends empty where unknown."""
+    """Return CSV with a row for each epoch of each run; accuracies in percent, unknown interval bounds empty."""
     rows: list[Sequence[Cell]] = [
         (
             escape(encodable(one.name)), epoch.epoch, epoch.lr, epoch.train_acc, epoch.train_loss, epoch.val_acc,
@@ -123,7 +122,7 @@ def as_csv(comparison: Comparison) -> str:
 
 
 def as_markdown(comparison: Comparison) -> str:
-    """Return the runs, the verdicts and the differences of the recipes as Markdown (tables as GitHub has them)."""
+    """Return runs, results and recipe differences as Markdown with GitHub tables."""
     heads = [
         "run",
         "val. accuracy",
@@ -132,7 +131,7 @@ def as_markdown(comparison: Comparison) -> str:
         "epochs",
         "val. loss",
         "time",
-        "against the best",
+        "vs. best",
     ]
     rows = [_row(comparison, at) for at in range(len(comparison.entrants))]
     parts = ["# Comparison of runs", _markdown(heads, rows)]
@@ -143,10 +142,10 @@ def as_markdown(comparison: Comparison) -> str:
         )
     )
     parts += grounds(comparison)
-    parts.append("## What their recipes differ in")
+    parts.append("## Recipe differences")
     names = [_plain(one.name) for one in comparison.entrants]
     found = [[f"`{one.key}`", *map(_plain, one.values)] for one in comparison.differences]
-    parts.append(_markdown(["key", *names], found) if found else "Nothing.")
+    parts.append(_markdown(["key", *names], found) if found else "None.")
     return "\n\n".join(parts) + "\n"
 
 
@@ -176,15 +175,18 @@ def _plain(text: str) -> str:
 
 
 def as_json(comparison: Comparison) -> bytes:
-    """Return the comparison as JSON; names and meanings are kept from version to version.
+    """Return the comparison as JSON. Names and meanings of fields are stable across versions.
 
-    ``runs``: one object each, in the order given: name, path, state, model, data, epochs (done),
-    planned_epochs, monitor, best_epoch, val_acc with val_acc_low and val_acc_high (95 %), val_images,
-    val_loss and train_acc of the best epoch, seconds (of all epochs), and ``against_best``: null for the best
-    run, else method (images, intervals, none), differs (true, false, null: not known), images, best_only,
-    other_only, p, p_corrected, why. ``best``: position of the best run in ``runs``, from 0. ``alpha``: differs is
-    p_corrected below it. ``differences``: key, and values in the order of ``runs``. Percents and seconds;
-    null: not known.
+    * ``runs``: one object per run, in the order given, with name, path, state, model, data, epochs (finished),
+      planned_epochs, monitor, best_epoch, val_acc with its 95 % interval val_acc_low and val_acc_high, val_images,
+      val_loss and train_acc (of the best epoch), seconds (of all epochs), and ``against_best``: null for the best run,
+      otherwise method (images, intervals, none), differs (true, false, or null if unknown), images, best_only,
+      other_only, p, p_corrected and why.
+    * ``best``: index of the best run in ``runs``, from 0.
+    * ``alpha``: significance level of p_corrected.
+    * ``differences``: key, and values in the order of ``runs``.
+
+    Accuracies are in percent; null means unknown.
     """
     content = {
         "runs": [
@@ -226,13 +228,13 @@ def _run(one: RunSummary) -> dict[str, object]:
 def _against(test: Test | None) -> dict[str, object] | None:
     if test is None:
         return None
-    said = test.method == "images"
+    by_images = test.method == "images"
     return {
         "method": test.method,
         "differs": test.differs,
-        "images": test.images if said else None,
-        "best_only": test.best_only if said else None,
-        "other_only": test.other_only if said else None,
+        "images": test.images if by_images else None,
+        "best_only": test.best_only if by_images else None,
+        "other_only": test.other_only if by_images else None,
         "p": test.p,
         "p_corrected": test.corrected,
         "why": encodable(test.why) or None,

@@ -1,4 +1,4 @@
-"""The confusion matrix in figures: shares, confused pairs, each class's rates, and the matrix as a CSV file."""
+"""The confusion matrix: proportions, confused pairs, precision and recall per class, and the matrix as a CSV file."""
 
 import csv
 import os
@@ -16,35 +16,38 @@ from engine.core.text import printable
 from engine.run.train_state import Cells
 
 Norm = Literal["counts", "row", "column"]
-"""What a cell says: images, their share of the true class (row), or of the predicted class (column)."""
+"""Normalisation of a cell: number of images, proportion of the true class (row), or of the predicted one (column)."""
 
 _CORNER = "true \\ predicted"
 _LIST = ("true", "predicted", "images")
 _TABLE_UP_TO = 1000
-"""Classes; a table of 10,000 would have 100 million fields, nearly all 0, and no spreadsheet as many columns."""
+"""Classes. A table of 10,000 classes would have 100 million fields, nearly all 0, and too many columns for any
+spreadsheet."""
 
 
 class Pair(NamedTuple):
-    """Two classes taken for one another: ``forth`` images of ``true`` for ``predicted``, ``back`` the other way."""
+    """Two classes that are confused with each other."""
 
     true: int
     predicted: int
     forth: int
+    """Images of class ``true`` predicted as ``predicted``."""
     back: int
+    """Images of class ``predicted`` predicted as ``true``."""
 
     @property
     def both(self) -> int:
+        """Images confused in either direction."""
         return self.forth + self.back
 
 
 class Rates(NamedTuple):
-    """A class's rates, 0 to 1, each None where it would be a division by nothing.
-
-    ``images``: how many are of the class; ``named``: how many were taken for it.
-    """
+    """Precision, recall and F1 of a class, 0 to 1; None where the denominator is 0."""
 
     images: int
+    """Images of the class."""
     named: int
+    """Images predicted as the class."""
     precision: float | None
     recall: float | None
     f1: float | None
@@ -52,18 +55,20 @@ class Rates(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Matrix:
-    """``cells[true, predicted]``: images; empty cells are left out. ``classes``: how many there are."""
+    """A sparse confusion matrix with its row and column sums."""
 
     classes: int
+    """Number of classes."""
     cells: dict[tuple[int, int], int]
+    """Number of images by (true, predicted), without empty cells."""
     rows: list[int]
     """Images of each true class."""
     columns: list[int]
-    """Images taken for each class."""
+    """Images predicted as each class."""
 
     @classmethod
     def of(cls, cells: Cells, classes: int) -> "Matrix":
-        """Cells outside of the classes are left out: a journal may be damaged."""
+        """Return the matrix of ``cells``, ignoring invalid ones, as a journal may be damaged."""
         kept = {
             (true, predicted): images
             for true, predicted, images in cells
@@ -77,14 +82,16 @@ class Matrix:
 
     @property
     def images(self) -> int:
+        """Number of images."""
         return sum(self.rows)
 
     @property
     def wrong(self) -> int:
+        """Number of misclassified images."""
         return sum(images for (true, predicted), images in self.cells.items() if true != predicted)
 
     def share(self, true: int, predicted: int, norm: Norm) -> float | None:
-        """Return a cell's images, or its share (0 to 1) of its row or column; None of one that has no image."""
+        """Return a cell's number of images, or its proportion (0 to 1) of its row or column, None if that is empty."""
         images = self.cells.get((true, predicted), 0)
         if norm == "counts":
             return float(images)
@@ -92,9 +99,10 @@ class Matrix:
         return images / total if total else None
 
     def pairs(self, *, both: bool) -> list[Pair]:
-        """Return the confused pairs, most confused first: by one direction, or with ``both`` by the two summed.
+        """Return the confused pairs, most confused first.
 
-        Summed, a pair comes once, its larger direction first.
+        By default each direction is a pair of its own. With ``both``, directions are summed, and a pair appears once,
+        with its larger direction as ``forth``.
         """
         found = []
         for (true, predicted), images in self.cells.items():
@@ -104,7 +112,7 @@ class Matrix:
         return sorted(found, key=lambda pair: (-(pair.both if both else pair.forth), pair))
 
     def rates(self) -> list[Rates]:
-        """Return each class's rates, in the order of the classes."""
+        """Return the rates of each class, in class order."""
         return [self._rates(index) for index in range(self.classes)]
 
     def _rates(self, index: int) -> Rates:
@@ -119,7 +127,7 @@ class Matrix:
 
 
 def judged_cells(judged: Iterable[Judged], classes: list[str]) -> Cells:
-    """Return the cells that judged images add up to; those of other classes are left out."""
+    """Return the cells of the confusion matrix of ``judged``, ignoring images of classes not in ``classes``."""
     index = {name: number for number, name in enumerate(classes)}
     counts = Counter(
         (index[one.label], index[one.predicted])
@@ -130,14 +138,17 @@ def judged_cells(judged: Iterable[Judged], classes: list[str]) -> Cells:
 
 
 def in_cell(judged: Iterable[Judged], label: str, predicted: str) -> list[Judged]:
-    """Return the images of a cell, the worst first: wrong ones by how sure the model was, right ones by how unsure."""
+    """Return the images of a cell, worst first: misclassified ones most confident first, correct ones least confident.
+
+    Ties are sorted by path.
+    """
     found = [one for one in judged if one.label == label and one.predicted == predicted]
     sign = 1 if label == predicted else -1
     return sorted(found, key=lambda one: (sign * one.probability, one.path))
 
 
 def free_stem(folder: Path, stem: str, suffixes: Iterable[str]) -> str:
-    """Return the first of stem, stem-2, stem-3 … that none of the suffixes makes the name of a file of."""
+    """Return the first of stem, stem-2, stem-3 … for which ``folder`` has no file with any of the suffixes."""
     wanted, number = stem, 1
     endings = list(suffixes)
     while any(os.path.lexists(folder / f"{wanted}{ending}") for ending in endings):
@@ -147,14 +158,14 @@ def free_stem(folder: Path, stem: str, suffixes: Iterable[str]) -> str:
 
 
 def write_matrix(path: Path, cells: Cells, classes: list[str]) -> None:
-    """Write the matrix's counts: a row a true class, a column a predicted one, in their order.
+    """Write the matrix as CSV: one row per true class, one column per predicted class, in class order.
 
-    Of more than 1,000 classes a row for each cell that isn't empty, and for each class's own: true, predicted, images.
-    Raises OSError.
+    For more than 1,000 classes the columns are true, predicted and images, with a row for each non-empty cell and each
+    diagonal cell. Raises OSError.
     """
     counts = Matrix.of(cells, len(classes)).cells
     if len(classes) > _TABLE_UP_TO:
-        # Each class's own cell, also an empty one, has a reader know all classes and their order.
+        # Diagonal cells are listed even if empty, so that a reader knows all classes and their order.
         listed = sorted({(own, own): 0 for own in range(len(classes))} | counts)
         lines = [
             (escape(classes[true]), escape(classes[predicted]), str(counts.get((true, predicted), 0)))
@@ -168,12 +179,12 @@ def write_matrix(path: Path, cells: Cells, classes: list[str]) -> None:
         for true in span
     ]
     head = (_CORNER, *map(escape, classes))
-    # As a row and not as a header: a class's name may hold what only rows are quoted for.
+    # Passed as a row, not as a header: only rows are quoted, which class names may need.
     replace_file(path, table((), [head, *rows]).removeprefix("\n").encode())
 
 
 def read_matrix(path: Path) -> tuple[Cells, list[str]]:
-    """Return cells and classes of a written matrix. Raises UserError when it isn't there or is no such file."""
+    """Read cells and class names from a file of ``write_matrix``. Raises UserError if that fails."""
     try:
         with path.open(encoding="utf-8", newline="") as file:
             rows = csv.reader(file)
@@ -190,18 +201,20 @@ def read_matrix(path: Path) -> tuple[Cells, list[str]]:
     except (OSError, ValueError, csv.Error) as error:
         raise UserError(f"{printable(str(path))} can't be read: {printable(str(error))}") from None
     if corner != _CORNER or any(max(true, predicted) >= len(classes) for true, predicted, _ in cells):
-        raise UserError(f"{printable(str(path))} is no confusion matrix; key e of the matrix writes one")
+        raise UserError(
+            f"{printable(str(path))} is not a confusion matrix; press e in the confusion matrix to write one"
+        )
     return cells, classes
 
 
 def _read_list(rows: Iterable[list[str]]) -> tuple[Cells, list[str]]:
-    """Raises ValueError for rows of another form, and of classes that have none of their own."""
+    """Read the rows of the long form. Raises ValueError for a malformed row, and for a class without a row."""
     found = [(unescape(true), unescape(predicted), int(images)) for true, predicted, images in rows]
     index: dict[str, int] = {}
     for true, _, _ in found:
         index.setdefault(true, len(index))
-    if strange := next((predicted for _, predicted, _ in found if predicted not in index), None):
-        raise ValueError(f"it has no row of the class {strange}")
+    if unknown := next((predicted for _, predicted, _ in found if predicted not in index), None):
+        raise ValueError(f"it has no row for class {unknown}")
     return [(index[true], index[predicted], images) for true, predicted, images in found if images], list(
         index
     )

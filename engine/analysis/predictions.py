@@ -1,4 +1,4 @@
-"""Predictions as files: ``validation.csv`` of the best weights, labels and probabilities of test images."""
+"""Prediction files: ``validation.csv`` of the best weights, and labels and probabilities of test images."""
 
 import csv
 import io
@@ -16,16 +16,18 @@ _HEADER = ("path", "label", "pred_label", "probability")
 
 
 class Judged(NamedTuple):
-    """An image, its class, the class that it was taken for, and the softmax probability of that (0 to 1)."""
+    """The prediction for a validation image."""
 
     path: str
     label: str
+    """The true class."""
     predicted: str
     probability: float
+    """Softmax probability of ``predicted``, 0 to 1."""
 
 
 def write_judged(path: Path, judged: Iterable[Judged]) -> bytes:
-    """Write the file whole, in the order given, and return its content. Raises OSError."""
+    """Write ``validation.csv`` atomically, in the order given, and return its content. Raises OSError."""
     rows = (
         (escape(one.path), escape(one.label), escape(one.predicted), f"{one.probability:.6f}")
         for one in judged
@@ -36,7 +38,7 @@ def write_judged(path: Path, judged: Iterable[Judged]) -> bytes:
 
 
 def put_back_judged(path: Path, kept: Path) -> None:
-    """Have the file be what ``kept`` holds, if that is there and differs. Raises OSError."""
+    """Restore ``path`` from ``kept`` if that exists and differs. Raises OSError."""
     try:
         content = read_regular(kept, _LARGEST_JUDGED, follow=False)
     except OSError:
@@ -50,18 +52,20 @@ def put_back_judged(path: Path, kept: Path) -> None:
 
 
 def read_judged(path: Path) -> list[Judged]:
-    """Return the rows of the file. Raises UserError when it isn't there or is no such file."""
+    """Return the rows of a ``validation.csv``. Raises UserError if it is missing or not such a file."""
     try:
         with io.TextIOWrapper(open_regular(path, _LARGEST_JUDGED), encoding="utf-8", newline="") as file:
             rows = csv.reader(file)
             if tuple(next(rows, ())) != _HEADER:
-                raise UserError(f"{printable(str(path))} is no list of judged validation images")
+                raise UserError(f"{printable(str(path))} is not a list of validation predictions")
             return [
                 Judged(unescape(image), unescape(label), unescape(predicted), float(probability))
                 for image, label, predicted, probability in rows
             ]
     except FileNotFoundError:
-        raise UserError(f"no {printable(str(path))}: the run has no best weights yet, or is older") from None
+        raise UserError(
+            f"no {printable(str(path))}: the run has no best weights yet, or is of an older version"
+        ) from None
     except (OSError, ValueError, csv.Error) as error:
         raise UserError(f"{printable(str(path))} can't be read: {printable(str(error))}") from None
 
@@ -72,41 +76,44 @@ _PROBABILITIES = (*_LABELS, "probability")
 
 
 class Predicted(NamedTuple):
-    """An image's name without its extension, its label, and how sure that is (0 to 1), None where it isn't known."""
+    """The prediction for a test image."""
 
     name: str
+    """File name without extension."""
     label: str
     probability: float | None
+    """Probability of ``label``, 0 to 1; None if the file has no probabilities."""
 
 
 class Prediction(NamedTuple):
-    """The rows of a file; ``places[i]`` is the byte at which row i begins in one that has probabilities."""
+    """The content of a prediction file."""
 
     rows: list[Predicted]
     classes: list[str]
     """Empty for a file without probabilities."""
     places: list[int]
+    """Byte offset of each row, for ``read_shares``."""
 
 
 def beside(prediction: Path) -> Path:
-    """Return where the probabilities of a prediction are kept: ``prediction_probabilities.csv``."""
+    """Return the path of a prediction's probabilities: ``prediction_probabilities.csv`` for ``prediction.csv``."""
     return prediction.with_name(f"{prediction.stem}_probabilities.csv")
 
 
 def write_probabilities(path: Path, rows: Iterable[tuple[str, Sequence[float]]], classes: list[str]) -> None:
-    """Write image name and probabilities (classes,) of each image, in the order given. Raises OSError."""
+    """Write the name, label and probabilities (classes,) of each image, in the order given. Raises OSError."""
     cells = []
-    for name, shares in rows:
-        best = max(range(len(classes)), key=shares.__getitem__)
-        numbers = (f"{share:.6f}" for share in shares)
-        cells.append((escape(encodable(name)), escape(classes[best]), f"{shares[best]:.6f}", *numbers))
+    for name, probabilities in rows:
+        best = max(range(len(classes)), key=probabilities.__getitem__)
+        numbers = (f"{probability:.6f}" for probability in probabilities)
+        cells.append((escape(encodable(name)), escape(classes[best]), f"{probabilities[best]:.6f}", *numbers))
     head = (*_PROBABILITIES, *map(escape, classes))
-    # As a row and not as a header: a class's name may hold what only rows are quoted for.
+    # Passed as a row, not as a header: only rows are quoted, which class names may need.
     replace_file(path, table((), [head, *cells]).removeprefix("\n").encode())
 
 
 def read_prediction(path: Path) -> Prediction:
-    """Read labels, or probabilities, of either file. Raises UserError when it isn't there or is no such file."""
+    """Read a prediction with or without probabilities. Raises UserError if it is missing or not such a file."""
     try:
         with open_regular(path, _LARGEST) as file:
             lines = _Lines(file)
@@ -114,14 +121,14 @@ def read_prediction(path: Path) -> Prediction:
             head = next(table_rows, [])
             known = tuple(head[:3]) == _PROBABILITIES
             if not known and tuple(head) != _LABELS:
-                raise UserError(f"{printable(str(path))} is no prediction")
+                raise UserError(f"{printable(str(path))} is not a prediction file")
             rows: list[Predicted] = []
             places: list[int] = []
             place = lines.place
             for row in table_rows:
                 if len(row) != len(head):
                     raise ValueError(f"row {len(rows) + 1} has {len(row)} cells")
-                # The labels alone are written as they are: graders read them.
+                # Files without probabilities are for graders, so their cells aren't escaped.
                 rows.append(
                     Predicted(unescape(row[0]), unescape(row[1]), float(row[2]))
                     if known
@@ -137,7 +144,7 @@ def read_prediction(path: Path) -> Prediction:
 
 
 def read_shares(path: Path, place: int) -> list[float]:
-    """Return the probabilities (classes,) of the row that begins at a byte. Raises UserError."""
+    """Return the probabilities (classes,) of the row at byte offset ``place``. Raises UserError."""
     try:
         with open_regular(path, _LARGEST) as file:
             file.seek(place)
@@ -147,7 +154,7 @@ def read_shares(path: Path, place: int) -> list[float]:
 
 
 class _Lines:
-    """A file's lines as text; ``place`` is the byte behind the last one."""
+    """A file's lines as text; ``place`` is the byte offset after the line last read."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file

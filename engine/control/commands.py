@@ -1,7 +1,7 @@
-"""What is asked of a running engine: typed commands in a spool folder, each a file renamed into place.
+"""Commands to a running engine: typed requests in a spool folder, each a file that is renamed into place.
 
-Only the user who trains and root may command a run: the owner and the mode of a file are checked before its content
-is read. Each command gets an answer, an event in the journal.
+Only the user who trains and root may command a run: a file's owner and mode are checked before its content is read.
+Every command is answered by an event in the journal.
 """
 
 import contextlib
@@ -25,82 +25,86 @@ from engine.core.text import printable
 from engine.journal.events import CommandAccepted, CommandRejected
 
 _LARGEST = 8 << 20
-"""Bytes of a command: more paths than a command line takes."""
-# What is answered goes into the journal, and who asked once for each image: not without a bound.
+"""Maximum size of a command in bytes; holds more paths than a command line."""
+# Bounded, because answers are written to the journal, and the sender once per image.
 _Word = Annotated[str, msgspec.Meta(max_length=1000)]
 _NamedPath = Annotated[str, msgspec.Meta(max_length=20_000)]
 
 
 class Command(msgspec.Struct, frozen=True, kw_only=True, tag_field="name", tag=str.lower):
-    """A request: ``id`` links it to its answer in the journal.
-
-    ``by`` is user@host, ``pid`` the process there that sent it at the time ``t``; "" and 0: not known.
-    """
+    """A request to a running engine."""
 
     id: _Word = ""
+    """Links the command to its answer in the journal."""
     by: _Word = ""
+    """The sender as user@host; "" if unknown."""
     pid: int = 0
+    """Process of the sender on that host; 0 if unknown."""
     t: float = 0.0
+    """When it was sent, in seconds since the Unix epoch; 0 if unknown."""
 
 
-class Pause(Command, frozen=True): ...
+class Pause(Command, frozen=True):
+    """Pause between two steps."""
 
 
-class Resume(Command, frozen=True): ...
+class Resume(Command, frozen=True):
+    """Resume a paused run."""
 
 
-class Checkpoint(Command, frozen=True): ...
+class Checkpoint(Command, frozen=True):
+    """Save a checkpoint."""
 
 
-class Predict(Command, frozen=True): ...
+class Predict(Command, frozen=True):
+    """Predict the recipe's test folder with the best weights so far."""
 
 
 class Stop(Command, frozen=True):
-    """Stop now, with a checkpoint, or once the epoch under way has been validated."""
+    """Stop and save a checkpoint: now, or with ``after_epoch`` once the current epoch has been validated."""
 
     after_epoch: bool = False
 
 
 class Set(Command, frozen=True):
-    """Change a setting while the run goes on; ``value`` is text, judged by the recipe's own types."""
+    """Change the setting ``key`` of a running run; ``value`` is text, validated like the value of a recipe key."""
 
     key: _Word
     value: _Word
 
 
 class Rollback(Command, frozen=True):
-    """Go on from the best weights so far."""
+    """Return to the best weights so far and continue from them."""
 
 
 class Skip(Command, frozen=True):
-    """Leave out the rest of the epoch's steps: it is validated as it stands."""
+    """Skip the remaining steps of the current epoch and validate."""
 
 
 class Exclude(Command, frozen=True):
-    """Leave training images out from the next epoch on. ``paths`` are as in the journal, or CLASS/FILE."""
+    """Exclude training images from the next epoch on. ``paths`` are as in the journal, or CLASS/FILE."""
 
     paths: list[_NamedPath]
 
 
 class Restore(Command, frozen=True):
-    """Let outliers take part again from the next epoch on; a quarantined file goes back to its place.
-
-    ``paths`` as for Exclude; an empty list names the outliers of ``class_name``, of every class if that is
-    empty too.
-    """
+    """Return excluded images to training from the next epoch on, and move quarantined files back."""
 
     paths: list[_NamedPath] = []
+    """As for Exclude; [] selects all excluded images of ``class_name``."""
     class_name: _Word = ""
+    """"" selects all classes."""
 
 
 AnyCommand: TypeAlias = (
     Pause | Resume | Checkpoint | Predict | Stop | Set | Rollback | Skip | Exclude | Restore
 )
+"""Every command that an engine accepts."""
 
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """A file in the spool that is not obeyed; ``why`` is one line that names it."""
+    """A file in the spool that is not executed; ``why`` is one line that names the file and the reason."""
 
     why: str
 
@@ -109,27 +113,27 @@ _decoder: msgspec.json.Decoder[AnyCommand] = msgspec.json.Decoder(AnyCommand)
 
 
 def command_name(command: Command) -> str:
-    """Return the word by which a person knows the command: ``pause``, ``stop``, ``set`` …"""
+    """Return the command's name for users: ``pause``, ``stop``, ``set`` …"""
     return type(command).__name__.lower()
 
 
 def send(spool: Path, command: AnyCommand) -> str:
-    """Put ``command`` into the spool folder and return the id that its answer will carry.
+    """Write ``command`` to the spool folder and return the id that its answer will have.
 
-    Raises UserError for one that a run would not take, OSError when the folder can't be written.
+    Raises UserError if a run would refuse the command, OSError if the folder can't be written.
     """
     identity = uuid.uuid4().hex[:12]
     stamped = msgspec.structs.replace(command, id=identity, by=whoami(), pid=os.getpid(), t=time.time())
-    # Names sort in the order of sending, so that the engine takes the commands in that order.
+    # File names sort in the order of sending, so the engine executes commands in that order.
     path = spool / f"{time.time_ns():020d}-{identity}.json"
     content = _encoded(stamped)
-    # Root's own, too, has to be readable to the engine; who else may look is the folder's affair.
+    # The engine must be able to read a command sent by root. The folder's mode restricts access for others.
     replace_file(path, content, mode=0o644)
     return identity
 
 
 def _encoded(command: AnyCommand) -> bytes:
-    # An engine can't answer what it can't read: who sent it would wait in vain.
+    # Checked here, because an engine can't answer a command that it can't read, and the sender would wait forever.
     name = command_name(command)
     try:
         content = msgspec.json.encode(command)
@@ -138,18 +142,18 @@ def _encoded(command: AnyCommand) -> bytes:
             return content
     except UnicodeEncodeError:
         raise UserError(
-            f"{name}: a name in it is not UTF-8 text; give it as outliers list shows it"
+            f"{name}: a file name is not UTF-8 text; write it as vrdl-tui outliers list shows it"
         ) from None
     except msgspec.ValidationError as error:
         raise UserError(f"{name} can't be sent: {printable(str(error), 200)}") from None
     raise UserError(
-        f"{name}: {len(content):,} bytes are more than the {_LARGEST:,} that a run takes at once; "
-        "name fewer images at a time"
+        f"{name}: {len(content):,} bytes exceed the limit of {_LARGEST:,} bytes per command; "
+        "give fewer images at a time"
     )
 
 
 def whoami() -> str:
-    """Return user@host: who asks."""
+    """Return the current user as user@host."""
     try:
         user = getpass.getuser()
     except (KeyError, OSError):
@@ -158,24 +162,25 @@ def whoami() -> str:
 
 
 def asker(by: str, pid: int) -> str:
-    """Return who asked, in words: two consoles of one person are told apart by their process."""
+    """Return the sender for display, with the process id that distinguishes two consoles of one user."""
     return f"{by}, process {pid}" if by and pid else by
 
 
 class Spool:
-    """The engine's end of the folder."""
+    """The engine's side of the spool folder."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._stuck: set[str] = set()
-        """Names that were done with, and couldn't be removed."""
+        """Names of answered commands that couldn't be removed."""
 
     def pending(self) -> list[tuple[Path, AnyCommand | Refused]]:
-        """Return the waiting files in the order of sending; a folder that can't be read has none.
+        """Return the waiting commands in the order of sending; [] if the folder can't be read.
 
-        A file is refused that is a link, no regular file or no command, that belongs to somebody else than this
-        process's user or root, or that anyone may write to; so is every file of a folder of which that is true.
-        Costs one folder listing (about 10 µs when it is empty), so it can be asked before every step.
+        A file is refused if it is a link, not a regular file or not a valid command, if it belongs to a user other than
+        this process's user and root, or if it is world-writable. All files are refused if the folder is a link, belongs
+        to another user or is world-writable. Costs one folder listing (about 10 µs if empty), so it can be called
+        before every step.
         """
         try:
             with os.scandir(self.folder) as entries:
@@ -194,18 +199,18 @@ class Spool:
             why = _cannot_open(error)
             return [(self.folder / name, _refused(name, "its folder", why)) for name in names]
         try:
-            doubt = _doubt(os.fstat(folder))
+            why = _why_untrusted(os.fstat(folder))
             return [
-                (self.folder / name, _refused(name, "its folder", doubt) if doubt else _read(name, folder))
+                (self.folder / name, _refused(name, "its folder", why) if why else _read(name, folder))
                 for name in names
             ]
         finally:
             os.close(folder)
 
     def done(self, path: Path) -> None:
-        """Take an answered command off the spool; one that can't be removed is not looked at again.
+        """Remove an answered command from the spool; one that can't be removed is ignored from then on.
 
-        Of a folder that isn't trusted none is: through a link it would be a file of another folder.
+        Nothing is removed from an untrusted folder: through a link, that would be a file of another folder.
         """
         try:
             folder = self._open()
@@ -213,7 +218,7 @@ class Spool:
             self._stuck.add(path.name)
             return
         try:
-            if _doubt(os.fstat(folder)):
+            if _why_untrusted(os.fstat(folder)):
                 self._stuck.add(path.name)
                 return
             with contextlib.suppress(FileNotFoundError):
@@ -235,31 +240,31 @@ def _read(name: str, folder: int) -> AnyCommand | Refused:
     try:
         status = os.fstat(fd)
         if not stat.S_ISREG(status.st_mode):
-            return _refused(name, "it", "is no regular file")
-        if doubt := _doubt(status):
-            return _refused(name, "it", doubt)
+            return _refused(name, "it", "is not a regular file")
+        if why := _why_untrusted(status):
+            return _refused(name, "it", why)
         if status.st_size > _LARGEST:
             return _refused(name, "it", f"has more than {_LARGEST:,} bytes")
         with os.fdopen(fd, "rb", closefd=False) as file:
             command = _decoder.decode(file.read(_LARGEST))
     except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return _refused(name, "it", "is no command")
+        return _refused(name, "it", "is not a valid command")
     finally:
         os.close(fd)
-    # One that a script wrote may not say who asks, and when.
+    # A command written by a script may lack sender and time.
     by, t = command.by or _user(status.st_uid), command.t or status.st_mtime
     return msgspec.structs.replace(command, by=by, t=t)
 
 
-def _doubt(status: os.stat_result) -> str:
-    """Say why a file or folder isn't trusted; "" when it is."""
+def _why_untrusted(status: os.stat_result) -> str:
+    """Return why a file or folder isn't trusted, "" if it is."""
     if status.st_uid not in (os.geteuid(), 0):
-        return f"belongs to {_user(status.st_uid)}, not to who trains"
+        return f"belongs to {_user(status.st_uid)}, not to the user who trains"
     return "can be written to by anyone" if status.st_mode & stat.S_IWOTH else ""
 
 
 def _cannot_open(error: OSError) -> str:
-    if error.errno in (errno.ELOOP, errno.ENOTDIR):  # a link; to a folder, where a folder was asked for
+    if error.errno in (errno.ELOOP, errno.ENOTDIR):  # ENOTDIR: with O_DIRECTORY, for a link to a folder
         return "is a link"
     return f"can't be opened: {error.strerror}"
 
@@ -272,10 +277,11 @@ def _user(uid: int) -> str:
 
 
 def _refused(name: str, what: str, why: str) -> Refused:
-    return Refused(f"commands/{printable(name, 80)} was not obeyed: {what} {why}")
+    return Refused(f"commands/{printable(name, 80)} was refused: {what} {why}")
 
 
 def accepted(command: Command, detail: str) -> CommandAccepted:
+    """Return the answer to an executed command; ``detail`` says what was done."""
     return CommandAccepted(
         id=command.id,
         name=command_name(command),
@@ -287,6 +293,7 @@ def accepted(command: Command, detail: str) -> CommandAccepted:
 
 
 def rejected(command: Command, reason: str) -> CommandRejected:
+    """Return the answer to a command that couldn't be executed, with the reason for the user."""
     return CommandRejected(
         id=command.id,
         name=command_name(command),

@@ -1,7 +1,9 @@
-"""Commands that a killed engine left in its spool: which are answered, which in force, which neither.
+"""Recovery of commands that a killed engine left in its spool: answered, in force, or neither.
 
-A command is in force once a checkpoint with its id, or its first event, is written. One that is, is obeyed again
-where the run goes on, which changes nothing more, and so gets its answer; any other is refused.
+1. Answered: the journal has the answer. The command is removed from the spool.
+2. In force: a checkpoint with its id, or its first event, was written, but no answer. When the run resumes, the command
+   is executed again, which changes nothing further, and so gets its answer.
+3. Neither: the command is refused.
 """
 
 from pathlib import Path
@@ -15,10 +17,11 @@ from engine.run.train_state import TrainState
 
 
 def unfinished(spool: Spool, before: RunState, progress: TrainState | None, recipe: Path) -> set[str]:
-    """Take what was answered off ``spool``, and return the ids of what is in force without an answer.
+    """Remove answered commands from ``spool``, and return the ids of those in force without an answer.
 
-    ``before`` and ``progress`` are what journal and checkpoint hold. A setting that was accepted is put into the file
-    ``recipe``, which is written last. Raises UserError when that can't be read, OSError when it can't be written.
+    ``before`` and ``progress`` are the states of journal and checkpoint. An accepted setting is applied to the file
+    ``recipe`` again, since an engine writes that last. Raises UserError if ``recipe`` can't be read, OSError if it
+    can't be written.
     """
     in_force = set()
     for path, command in spool.pending():
@@ -40,6 +43,6 @@ def _has_begun(command: AnyCommand, before: RunState) -> bool:
         return False
     paths = tuple(command.paths)
     return any(
-        isinstance(told, OutlierExcluded) and told.by == command.by and told.path.endswith(paths)
-        for told in before.outliers.changes
+        isinstance(event, OutlierExcluded) and event.by == command.by and event.path.endswith(paths)
+        for event in before.outliers.changes
     )

@@ -1,4 +1,4 @@
-"""The PNG pictures: confusion matrices, comparisons, ablations. Drawn with matplotlib.
+"""PNG figures, drawn with matplotlib: confusion matrices, comparisons, ablations.
 
-What they show is computed in ``analysis``.
+Their data are computed in ``analysis``.
 """

@@ -1,4 +1,4 @@
-"""The report's plots of an ablation: each experiment's accuracy against the epoch, with and without."""
+"""The report's plots of an ablation: accuracy by epoch, with and without each setting."""
 
 import io
 from pathlib import Path
@@ -12,14 +12,18 @@ from engine.analysis.ablation import Experiment, Plan, Results, epoch_means
 from engine.core.files import replace_file
 from engine.journal.events import EpochEnded
 
-_WITHOUT, _WITH = "#d55e00", "#0072b2"  # of Okabe and Ito's: told apart by colour-blind eyes too
+_WITHOUT, _WITH = (
+    "#d55e00",
+    "#0072b2",
+)  # from Okabe and Ito's palette, which colour-blind people can distinguish
 _CURVES = (("val_acc", "validation accuracy, %"), ("train_acc", "training accuracy, %"))
 
 
 def draw_experiment(path: Path, experiment: Experiment, plan: Plan, results: Results) -> None:
-    """Write accuracy against the epoch, with and without: a thin line for each seed, mean and band over them.
+    """Write training and validation accuracy by epoch, for both arms, as PNG. Raises OSError.
 
-    The band is the mean's 95 % interval. Both go as far as every seed's run does. Raises OSError.
+    Thin lines are single seeds, the thick line is their mean, the band its 95 % interval. Mean and band end at the last
+    epoch that all seeds have reached.
     """
     figure = Figure(figsize=(11, 4.6), dpi=110, layout="constrained")
     band = "; band: 95 % interval of the mean" if len(plan.seeds) > 1 else ""

@@ -1,4 +1,4 @@
-"""The picture of a comparison: four curves of every run, and the best accuracies with their intervals."""
+"""The figure of a comparison: four curves per run, and the best accuracies with their intervals."""
 
 import io
 from collections.abc import Callable
@@ -15,7 +15,8 @@ from engine.core.files import replace_file
 from engine.core.text import printable
 from engine.journal.events import EpochEnded
 
-# Okabe and Ito's colours, told apart by colour-blind eyes too, dark ones first; then again with other marks.
+# Okabe and Ito's palette, which colour-blind people can distinguish, dark colours first. From the seventh
+# run on, the colours repeat with other marks.
 _COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00")
 _MARKS = "os^Dv*PXp<>h"
 _MARKED = 12
@@ -29,11 +30,11 @@ _CURVES: tuple[tuple[str, Callable[[EpochEnded], float]], ...] = (
 
 
 def draw_comparison(path: Path, comparison: Comparison) -> None:
-    """Write the picture as PNG: curves against the epoch, and below them each run's best. Raises OSError."""
+    """Write the figure as PNG: curves by epoch, and below them each run's best accuracy. Raises OSError."""
     runs = comparison.entrants
     steered = any(one.steered.epochs for one in runs)
     figure = Figure(figsize=(11, 8.2 + 0.32 * len(runs)), dpi=110, layout="constrained")
-    # Apart, so that long names leave the curves their width.
+    # In separate subfigures, so that long run names don't narrow the curves.
     grid = figure.add_gridspec(2, 1, height_ratios=(7.2, 0.8 + 0.36 * len(runs)))
     above, below = figure.add_subfigure(grid[0]), figure.add_subfigure(grid[1])
     for number, (title, value) in enumerate(_CURVES):
@@ -87,5 +88,5 @@ def _colour(at: int) -> str:
 
 
 def _plain(text: str, limit: int) -> str:
-    """A dollar sign would start matplotlib's mathematics."""
+    """Return text with dollar signs escaped, which would start a formula in matplotlib."""
     return printable(text, limit).replace("$", r"\$")

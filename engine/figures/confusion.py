@@ -1,4 +1,4 @@
-"""PNG pictures for reports."""
+"""The figure of a confusion matrix."""
 
 import io
 import math
@@ -18,22 +18,22 @@ from engine.run.train_state import Cells
 _NUMBERS_UP_TO = 30
 _LABELS_UP_TO = 120
 _SQUARES_UP_TO = 1000
-"""In a row: more would each be smaller than a pixel of the largest picture, in time and memory for their square."""
+"""Maximum number of squares per row: more would be smaller than a pixel, at quadratic cost in time and memory."""
 
 _drawing = threading.Lock()
-"""matplotlib may be used by one thread at a time."""
+"""matplotlib is not thread-safe."""
 
 
 def draw_confusion_matrix(path: Path, cells: Cells, classes: list[str], title: str) -> None:
-    """Write the confusion matrix as a picture, as ``confusion_png`` draws it. Raises OSError."""
+    """Write the figure of ``confusion_png`` to a file. Raises OSError."""
     replace_file(path, confusion_png(cells, classes, title))
 
 
 def confusion_png(cells: Cells, classes: list[str], title: str) -> bytes:
-    """Draw the confusion matrix: rows true, columns predicted, shades per row's share.
+    """Return the confusion matrix as PNG: rows are true classes, columns predicted ones, shades proportions of a row.
 
-    More than 1,000 classes are drawn in groups of equal size, in their order, which the title says. Safe to call from
-    several threads.
+    More than 1,000 classes are combined, in class order, into groups of equal size, as the title then states. Safe to
+    call from several threads.
     """
     count = len(classes)
     group = max(1, math.ceil(count / _SQUARES_UP_TO))
@@ -46,7 +46,7 @@ def confusion_png(cells: Cells, classes: list[str], title: str) -> bytes:
 
 
 def _shares(cells: Cells, classes: int, group: int) -> npt.NDArray[np.float64]:
-    """Return the share (0 to 1) of each row's images that is in each square of ``group`` x ``group`` classes."""
+    """Return, for each square of ``group`` x ``group`` classes, its proportion (0 to 1) of the images of its row."""
     side = math.ceil(classes / group)
     rows, columns, images = np.array(cells, dtype=np.int64).reshape(-1, 3).T
     places = rows // group * side + columns // group
@@ -80,5 +80,5 @@ def _draw(shares: npt.NDArray[np.float64], cells: Cells, classes: list[str], tit
 
 
 def _plain(text: str, limit: int) -> str:
-    """A dollar sign would start matplotlib's mathematics."""
+    """Return text with dollar signs escaped, which would start a formula in matplotlib."""
     return printable(text, limit).replace("$", r"\$")

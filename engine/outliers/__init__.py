@@ -1,4 +1,4 @@
-"""Finding training images that don't belong to their class, and setting them aside.
+"""Outliers: training images that don't belong to their class, found and excluded before training.
 
-``detect`` scores images, ``files`` moves and records them; this package joins the two into the stage before training.
+``detect`` scores images, ``files`` moves and records them; ``stage`` combines the two.
 """

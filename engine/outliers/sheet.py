@@ -1,4 +1,4 @@
-"""outliers.png: a contact sheet of the images that were left out, with their errors, for reports."""
+"""outliers.png: a contact sheet of the excluded images with their errors, for reports."""
 
 import contextlib
 import io
@@ -20,17 +20,17 @@ _TITLE = 32
 _INK, _SOFT, _PAPER, _EMPTY = "#16191f", "#5b6472", "#ffffff", (225, 228, 233)
 
 
-def draw_sheet(path: Path, left_out: Sequence[OutlierExcluded]) -> None:
-    """Write the sheet: the 400 with the greatest error over threshold, greatest first. Raises OSError."""
-    worst = sorted(left_out, key=_ratio, reverse=True)[:_MOST]
+def draw_sheet(path: Path, excluded: Sequence[OutlierExcluded]) -> None:
+    """Write the sheet of up to 400 images, by descending ratio of error to threshold. Raises OSError."""
+    worst = sorted(excluded, key=_ratio, reverse=True)[:_MOST]
     columns = min(_COLUMNS, max(4, len(worst)))
     rows = -(-len(worst) // columns)
     cell = _SIDE + _GAP
     sheet = Image.new("RGB", (columns * cell + _GAP, rows * (cell + _CAPTION) + _TITLE + _GAP), _PAPER)
     draw = ImageDraw.Draw(sheet)
-    shown = f"; the {len(worst)} with the greatest error are here" if len(worst) < len(left_out) else ""
-    count = f"{len(left_out):,} image{'' if len(left_out) == 1 else 's'}"
-    draw.text((_GAP, _GAP), f"{count} left out{shown}", _INK, _font(15))
+    shown = f"; showing the {len(worst)} with the largest errors" if len(worst) < len(excluded) else ""
+    count = f"{len(excluded):,} image{'' if len(excluded) == 1 else 's'}"
+    draw.text((_GAP, _GAP), f"{count} excluded{shown}", _INK, _font(15))
     for number, outlier in enumerate(worst):
         x = _GAP + number % columns * cell
         y = _TITLE + number // columns * (cell + _CAPTION)

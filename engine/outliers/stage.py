@@ -1,4 +1,4 @@
-"""The outlier stage of a run: judge each class, act on its outliers, and tell the journal of both."""
+"""The outlier stage of a run: score each class, act on its outliers, and record both in the journal."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -27,10 +27,10 @@ from engine.run.directory import RunDir
 
 
 class Stage:
-    """Takes up where an earlier attempt ended, of which the journal tells: ``acting`` knows.
+    """Finds a run's outliers and acts on them, resuming where an earlier attempt ended (``acting`` has its state).
 
-    A verdict is in the journal before any file is touched, and every attempt comes to the same verdicts; so a run
-    that is killed at any moment goes on with the classes that are not judged, and with the files not yet dealt with.
+    A verdict is in the journal before any file is touched, and every attempt reaches the same verdicts. A run killed
+    at any moment therefore resumes with the classes that have no verdict and the files not yet acted on.
     """
 
     def __init__(
@@ -47,34 +47,34 @@ class Stage:
         self._read = 0
         self._due = Throttle()
         reader = Reader(recipe, pool, self._bad, poll, self._tick)
-        self._detection = Detection(recipe, data, reader, self._tell_epoch)
+        self._detection = Detection(recipe, data, reader, self._on_epoch)
 
     def run(self) -> None:
         """Find the outliers and act on them.
 
-        Raises what ``poll`` raises, and UserError when the detector can't work.
+        Raises UserError if the model is unavailable or a disk fails; exceptions of ``poll`` propagate.
         """
         judged, names = self._acting.judged, self._data.classes
         done = {label for label, name in enumerate(names) if name in judged}
         waiting = list(judged.values())
         for group in self._detection.verdicts(done):
-            # Only now: a group that is judged as a whole needs all its files where they were.
-            waiting += [self._tell(verdict) for verdict in group]
+            # Not earlier: the verdicts of a group need all its files in place.
+            waiting += [self._record(verdict) for verdict in group]
             if not self._deletes:
                 self._acting.act(self._flagged(waiting))
                 waiting = []
         flagged = self._flagged(waiting)
-        if self._deletes:  # the sheet shows what will be gone
+        if self._deletes:  # drawn while the files still exist
             self._draw_sheet([one.event for one in flagged])
         self._acting.act(flagged)
-        left_out = list(self._acting.exclusions.now().values())
+        excluded = list(self._acting.exclusions.now().values())
         if not self._deletes:
-            self._draw_sheet(left_out)
+            self._draw_sheet(excluded)
         self._acting.write_ledger()
         images = sum(event.images for event in judged.values())
-        self._emit(OutliersDone(excluded=len(left_out), images=images))
+        self._emit(OutliersDone(excluded=len(excluded), images=images))
 
-    def _tell(self, verdict: ClassVerdict) -> ThresholdSet:
+    def _record(self, verdict: ClassVerdict) -> ThresholdSet:
         names, paths = self._data.classes, self._data.train.paths
         event = ThresholdSet(
             class_name=names[verdict.label],
@@ -107,13 +107,13 @@ class Stage:
                 found += [Flagged(paths[named], outlier)] if named in paths else []
         return found
 
-    def _draw_sheet(self, left_out: list[OutlierExcluded]) -> None:
+    def _draw_sheet(self, excluded: list[OutlierExcluded]) -> None:
         picture = self._run.outliers_picture
-        # An engine that went on with the deletions would find empty places to draw.
-        if not left_out or (self._deletes and picture.exists()):
+        # Don't redraw after an interrupted deletion: some of the files are gone.
+        if not excluded or (self._deletes and picture.exists()):
             return
         try:
-            self._acting.room.keep_trying(lambda: draw_sheet(picture, left_out), picture)
+            self._acting.room.keep_trying(lambda: draw_sheet(picture, excluded), picture)
         except OSError as error:
             self._emit(RunWarning(message=f"{picture.name} can't be written: {error.strerror}"))
 
@@ -129,7 +129,7 @@ class Stage:
         if self._due() or self._read == total:
             self._emit(OutlierProgress(done=self._read, total=total))
 
-    def _tell_epoch(self, label: int, epoch: int, loss: float) -> None:
+    def _on_epoch(self, label: int, epoch: int, loss: float) -> None:
         self._emit(
             AutoencoderEpoch(
                 class_name=self._data.classes[label],

@@ -1,4 +1,4 @@
-"""What runs as a process beside the console, ``python -m engine.tools.NAME``, so that the console never imports torch.
+"""Helper programs, run by the console as ``python -m engine.tools.NAME`` so that it never imports torch itself.
 
-Each tells its findings as lines of JSON on stdout; ``helper`` gives them all the same exit codes.
+Each prints its results as JSON lines on stdout; ``helper`` defines their exit codes.
 """

@@ -1,6 +1,6 @@
 """``python -m engine.tools.ablation DIR``: draw the report's plots of an ablation, one PNG per experiment.
 
-Prints ``{"path": …}`` for each.
+Prints ``{"path": …}`` for each file.
 """
 
 import argparse
@@ -16,6 +16,7 @@ from engine.tools.helper import run, say
 
 
 def main() -> None:
+    """Draw the plots of the ablation given on the command line."""
     parser = argparse.ArgumentParser(prog="python -m engine.tools.ablation")
     parser.add_argument("folder", type=Path)
     folder: Path = parser.parse_args().folder

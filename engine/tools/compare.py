@@ -1,4 +1,7 @@
-"""``python -m engine.tools.compare --png FILE RUN_DIR…``: draw a comparison of runs; prints ``{"path": …}``."""
+"""``python -m engine.tools.compare --png FILE RUN_DIR…``: draw a comparison of runs.
+
+Prints ``{"path": …}`` once the file is written.
+"""
 
 import argparse
 import sys
@@ -10,6 +13,7 @@ from engine.tools.helper import run, say
 
 
 def main() -> None:
+    """Draw the comparison of the runs given on the command line."""
     parser = argparse.ArgumentParser(prog="python -m engine.tools.compare")
     parser.add_argument("runs", type=Path, nargs="+")
     parser.add_argument("--png", type=Path, required=True)

@@ -1,6 +1,6 @@
-"""``python -m engine.tools.confusion MATRIX.csv PICTURE.png --title TEXT``: draw a written confusion matrix.
+"""``python -m engine.tools.confusion MATRIX.csv PICTURE.png --title TEXT``: draw a confusion matrix from a CSV file.
 
-Prints one JSON line, ``{"path": …}``, when the picture is there.
+Prints ``{"path": …}`` once the file is written.
 """
 
 import argparse
@@ -12,6 +12,7 @@ from engine.tools.helper import run, say
 
 
 def main() -> None:
+    """Draw the matrix given on the command line."""
     parser = argparse.ArgumentParser(prog="python -m engine.tools.confusion")
     parser.add_argument("matrix", type=Path)
     parser.add_argument("picture", type=Path)

@@ -1,6 +1,6 @@
-"""``python -m engine.tools.data_check FOLDER…``: read some images of each folder, to find bad ones before a run does.
+"""``python -m engine.tools.data_check FOLDER…``: read a sample of each folder's images to find unreadable ones.
 
-Prints JSON lines: ``{"done": n, "total": m}`` as it goes, ``{"bad": path, "reason": …}`` for each bad image.
+Prints JSON lines: ``{"done": n, "total": m}`` after each image, ``{"bad": path, "reason": …}`` for an unreadable one.
 """
 
 import sys
@@ -15,6 +15,7 @@ _FROM_EACH = 25
 
 
 def main() -> None:
+    """Check the folders given on the command line."""
     paths = [path for folder in sys.argv[1:] for path in _some(Path(folder))]
     for done, path in enumerate(paths, start=1):
         try:
@@ -25,7 +26,7 @@ def main() -> None:
 
 
 def _some(folder: Path) -> list[Path]:
-    """Return up to 25 images at even distances: a copy that broke off lacks the last ones."""
+    """Return up to 25 evenly spaced images, including the last one, which an interrupted copy may have truncated."""
     names = list_images(folder)
     count = min(len(names), _FROM_EACH)
     return [folder / names[round(place * (len(names) - 1) / max(1, count - 1))] for place in range(count)]

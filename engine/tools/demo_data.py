@@ -1,8 +1,8 @@
-"""Write scikit-learn's handwritten digits as folders of images: ``python -m engine.tools.demo_data DEST``.
+"""``python -m engine.tools.demo_data DEST``: write scikit-learn's handwritten digits as folders of images.
 
-``DEST/train/<digit>/*.png`` (600 images), ``DEST/val/<digit>/*.png`` (200) and a flat ``DEST/test/*.png``
-(300), the true labels of which are in ``DEST/test_labels.csv``, out of the training's sight. No image is in
-two of them. Data that are there whole are left as they are.
+Writes ``DEST/train/<digit>/*.png`` (600 images), ``DEST/val/<digit>/*.png`` (200) and a flat ``DEST/test/*.png`` (300),
+disjoint, and the true labels of the test images to ``DEST/test_labels.csv``, which no run reads. A complete ``DEST`` is
+left unchanged. Prints ``{"fresh": …, "train": n, "val": n, "test": n}``.
 """
 
 import argparse
@@ -18,19 +18,22 @@ from engine.core.files import make_private
 from engine.tools.helper import run, say
 
 SIDE = 32
+"""Width and height of the images in px."""
 COUNTS = {"train": 600, "val": 200, "test": 300}
+"""Number of images by split."""
 LABELS = "test_labels.csv"
+"""File with the true labels of the test images."""
 _SEED = 20
 
 
 def is_whole(folder: Path) -> bool:
-    """Say whether every image of the three sets and the labels are there; contents are not read."""
+    """Return whether all images of the three splits and the labels exist; contents are not read."""
     counts = {split: sum(1 for _ in (folder / split).rglob("*.png")) for split in COUNTS}
     return counts == COUNTS and (folder / LABELS).is_file()
 
 
 def write(folder: Path) -> None:
-    """Write the data beside ``folder``, then move them there whole. Raises OSError and ImportError."""
+    """Write the data next to ``folder``, then rename them to it. Raises OSError; ImportError without scikit-learn."""
     import numpy as np
     from PIL import Image
     from sklearn.datasets import load_digits
@@ -62,6 +65,7 @@ def write(folder: Path) -> None:
 
 
 def main() -> None:
+    """Write the data to the folder given on the command line."""
     parser = argparse.ArgumentParser(prog="python -m engine.tools.demo_data")
     parser.add_argument("dest", type=Path)
     folder = parser.parse_args().dest.resolve()

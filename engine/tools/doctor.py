@@ -1,4 +1,4 @@
-"""``python -m engine.tools.doctor``: a JSON line of what only torch and timm know about this machine."""
+"""``python -m engine.tools.doctor``: print one JSON line with what torch and timm report about this machine."""
 
 import sys
 from importlib.util import find_spec
@@ -10,13 +10,13 @@ from engine.tools.helper import run, say
 
 
 def facts() -> dict[str, Any]:
-    """Return versions, devices and weights at hand; ``error`` names what can't be imported."""
+    """Return versions, devices and whether the weights package is installed; ``error`` if torch or timm is broken."""
     keep_offline()
     found: dict[str, Any] = {"weights_package": find_spec(PACKAGE) is not None}
     try:
         import timm
         import torch
-    except Exception as error:  # a broken installation fails in many ways, and each has to be told
+    except Exception as error:  # a broken installation can raise any exception, and each must be reported
         return found | {
             "error": f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error) else ''}"
         }

@@ -1,6 +1,6 @@
-"""What the helper programs share: facts as lines of JSON on stdout, a heartbeat, and the same exit codes.
+"""Code shared by the helper programs: JSON lines on stdout, a heartbeat, and exit codes.
 
-The console can end a helper between two lines, and a helper ends once nobody reads its lines.
+The console may kill a helper at any time, and a helper exits when its stdout is closed.
 """
 
 import json
@@ -18,9 +18,9 @@ _EVERY = 0.25
 
 
 def run(work: Callable[[], None]) -> int:
-    """Do a helper's ``work`` and return its exit code: 0 done, 1 failed, 2 bad input (``UserError``).
+    """Call ``work`` and return the exit code: 0 success, 1 failure, 2 bad input (``UserError``).
 
-    The last line on stderr says why it failed. ``{"alive": true}`` is printed four times a second meanwhile.
+    The last line on stderr is the reason of a failure. Meanwhile ``{"alive": true}`` is printed four times a second.
     """
     threading.Thread(target=_beat, name="heartbeat", daemon=True).start()
     try:
@@ -43,8 +43,8 @@ def run(work: Callable[[], None]) -> int:
 
 
 def say(fact: Mapping[str, object]) -> None:
-    """Print one fact as a line of JSON. Raises OSError once nobody reads it."""
-    # One write: the heartbeat's lines come from another thread.
+    """Print ``fact`` as a JSON line. Raises OSError if stdout is closed."""
+    # A single write, because the heartbeat thread prints lines too.
     os.write(1, json.dumps(fact).encode() + b"\n")
 
 

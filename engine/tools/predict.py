@@ -1,6 +1,6 @@
-"""``python -m engine.tools.predict RUN_DIR…``: predict a test folder with the weights of runs, running or ended.
+"""``python -m engine.tools.predict RUN_DIR…``: predict a test folder with the weights of one or more runs.
 
-Prints ``{"done": n, "total": m}`` as it goes and ``{"path": …, "rows": n}`` at the end.
+The runs may be running. Prints ``{"done": n, "total": m}`` for progress and ``{"path": …, "rows": n}`` at the end.
 """
 
 import argparse
@@ -16,11 +16,12 @@ from engine.recipe.recipe import load_recipe
 from engine.run.directory import RunDir
 from engine.tools.helper import run, say
 
-# Below every engine: a training beside it keeps its pace.
+# The lowest priority, so that a training on the same machine isn't slowed down.
 _NICE = 19
 
 
 def main() -> None:
+    """Write the prediction requested on the command line."""
     parser = argparse.ArgumentParser(prog="python -m engine.tools.predict")
     parser.add_argument("runs", type=Path, nargs="+")
     parser.add_argument("--test", type=Path)
@@ -28,7 +29,7 @@ def main() -> None:
     parser.add_argument("--probabilities", type=Path)
     parser.add_argument("--tta", action="store_true")
     parser.add_argument("--checkpoint", choices=("best", "last"), default="best")
-    parser.add_argument("--beside", action="store_true", help="give way to an engine that trains")
+    parser.add_argument("--beside", action="store_true", help="run at low priority, next to a running engine")
     arguments = parser.parse_args()
     keep_offline()
     if arguments.beside:

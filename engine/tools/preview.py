@@ -1,9 +1,11 @@
-"""``python -m engine.tools.preview RECIPE FOLDER COUNT EPOCH``: an epoch's first images as the model would see them.
+"""``python -m engine.tools.preview RECIPE FOLDER COUNT EPOCH``: write an epoch's first images as the model sees them.
 
-Writes up to COUNT of the epoch's first batch into FOLDER as PNG files, augmented and mixed as in training, and prints
-a JSON line for each: ``{"path": …, "class": …, "file": …, "partner": …, "share": …}``; ``partner`` is the class mixed
-in, ``share`` the part of the first one, 1.0 without mixup. Neither torch nor timm is imported: a model's own mean
-colour is not known here, so erased parts are of ImageNet's. Without a validation folder all images are drawn from.
+Writes up to COUNT images of the epoch's first batch to FOLDER as PNG files, augmented and mixed as in training. Prints
+a JSON line for each: ``{"path": …, "class": …, "file": …, "partner": …, "share": …}``. ``partner`` is the class of the
+image mixed in, ``share`` the mixup factor lambda of the first image (1.0 without mixup).
+
+Neither torch nor timm is imported, so the model's mean colour is unknown, and erased areas have ImageNet's. Without a
+validation folder, the batch is drawn from all images, including those that training would set aside for validation.
 """
 
 import argparse
@@ -23,10 +25,11 @@ from engine.recipe.recipe import Recipe, load_recipe
 from engine.tools.helper import run, say
 
 _GROUND = (124, 116, 104)
-"""ImageNet's mean, RGB."""
+"""Mean colour of ImageNet, RGB, 0 to 255."""
 
 
 def main() -> None:
+    """Write the preview requested on the command line."""
     parser = argparse.ArgumentParser(prog="python -m engine.tools.preview")
     parser.add_argument("recipe", type=Path)
     parser.add_argument("folder", type=Path)
@@ -42,11 +45,9 @@ def _preview(recipe: Recipe, folder: Path, count: int, epoch: int) -> None:
     images = [(name, Path(data.train, name, file)) for name, files in listing.train.items() for file in files]
     batch = train_batches(len(images), data.batch_size, seed=recipe.train.seed, epoch=epoch)[0]
     preparer = Preparer(recipe, _GROUND, {})
-    share, order = 1.0, np.arange(len(batch))
+    lam, order = 1.0, np.arange(len(batch))
     if recipe.mixup.alpha > 0:
-        share, order = sample_mixup(
-            recipe.mixup.alpha, len(batch), seed=recipe.train.seed, epoch=epoch, step=1
-        )
+        lam, order = sample_mixup(recipe.mixup.alpha, len(batch), seed=recipe.train.seed, epoch=epoch, step=1)
     wanted = list(range(min(count, len(batch))))
     prepared: dict[int, tuple[str, Path, Pixels | None]] = {}
     for place in dict.fromkeys([*wanted, *order[wanted].tolist()]):
@@ -57,9 +58,9 @@ def _preview(recipe: Recipe, folder: Path, count: int, epoch: int) -> None:
     for place in wanted:
         name, path, pixels = prepared[place]
         partner, _, others = prepared[int(order[place])]
-        if pixels is None or others is None:  # it can't be read, and would be left out of the batch
+        if pixels is None or others is None:  # unreadable, so training would drop it from the batch
             continue
-        seen = cv2.addWeighted(pixels, share, others, 1 - share, 0) if share < 1 else pixels
+        seen = cv2.addWeighted(pixels, lam, others, 1 - lam, 0) if lam < 1 else pixels
         target = folder / f"{epoch}-{place}.png"
         good, content = cv2.imencode(".png", cv2.cvtColor(seen, cv2.COLOR_RGB2BGR))
         if good:
@@ -67,7 +68,7 @@ def _preview(recipe: Recipe, folder: Path, count: int, epoch: int) -> None:
             say(
                 {
                     "path": str(target), "class": encodable(name), "file": encodable(path.name),
-                    "partner": encodable(partner) if share < 1 else "", "share": share,
+                    "partner": encodable(partner) if lam < 1 else "", "share": lam,
                 }
             )  # fmt: skip
 

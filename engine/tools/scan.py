@@ -1,7 +1,7 @@
-"""``python -m engine.tools.scan RECIPE_JSON``: judge a folder's training images, change nothing.
+"""``python -m engine.tools.scan RECIPE_JSON``: find outliers among training images without changing anything.
 
-Prints JSON lines: ``{"what": …, "done": n, "total": m}`` as it goes, ``{"bad": path, "reason": …}`` for an image
-that can't be read, and for each class its verdict, ``{"class": …, "threshold": …, "files": […], "errors": […], …}``.
+Prints JSON lines: ``{"what": …, "done": n, "total": m}`` for progress, ``{"bad": path, "reason": …}`` for an unreadable
+image, and a verdict for each class, ``{"class": …, "threshold": …, "files": […], "errors": […], …}``.
 """
 
 import argparse
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 
 def main() -> None:
+    """Scan the data of the recipe given on the command line."""
     parser = argparse.ArgumentParser(prog="python -m engine.tools.scan")
     parser.add_argument("recipe", help="the recipe as JSON")
     arguments = parser.parse_args()
@@ -38,12 +39,12 @@ def _scan(recipe: Recipe) -> None:
 
     pool = Pool(worker_count(recipe.data.workers))
     try:
-        _judge(recipe, pool)
+        _print_verdicts(recipe, pool)
     finally:
         pool.close()
 
 
-def _judge(recipe: Recipe, pool: "Pool") -> None:
+def _print_verdicts(recipe: Recipe, pool: "Pool") -> None:
     from engine.core.throttle import Throttle
     from engine.data.images import ImageSet, as_listed
     from engine.outliers.detect.detect import Detection
@@ -58,7 +59,7 @@ def _judge(recipe: Recipe, pool: "Pool") -> None:
         if due() or read == total:
             say({"what": "reading", "done": read, "total": total})
 
-    def tell_epoch(label: int, epoch: int, _loss: float) -> None:
+    def on_epoch(label: int, epoch: int, _loss: float) -> None:
         if due():
             done, all_epochs = (
                 label * recipe.outliers.epochs + epoch,
@@ -66,11 +67,11 @@ def _judge(recipe: Recipe, pool: "Pool") -> None:
             )
             say({"what": f"class {label + 1} of {len(data.classes)}", "done": done, "total": all_epochs})
 
-    def bad(images: ImageSet, index: int, reason: str) -> None:
+    def on_bad(images: ImageSet, index: int, reason: str) -> None:
         say({"bad": encodable(str(images.paths[index])), "reason": printable(reason)})
 
-    reader = Reader(recipe, pool, bad, lambda: None, tick)
-    for group in Detection(recipe, data, reader, tell_epoch).verdicts(()):
+    reader = Reader(recipe, pool, on_bad, lambda: None, tick)
+    for group in Detection(recipe, data, reader, on_epoch).verdicts(()):
         for verdict in group:
             likes = [data.classes[like] if like >= 0 else "" for like in verdict.looks_like]
             say(

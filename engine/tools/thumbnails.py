@@ -1,9 +1,9 @@
-"""A picture process: reads image files for the console, which a damaged or hostile file must not take down.
+"""``python -m engine.tools.thumbnails``: decode and resize images for the console.
 
-``python -m engine.tools.thumbnails`` takes requests on stdin, one JSON line each: ``[path, width, height, form]``, the
-sides of the box in px that the picture shall fill, and "rgb" or "sixel". Each is answered on stdout, in order, by a
-JSON line: ``{"width": …, "height": …, "size": …}`` with that many bytes behind it (RGB row by row, or what a terminal
-draws the picture from, DEC's Sixel), or ``{"reason": …}``. It ends with its stdin.
+A separate process, so that a damaged or malicious file can't crash the console. Requests are JSON lines on stdin:
+``[path, width, height, form]``, where width and height are the box in px to fit the image into, and form is "rgb" or
+"sixel". Each is answered in order on stdout by a JSON line, either ``{"width": …, "height": …, "size": …}`` followed by
+``size`` bytes (RGB row by row, or a DEC Sixel control string), or ``{"reason": …}``. The process exits when stdin ends.
 """
 
 import os
@@ -21,17 +21,17 @@ from engine.core.text import encodable, printable
 from engine.data.decode import BadImageError, Pixels, read_image
 from engine.data.shrink import shrunk
 
-# Whoever asks gives up long before; this ends a process that hangs on a file when nobody is left to kill it.
+# Seconds. The console gives up much earlier; this ends a process that hangs on a file after the console is gone.
 _LONGEST = 20
 
 
 def main() -> None:
-    """Answer until stdin ends."""
-    # The terminal's signals are for the console.
+    """Answer requests until stdin ends."""
+    # Signals of the terminal are handled by the console.
     for ignored in (signal.SIGINT, signal.SIGHUP):
         signal.signal(ignored, signal.SIG_IGN)
     cv2.setNumThreads(1)
-    # What a library prints must not get between the answers.
+    # Output printed by libraries goes to stderr, so that it can't get between the answers.
     with os.fdopen(os.dup(1), "wb") as answers:
         os.dup2(2, 1)
         try:
@@ -41,7 +41,7 @@ def main() -> None:
 
 
 def serve(requests: BinaryIO, answers: BinaryIO) -> None:
-    """Answer each request. Raises msgspec.DecodeError for a line that is none, BrokenPipeError."""
+    """Answer each request. Raises msgspec.DecodeError for a malformed one, BrokenPipeError if nobody reads answers."""
     decoder = msgspec.json.Decoder(tuple[str, int, int, Literal["rgb", "sixel"]])
     for line in requests:
         signal.alarm(_LONGEST)
@@ -59,7 +59,7 @@ def serve(requests: BinaryIO, answers: BinaryIO) -> None:
 
 
 def find(named: str) -> Path:
-    """Return the file whose path the journal writes as ``named``: without the undecodable bytes that it may have."""
+    """Return the file that the journal records as ``named``, where undecodable bytes are escaped."""
     path = Path(named)
     if "\\x" in path.name and not path.exists() and path.parent.is_dir():
         return next((file for file in path.parent.iterdir() if encodable(file.name) == path.name), path)
@@ -67,21 +67,21 @@ def find(named: str) -> Path:
 
 
 def fitted(pixels: Pixels, width: int, height: int) -> Pixels:
-    """Return a picture, its shape kept, as large as fits into ``width`` by ``height`` px."""
+    """Return an image resized to fit ``width`` x ``height`` px, with its aspect ratio preserved."""
     old_height, old_width = pixels.shape[:2]
     scale = min(width / old_width, height / old_height)
     new_width = min(width, max(1, round(old_width * scale)))
     new_height = min(height, max(1, round(old_height * scale)))
     if new_width <= old_width and new_height <= old_height:
         return shrunk(pixels, new_width, new_height)
-    # A picture of few px is shown with its px, not with softer ones that it doesn't have.
+    # Small images are enlarged without smoothing, to show their actual pixels.
     return np.asarray(cv2.resize(pixels, (new_width, new_height), interpolation=cv2.INTER_NEAREST), np.uint8)
 
 
 def sixels(pixels: Pixels) -> bytes:
-    """Return the control string that draws a picture on a terminal that knows Sixel, at its cursor."""
-    # Of the package's parts only this one leaves the terminal alone when it is imported: the others ask it what it
-    # can, and read the answer from where the console reads its keys.
+    """Return the control string that draws an image at the cursor of a terminal with Sixel support."""
+    # The package's public modules query the terminal when imported and read the answer from the console's input. This
+    # one doesn't.
     from textual_image._sixel import image_to_sixels
 
     return image_to_sixels(Image.fromarray(pixels)).encode("ascii")

@@ -1,8 +1,8 @@
-"""``python -m engine.tools.timm_table FILE [ARCHITECTURE…]``: write the table of timm's models, count parameters.
+"""``python -m engine.tools.timm_table FILE [ARCHITECTURE…]``: write the table of timm's models with parameter counts.
 
-Without architectures the parameters of all are counted, else of those only; ``--names`` counts none. What a table
-that is there already holds is kept. Prints JSON lines: ``{"names": n}`` once the names are written,
-``{"done": n, "total": m}`` as it counts, ``{"written": n}`` each time counts have been written.
+Counts the parameters of the given architectures, by default of all; with ``--names``, of none. The content of an
+existing table is kept. Prints JSON lines: ``{"names": n}`` once the names are written, ``{"done": n, "total": m}`` for
+progress, ``{"written": n}`` each time counts are written.
 """
 
 import argparse
@@ -21,13 +21,14 @@ _BETWEEN_WRITES = 2.0
 
 
 def main() -> None:
+    """Write the table requested on the command line."""
     parser = argparse.ArgumentParser(prog="python -m engine.tools.timm_table")
     parser.add_argument("file", type=Path)
     parser.add_argument("architectures", nargs="*")
     parser.add_argument("--names", action="store_true")
     arguments = parser.parse_args()
     keep_offline()
-    # Minutes of a core: a training beside it goes first.
+    # Takes minutes of CPU time, which a running training needs more.
     os.nice(10)
     table = read_table(arguments.file) or _names(arguments.file)
     say({"names": len(table.models)})
@@ -36,7 +37,7 @@ def main() -> None:
 
 
 def _names(path: Path) -> Table:
-    """Write and return the table without parameters."""
+    """Write and return the table without parameter counts."""
     if not timm_version():
         raise UserError("timm isn't installed; pip install timm")
     import timm
@@ -66,8 +67,8 @@ def _names(path: Path) -> Table:
     return table
 
 
-def _licence(said: str | None) -> str:
-    return "" if said in (None, "unknown") else str(said)
+def _licence(name: str | None) -> str:
+    return "" if name in (None, "unknown") else str(name)
 
 
 def _count(path: Path, table: Table, wanted: set[str]) -> None:
@@ -81,11 +82,11 @@ def _count(path: Path, table: Table, wanted: set[str]) -> None:
     written = time.monotonic()
     for number, name in enumerate(missing, 1):
         try:
-            # Without memory for the weights: only their shapes are made.
+            # The meta device allocates no memory for weights.
             with torch.device("meta"):
                 module = timm.create_model(name, pretrained=False, num_classes=_CLASSES)
             parameters[name] = sum(weight.numel() for weight in module.parameters())
-        except Exception:  # of any type: some draw their weights in ways that shapes don't allow
+        except Exception:  # of any type: some initialisations fail on the meta device
             failed.append(name)
         say({"done": number, "total": len(missing)})
         if number == len(missing) or time.monotonic() - written > _BETWEEN_WRITES:

@@ -51,7 +51,7 @@ def test_both_killed_then_interrupted_then_done(pictures: Path, tmp_path: Path) 
     assert re.search(r"\[2/2\] mixup-on-seed0: best \d+\.\d\d % in epoch \d+ of 20, \d:\d\d\n", answer.err)
     assert first.journal.stat().st_mtime_ns == began
     row = re.search(
-        r"mixup \(mixup\.alpha=0\.5\) +1 +[\d.]+ % +[\d.]+ % +[+-][\d.]+ +one seed: nothing", answer.out
+        r"mixup \(mixup\.alpha=0\.5\) +1 +[\d.]+ % +[\d.]+ % +[+-][\d.]+ +one seed: no confidence", answer.out
     )
     assert row, answer.out
     assert (folder / "mixup.png").read_bytes().startswith(b"\x89PNG")
@@ -84,7 +84,7 @@ def test_a_dry_run_writes_nothing(pictures: Path, tmp_path: Path) -> None:
     ("more", "words"),
     [
         (("--only", "mixpu"), "--only: no experiment 'mixpu'; did you mean mixup?"),
-        (("--seeds", "0"), "--seeds 0: at least one"),
+        (("--seeds", "0"), "--seeds 0: must be at least 1"),
         (("--set", "optim.lr=-1"), "optim.lr = -1"),
         (("--name", "../x"), "run name '../x'"),
     ],

@@ -50,7 +50,7 @@ def test_the_files(place: Path) -> None:
 def test_what_is_refused(place: Path) -> None:
     for arguments, words in (
         ((), "which runs? vrdl-tui compare RUN RUN"),
-        (("plain",), "2 to 12 runs are compared, not 1"),
+        (("plain",), "2 to 12 runs can be compared, not 1"),
         (("plain", "runs/plain"), "run runs/plain is named twice"),
         (("plain", "ghost"), "no run ghost in runs"),
         (("plain", "old", "--csv", "x/c.csv"), "no such folder: x"),

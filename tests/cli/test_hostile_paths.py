@@ -138,7 +138,7 @@ def test_restoring_what_was_never_left_out(run: RunDir, tmp_path: Path) -> None:
         before = tree(tmp_path / "data")
         answer = call("outliers", "restore", "mine", path, cwd=tmp_path)
         assert answer.code == 2, answer
-        assert "is not left out" in answer.err
+        assert "is not excluded" in answer.err
         assert answer.err.count("\n") == 1
         assert tree(tmp_path / "data") == before
     assert (tmp_path / "precious.jpg").read_bytes() == b"precious"

@@ -84,7 +84,7 @@ def test_bad_input(data: Path, tmp_path: Path) -> None:
     deletes = ("--set", "outliers.method=autoencoder", "--set", "outliers.action=delete")
     (data / "train-quarantine").write_bytes(b"")
     moves = ("--set", "outliers.method=autoencoder", "--set", "outliers.action=quarantine")
-    assert "train-quarantine is a link or no folder" in refusal("train", data, *moves, cwd=tmp_path)
+    assert "train-quarantine is a link or not a folder" in refusal("train", data, *moves, cwd=tmp_path)
     assert "add --yes to confirm it" in refusal("train", data, *deletes, cwd=tmp_path)
 
 
@@ -95,7 +95,7 @@ def test_list_and_restore(data: Path, tmp_path: Path) -> None:
     shown = call("outliers", "list", "r", cwd=tmp_path).out
     assert shown.count("\n") == len(listed) + 1
     assert "which images?" in refusal("outliers", "restore", "r", cwd=tmp_path)
-    assert "is not left out" in refusal("outliers", "restore", "r", "red/none.png", cwd=tmp_path)
+    assert "is not excluded" in refusal("outliers", "restore", "r", "red/none.png", cwd=tmp_path)
     one = listed[0]
     image = f"{one['class']}/{Path(one['path']).name}"
     assert call("outliers", "restore", "r", image, cwd=tmp_path).out.startswith("1 image restored")

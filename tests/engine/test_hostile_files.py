@@ -194,7 +194,7 @@ def test_what_links_in_a_run_lead_to_stays(tmp_path: Path, pictures: Path) -> No
     played = play(run)
     assert played.code == 0
     refused = [event.message for event in played.events if isinstance(event, RunWarning)]
-    assert refused.count("commands/precious.json was not obeyed: its folder is a link") == 1
+    assert refused.count("commands/precious.json was refused: its folder is a link") == 1
     assert (tmp_path / "settings/precious.json").read_text() == "{}"
     assert (tmp_path / "precious").read_bytes() == b"precious"
     assert not run.validation.is_symlink()
@@ -249,7 +249,7 @@ def test_a_pipe_for_a_manifest(tmp_path: Path, run: RunDir) -> None:
     assert Quarantine(train, run, "quarantine").restore([("cat", "1.jpg")]) == ["no manifest names it"]
     manifest.path.unlink()
     os.mkfifo(manifest.path)
-    with pytest.raises(OSError, match="no regular file"):
+    with pytest.raises(OSError, match="not a regular file"):
         Manifest(manifest.path).read()
 
 

@@ -120,7 +120,7 @@ def test_commands_of_a_living_run_take_effect_at_the_next_epoch(tmp_path: Path, 
         assert answer.detail == f"1 image restored, in use from epoch {epoch + 1} on"
         refused = watcher.ask(Restore(paths=[first.path]))
         assert isinstance(refused, CommandRejected)
-        assert "is not left out" in refused.reason
+        assert "is not excluded" in refused.reason
         assert isinstance(watcher.ask(Exclude(paths=["blue/blue1.png", "blue/blue2.png"])), CommandAccepted)
         assert isinstance(watcher.ask(Exclude(paths=["../x.png"])), CommandRejected)
         everything = [f"red/red{number}.png" for number in range(12)]
@@ -201,6 +201,7 @@ def test_a_class_of_few_images_is_passed_over(tmp_path: Path) -> None:
     played = play(make_run(tmp_path, root, *AUTOENCODER, "train.epochs=1"))
     assert played.code == 0
     assert all(
-        event.note == "fewer than 5 images: none is judged" for event in of(ThresholdSet, played.events)
+        event.note == "fewer than 5 images, so none is an outlier"
+        for event in of(ThresholdSet, played.events)
     )
     assert not played.state.outliers.excluded

@@ -78,9 +78,9 @@ def test_a_stop_of_another_user_is_refused_and_said_so(pictures: Path, tmp_path:
     warnings = [event.message for event in played.events if isinstance(event, RunWarning)]
     # A busy machine adds one on the pace of the images.
     assert [message for message in warnings if message.startswith("commands/")] == [
-        "commands/0.json was not obeyed: it belongs to nobody, not to who trains",
-        "commands/1.json was not obeyed: it is a link",
-        "commands/2.json was not obeyed: it is no regular file",
+        "commands/0.json was refused: it belongs to nobody, not to the user who trains",
+        "commands/1.json was refused: it is a link",
+        "commands/2.json was refused: it is not a regular file",
     ]
     assert [path.name for path in run.commands.iterdir()] == ["2.json"]
 

@@ -170,7 +170,7 @@ def test_a_thousand_images_left_out_and_restored_from_the_command_line(tmp_path:
         watcher.until(lambda state: state.epoch)
         answer = watcher.ask(Exclude(paths=named))
         assert isinstance(answer, CommandAccepted)
-        assert answer.detail.startswith("1,200 images left out")
+        assert answer.detail.startswith("1,200 images excluded")
         restored.append(call("outliers", "restore", run.path, *named, cwd=tmp_path))
         watcher.ask(Stop())
 

@@ -137,7 +137,7 @@ async def test_it_is_trained_stopped_and_gone_on_with(app: ConsoleApp, pictures:
         await until(pilot, lambda: "done; plots (PNG)" in screen_text(pilot), 120)
     assert (folder / "mixup.png").read_bytes().startswith(b"\x89PNG")
     assert (folder / "effects.csv").read_text().count("\n") == 2
-    assert "one seed: nothing can be said of chance" in (folder / "ablation.log").read_text()
+    assert "one seed: no confidence interval" in (folder / "ablation.log").read_text()
 
 
 def test_a_second_program_is_kept_off(tmp_path: Path) -> None:
@@ -145,7 +145,7 @@ def test_a_second_program_is_kept_off(tmp_path: Path) -> None:
     command = ["ablate", str(tmp_path / "broken"), "--only", "mixup", "--seeds", "1", "--name", "abl"]
     command += [word for setting in TINY for word in ("--set", setting)]
     folder.mkdir(parents=True)
-    assert ablations.go_on(folder) == f"{folder} exists and is no ablation; choose another --name"
+    assert ablations.go_on(folder) == f"{folder} exists and is not an ablation; choose another --name"
     folder.rmdir()
     assert ablations.stop(folder) == "ablation abl is not under way"
     broken = tmp_path / "broken"
@@ -160,13 +160,13 @@ def test_a_second_program_is_kept_off(tmp_path: Path) -> None:
     assert plan is not None
     lock = RunDir(folder).lock()
     try:
-        assert "is under way already" in ablations.start(folder, plan)
+        assert "is already running" in ablations.start(folder, plan)
         os.ftruncate(lock.fd, 0)
         assert "only just starting" in ablations.stop(folder)
         os.pwrite(lock.fd, json.dumps({"host": "elsewhere", "pid": 1}).encode(), 0)
         assert "is under way on elsewhere: stop its run (S)" in ablations.stop(folder)
         answer = call(*command, cwd=tmp_path)
-        assert (answer.code, "is under way already" in answer.err) == (2, True)
+        assert (answer.code, "is already running" in answer.err) == (2, True)
     finally:
         lock.release()
     assert ablations.find_ablations(folder.parent) == [folder]

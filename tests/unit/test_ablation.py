@@ -71,7 +71,7 @@ def test_without_a_pretrained_backbone_outliers_are_found_by_the_autoencoder() -
 
 
 def test_what_cannot_be_planned() -> None:
-    with pytest.raises(UserError, match="--seeds 0: at least one"):
+    with pytest.raises(UserError, match="--seeds 0: must be at least 1"):
         plan_of(seeds=0)
     with pytest.raises(UserError, match=r"add --set outliers\.action=exclude"):
         plan_of("outliers.action=delete")
@@ -99,10 +99,10 @@ def test_what_goes_on_and_what_does_not(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"has another recipe \(train\.epochs = 8\); choose another --name"):
         check_goes_on(folder, plan_of("train.epochs=9"))
     RunDir.create(folder, "baseline-seed1", "m", load_recipe("quick").to_toml())
-    with pytest.raises(UserError, match="baseline-seed1 was made by another recipe"):
+    with pytest.raises(UserError, match="baseline-seed1 was created with another recipe"):
         check_goes_on(folder, plan_of())
     (tmp_path / "b").mkdir()
-    with pytest.raises(UserError, match="b exists and is no ablation"):
+    with pytest.raises(UserError, match="b exists and is not an ablation"):
         check_goes_on(tmp_path / "b", plan_of())
 
 
@@ -139,10 +139,10 @@ def test_too_few_seeds_are_called_that(tmp_path: Path) -> None:
         for (arm, seed), best in bests.items()
     }
     (effect,) = effects(plan, results)
-    assert verdict(effect) == "no effect shown: the interval holds 0; 2 seeds show only large effects"
+    assert verdict(effect) == "no effect shown: the interval contains 0; 2 seeds show only large effects"
     (effect,) = effects(plan, {key: run for key, run in results.items() if key[1] == 0})
     assert effect.difference == (2, None, None, 1)
-    assert verdict(effect) == "one seed: nothing can be said of chance; give --seeds 3 or more"
+    assert verdict(effect) == "one seed: no confidence interval; use --seeds 3 or more"
     assert effects(plan, {}) == []
 
 

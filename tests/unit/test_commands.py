@@ -76,13 +76,13 @@ def test_what_is_no_command(folder: Path) -> None:
     (folder / "6.json").mkdir()
     os.mkfifo(folder / "7.json")
     assert whys(folder) == [
-        "commands/1.json was not obeyed: it is no command",
-        "commands/2.json was not obeyed: it is no command",
-        "commands/3.json was not obeyed: it is no command",
-        "commands/4.json was not obeyed: it is no command",
-        "commands/5.json was not obeyed: it is a link",
-        "commands/6.json was not obeyed: it is no regular file",
-        "commands/7.json was not obeyed: it is no regular file",
+        "commands/1.json was refused: it is not a valid command",
+        "commands/2.json was refused: it is not a valid command",
+        "commands/3.json was refused: it is not a valid command",
+        "commands/4.json was refused: it is not a valid command",
+        "commands/5.json was refused: it is a link",
+        "commands/6.json was refused: it is not a regular file",
+        "commands/7.json was refused: it is not a regular file",
     ]
 
 
@@ -107,7 +107,9 @@ def test_a_command_of_another_user(folder: Path) -> None:
     ((path, command),) = Spool(folder).pending()
     assert isinstance(command, commands.Stop)
     os.chown(path, _NOBODY, -1)
-    assert whys(folder) == [f"commands/{path.name} was not obeyed: it belongs to nobody, not to who trains"]
+    assert whys(folder) == [
+        f"commands/{path.name} was refused: it belongs to nobody, not to the user who trains"
+    ]
 
 
 @root
@@ -115,7 +117,7 @@ def test_the_commands_folder_of_another_user(folder: Path) -> None:
     send(folder, commands.Stop())
     os.chown(folder, _NOBODY, -1)
     (why,) = whys(folder)
-    assert why.endswith("was not obeyed: its folder belongs to nobody, not to who trains")
+    assert why.endswith("was refused: its folder belongs to nobody, not to the user who trains")
 
 
 @root
@@ -145,10 +147,10 @@ def test_what_anyone_may_write_to(folder: Path) -> None:
     send(folder, commands.Stop())
     ((path, _),) = Spool(folder).pending()
     path.chmod(0o666)
-    assert whys(folder) == [f"commands/{path.name} was not obeyed: it can be written to by anyone"]
+    assert whys(folder) == [f"commands/{path.name} was refused: it can be written to by anyone"]
     path.chmod(0o644)
     folder.chmod(0o777)
-    assert whys(folder) == [f"commands/{path.name} was not obeyed: its folder can be written to by anyone"]
+    assert whys(folder) == [f"commands/{path.name} was refused: its folder can be written to by anyone"]
 
 
 def test_a_commands_folder_that_is_a_link(folder: Path) -> None:
@@ -156,7 +158,7 @@ def test_a_commands_folder_that_is_a_link(folder: Path) -> None:
     (folder / "commands").symlink_to(folder / "real")
     send(folder / "real", commands.Stop())
     (why,) = whys(folder / "commands")
-    assert why.endswith("was not obeyed: its folder is a link")
+    assert why.endswith("was refused: its folder is a link")
 
 
 @pytest.mark.parametrize("doubt", ["a link", "anyone's"])
@@ -199,21 +201,21 @@ def test_what_a_run_would_not_take_is_not_sent(folder: Path) -> None:
     for command, words in (
         (
             commands.Restore(paths=["x" * 1000] * 9000),
-            r"restore: 9,\d{3},\d{3} bytes are more than the 8,388,608",
+            r"restore: 9,\d{3},\d{3} bytes exceed the limit of 8,388,608",
         ),
         (commands.Exclude(paths=["x" * 30_000]), "exclude can't be sent: Expected `str` of length <= 20000"),
         (
             commands.Set(key="optim.lr", value="1" * 2000),
             "set can't be sent: Expected `str` of length <= 1000",
         ),
-        (commands.Restore(paths=["cat/\udcff.jpg"]), "restore: a name in it is not UTF-8 text"),
+        (commands.Restore(paths=["cat/\udcff.jpg"]), "restore: a file name is not UTF-8 text"),
     ):
         with pytest.raises(UserError, match=words):
             send(folder, command)  # type: ignore[arg-type]
     assert list(folder.iterdir()) == []
     identity, problem = link.ask(RunDir(folder), commands.Restore(paths=["x" * 1000] * 9000))
     assert identity == ""
-    assert problem.endswith("; name fewer images at a time")
+    assert problem.endswith("; give fewer images at a time")
     assert list(folder.iterdir()) == []
 
 
@@ -222,7 +224,7 @@ def test_a_file_larger_than_any_command(folder: Path) -> None:
     with (folder / "2.json").open("wb") as file:
         file.truncate(1 << 40)
     assert whys(folder) == [
-        f"commands/{number}.json was not obeyed: it has more than 8,388,608 bytes" for number in (1, 2)
+        f"commands/{number}.json was refused: it has more than 8,388,608 bytes" for number in (1, 2)
     ]
 
 

@@ -46,7 +46,7 @@ def test_a_lead_within_noise(tmp_path: Path) -> None:
     assert found.tests[1].p == 0.5
     assert short(found, 1) == "within noise"
     assert sentence(found, 1).startswith(
-        "no more than noise apart from a: of the 100 validation images that one alone has 2"
+        "within noise of a: of the 100 validation images that one alone has 2"
     )
     assert sentence(found, 0) == "best, but its lead is not shown to be more than noise"
 
@@ -78,7 +78,7 @@ def test_other_images_fall_back_to_the_intervals(tmp_path: Path) -> None:
     found = read_comparison(runs)
     assert [test.differs for test in found.tests if test is not None] == [True, False]
     assert [short(found, at) for at in range(3)] == ["best", "intervals apart", "intervals overlap"]
-    why = "they were judged on different validation images (0 in common of 100 and 100)"
+    why = "they have different validation images (0 in common of 100 and 100)"
     assert sentence(found, 2) == (
         f"not shown to differ from a: their 95 % intervals overlap; not compared image by image: {why}"
     )
@@ -100,7 +100,7 @@ def test_other_classes_of_the_same_images(tmp_path: Path) -> None:
     write_judged(runs[1].validation, changed)
     test = read_comparison(runs).tests[1]
     assert test is not None
-    assert (test.method, test.why) == ("intervals", "some of their validation images have other classes")
+    assert (test.method, test.why) == ("intervals", "some of their validation images have different labels")
 
 
 def test_damaged_files_leave_the_rest(tmp_path: Path) -> None:
@@ -109,7 +109,7 @@ def test_damaged_files_leave_the_rest(tmp_path: Path) -> None:
     runs[2].recipe.write_text("= nonsense")
     found = read_comparison(runs)
     assert found.tests[1] is not None
-    assert "is no list of judged validation images" in found.tests[1].why
+    assert "is not a list of validation predictions" in found.tests[1].why
     assert found.entrants[2].recipe == {}
     assert found.differences == ()
 
@@ -118,16 +118,16 @@ def test_no_epoch_yet(tmp_path: Path) -> None:
     runs = [make_run(tmp_path, "a", []), make_run(tmp_path, "b", [])]
     found = read_comparison(runs)
     assert found.best is None
-    assert sentence(found, 0) == "no epoch of these runs has ended yet: there is nothing to compare"
+    assert sentence(found, 0) == "no epoch of these runs has ended yet, so there is nothing to compare"
     assert short(found, 1) == "no epoch yet"
     found = read_comparison([runs[0], make_run(tmp_path, "c", [70])])
-    assert sentence(found, 0) == "can't be compared with c: no epoch of it has ended"
+    assert sentence(found, 0) == "can't be compared with c: none of its epochs has ended"
     assert grounds(found) == []
 
 
 @pytest.mark.parametrize("number", [0, 1, 13])
 def test_too_few_and_too_many(number: int) -> None:
-    with pytest.raises(UserError, match=f"2 to 12 runs are compared, not {number}"):
+    with pytest.raises(UserError, match=f"2 to 12 runs can be compared, not {number}"):
         compare([None] * number)  # type: ignore[list-item]
 
 
@@ -174,7 +174,7 @@ def test_markdown(hostile: Comparison) -> None:
     assert "| a | 80.00 % | 71.12 to 86.66 % | 2 | 2 of 2 | 0.86667 | 120 s | best |" in text
     assert "within noise, p 1.0000 |" in text
     assert "McNemar's exact test" in text
-    assert text.endswith("Nothing.\n")
+    assert text.endswith("None.\n")
 
 
 def test_json(hostile: Comparison) -> None:

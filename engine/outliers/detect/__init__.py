@@ -1,4 +1,4 @@
-"""Which images look unlike their class: embeddings, autoencoders, and the thresholds on their scores.
+"""Outlier detectors: scores from embeddings or autoencoders, and a threshold per class.
 
-It changes no file and writes no event; it returns scores and verdicts.
+The package returns scores and verdicts. It changes no files and writes no events.
 """

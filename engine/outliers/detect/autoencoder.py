@@ -1,8 +1,8 @@
-"""The report's detector: an autoencoder for each class, which reconstructs badly what doesn't belong there.
+"""The report's detector: one autoencoder per class, which reconstructs images of other classes poorly.
 
-It is 1.8 times as fast as a plain loop on two CPU cores (benchmarks/autoencoder_speed.py). In 30 epochs float32's
-rounding, which Adam makes more of where gradients are near 0, moved thresholds of photographs by at most 0.3 %, as
-``channels_last`` alone does to the plain loop.
+1.8 times as fast as a plain training loop on two CPU cores (benchmarks/autoencoder_speed.py). Float32 rounding, which
+Adam amplifies where gradients are near 0, moved the thresholds of photographs by at most 0.3 % in 30 epochs;
+``channels_last`` alone moves those of the plain loop as much.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -17,26 +17,26 @@ from engine.compute.rng import Purpose, stream
 from engine.outliers.detect.autoencoder_net import FIRST_CHANNELS, first_weights, image_errors
 
 _BATCH = 32
-# Classes trained side by side on a GPU, which one class's small maps don't fill; a CPU's cores they do.
+# Classes trained together on a GPU: the small feature maps of one class don't fill it. They do fill a CPU.
 _GPU_GROUP = 8
-# Bytes of the largest maps (32 channels at full size) that a CPU computes at a time. A batch is computed in parts no
-# larger, so that maps stay in its cache and the allocator keeps their memory instead of returning it.
+# Limit, in bytes, of the largest feature maps (32 channels at full size) that a CPU computes at a time. Larger batches
+# are split, so that maps stay in the cache and the allocator reuses their memory instead of returning it.
 _CPU_MAPS = 16 * 2**20
 
 
 @dataclass(frozen=True, slots=True)
 class ClassPixels:
-    """One class's images, decoded once for all epochs: (n, size, size, 3), size a multiple of 4."""
+    """Decoded images of one class, kept for all epochs: uint8, (n, size, size, 3), size a multiple of 4."""
 
     label: int
     train: npt.NDArray[np.uint8]
     val: npt.NDArray[np.uint8]
-    """May have no image."""
+    """May be empty."""
 
 
 @dataclass(frozen=True, slots=True)
 class ClassErrors:
-    """An error for each of a class's images, in their order; none at all where there was nothing to train on."""
+    """Reconstruction errors of one class's images, in their order; both lists are empty without training images."""
 
     label: int
     train: list[float]
@@ -44,19 +44,18 @@ class ClassErrors:
 
 
 Tell = Callable[[int, int, float], object]
-"""Hears at the end of an epoch: class label, epoch from 1, mean squared error over the epoch."""
+"""Called at the end of an epoch with class label, epoch (from 1) and mean squared error over the epoch."""
 
 
 def autoencoder_errors(
     classes: Iterable[ClassPixels], *, epochs: int, seed: int, device: torch.device, tell: Tell,
     poll: Callable[[], object],
 ) -> Iterator[list[ClassErrors]]:  # fmt: skip
-    """Yield the classes' errors in groups: of one class, on a CUDA device of up to eight trained side by side.
+    """Yield the classes' errors in groups: up to eight classes, trained together, on a CUDA device, otherwise one.
 
-    A class is drawn from ``classes`` when its group is about to be trained. Weights and orders are drawn
-    from (seed, label) alone, so a class gets the same errors whichever classes go before or beside it: bit for
-    bit on a CPU, but for rounding on a GPU, which is TF32's where torch allows that. ``poll`` is called before each
-    batch; what it raises goes through.
+    A class is taken from ``classes`` just before its group is trained. Initial weights and batch orders depend only on
+    (seed, label), so a class gets the same errors whichever classes precede or accompany it: bit for bit on a CPU, up
+    to rounding on a GPU (TF32 where torch allows it). ``poll`` is called before each batch; its exceptions propagate.
     """
     remaining = iter(classes)
     while group := list(islice(remaining, _GPU_GROUP if device.type == "cuda" else 1)):
@@ -67,7 +66,7 @@ def group_errors(
     group: Sequence[ClassPixels], *, epochs: int, seed: int, device: torch.device, tell: Tell,
     poll: Callable[[], object],
 ) -> list[ClassErrors]:  # fmt: skip
-    """Train the group's autoencoders side by side, as grouped convolutions, and return the errors in its order."""
+    """Train the group's autoencoders together, as grouped convolutions, and return their errors in group order."""
     members = {one.label: _Member.new(one, seed, device) for one in group if len(one.train)}
     _train(list(members.values()), epochs, seed, tell, poll)
     found = []
@@ -77,7 +76,7 @@ def group_errors(
             found.append(ClassErrors(one.label, [], []))
             continue
         val = torch.from_numpy(one.val).to(device)
-        found.append(ClassErrors(one.label, _read(member, member.images, poll), _read(member, val, poll)))
+        found.append(ClassErrors(one.label, _errors(member, member.images, poll), _errors(member, val, poll)))
     return found
 
 
@@ -102,7 +101,7 @@ def _train(members: list[_Member], epochs: int, seed: int, tell: Tell, poll: Cal
         sums = {member.label: member.weights.new_zeros(()) for member in members}
         for step in zip_longest(*plans):
             poll()
-            # A class without such a batch has no gradient, which Adam passes over, its moments included.
+            # A class whose batches are used up has no gradient; Adam skips it and leaves its moments unchanged.
             active = [(member, rows) for member, rows in zip(members, step, strict=True) if rows is not None]
             optimizer.zero_grad()
             losses = _gradients(active)
@@ -119,34 +118,34 @@ def _batches(member: _Member, seed: int, epoch: int) -> Sequence[torch.Tensor]:
 
 
 def _gradients(active: list[tuple[_Member, torch.Tensor]]) -> torch.Tensor:
-    """Give the weights their gradients of a batch and return its mean squared errors, (classes,)."""
-    pixels, shares = _side_by_side([member.images[rows] for member, rows in active])
+    """Compute the weights' gradients for one batch per class and return the mean squared errors, (classes,)."""
+    pixels, scales = _side_by_side([member.images[rows] for member, rows in active])
     weights = [member.weights for member, _ in active]
-    losses = torch.zeros_like(shares[0])
+    losses = torch.zeros_like(scales[0])
     parts = _parts(pixels)
-    for some, their_shares in zip(pixels.tensor_split(parts), shares.tensor_split(parts), strict=True):
-        loss = (image_errors(some, weights) * their_shares).sum(0)
+    for images, scale in zip(pixels.tensor_split(parts), scales.tensor_split(parts), strict=True):
+        loss = (image_errors(images, weights) * scale).sum(0)
         torch.autograd.backward(loss.sum())
         losses += loss.detach()
     return losses
 
 
 def _side_by_side(batches: list[torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return the pixels as (n, size, size, classes, 3) and each image's share in its class's loss, (n, classes).
+    """Return the pixels as (n, size, size, classes, 3) and each image's factor in its class's loss, (n, classes).
 
-    The shorter batches are filled up with black images, whose share is 0.
+    Shorter batches are padded with black images, whose factor is 0.
     """
     longest, classes = max(len(batch) for batch in batches), len(batches)
     pixels = batches[0].new_zeros((longest, *batches[0].shape[1:3], classes, 3))
-    shares = batches[0].new_zeros((longest, classes), dtype=torch.float32)
+    scales = batches[0].new_zeros((longest, classes), dtype=torch.float32)
     for place, batch in enumerate(batches):
         pixels[: len(batch), :, :, place] = batch
-        shares[: len(batch), place] = 1 / len(batch)
-    return pixels, shares
+        scales[: len(batch), place] = 1 / len(batch)
+    return pixels, scales
 
 
 def _parts(pixels: torch.Tensor) -> int:
-    """Return into how many parts to cut a batch, (n, size, size, classes, 3)."""
+    """Return the number of parts to split a batch, (n, size, size, classes, 3), into."""
     if pixels.device.type != "cpu":
         return 1
     images, size, _, classes, _ = pixels.shape
@@ -154,11 +153,11 @@ def _parts(pixels: torch.Tensor) -> int:
 
 
 @torch.inference_mode()
-def _read(member: _Member, images: torch.Tensor, poll: Callable[[], object]) -> list[float]:
+def _errors(member: _Member, images: torch.Tensor, poll: Callable[[], object]) -> list[float]:
     errors: list[float] = []
     for start in range(0, len(images), _BATCH):
         poll()
         batch = images[start : start + _BATCH].unsqueeze(3)
-        found = [image_errors(some, [member.weights]) for some in batch.tensor_split(_parts(batch))]
+        found = [image_errors(part, [member.weights]) for part in batch.tensor_split(_parts(batch))]
         errors += torch.cat(found).flatten().tolist()
     return errors

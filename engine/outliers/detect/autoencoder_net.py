@@ -1,4 +1,4 @@
-"""The report's convolutional autoencoder, for one class or for several side by side (method.md, Outlier detection)."""
+"""The report's convolutional autoencoder, for one class or several at once (method.md, Outlier detection)."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -10,17 +10,16 @@ from torch.nn import functional
 from engine.outliers.detect.upsample_conv import upsample_conv
 
 FIRST_CHANNELS = 32
-"""Of the largest maps, which are as large as the images."""
+"""Channels of the largest feature maps, which have the size of the images."""
 _CHANNELS = (3, FIRST_CHANNELS, 64, 128, 64, 32, 3)
 _SHAPES = [shape for n_in, n_out in pairwise(_CHANNELS) for shape in ((n_out, n_in, 3, 3), (n_out,))]
 _LENGTHS = [int(np.prod(shape)) for shape in _SHAPES]
 
 
 def first_weights(rng: np.random.Generator) -> torch.Tensor:
-    """Draw one autoencoder's weights as one vector: of each convolution in turn the kernels, then the biases.
+    """Return the initial weights of one autoencoder as one vector: for each convolution its kernels, then its biases.
 
-    All are uniform within 1 / sqrt(inputs of a kernel) of 0, torch's own default for ``Conv2d``
-    (He et al. 2015 with a = √5).
+    Drawn uniformly from ±1 / sqrt(fan-in), PyTorch's default for ``Conv2d`` (He et al. 2015 with a = √5).
     """
     parts = []
     for n_in, n_out in pairwise(_CHANNELS):
@@ -30,10 +29,10 @@ def first_weights(rng: np.random.Generator) -> torch.Tensor:
 
 
 def image_errors(pixels: torch.Tensor, weights: Sequence[torch.Tensor]) -> torch.Tensor:
-    """Return each image's error, (n, classes): the mean over pixels and channels of (image - reconstruction)².
+    """Return each image's error, (n, classes): the mean of (image - reconstruction)² over pixels and channels.
 
-    ``pixels`` is uint8, (n, size, size, classes, 3), size a multiple of 4; ``weights`` has a class's vector for
-    each class. Rows of pixels are what ``channels_last`` is, so no map is ever rearranged.
+    ``pixels`` is uint8, (n, size, size, classes, 3), size a multiple of 4. ``weights`` has one vector per class. This
+    layout is ``channels_last`` already, so no map is copied to another layout.
     """
     images = pixels.flatten(3).permute(0, 3, 1, 2).float().div_(255)
     difference = _reconstructed(images, weights) - images
@@ -49,8 +48,7 @@ def _reconstructed(images: torch.Tensor, weights: Sequence[torch.Tensor]) -> tor
     maps = images
     for _ in range(2):
         maps = functional.conv2d(maps, *next(layers), padding=1, groups=groups)
-        # The greatest of four and then the ReLU: the same numbers and gradients as in the report's order, and
-        # a quarter of the work.
+        # Max-pooling before the ReLU: the same values and gradients as in the report's order, a quarter of the work.
         maps = functional.max_pool2d(maps, 2).relu_()
     for _ in range(2):
         maps = functional.conv2d(maps, *next(layers), padding=1, groups=groups).relu_()

@@ -1,4 +1,4 @@
-"""The detectors behind one door: verdicts, class by class, on the training images of a data set."""
+"""Outlier detection with either method: one verdict per class on a data set's training images."""
 
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
@@ -20,12 +20,12 @@ from engine.outliers.detect.verdict import ClassVerdict, judge
 from engine.recipe.recipe import Recipe
 
 TellEpoch = Callable[[int, int, float], object]
-"""Hears of an autoencoder's epoch: class index, epoch from 1, mean squared error."""
+"""Called at the end of an autoencoder's epoch with class index, epoch (from 1) and mean squared error."""
 
 
 @dataclass(frozen=True, slots=True)
 class Detection:
-    """Judges ``data.train`` as the recipe's ``[outliers]`` asks; images are read with ``reader``."""
+    """Scores the images of ``data.train`` with the method of the recipe's ``[outliers]``."""
 
     recipe: Recipe
     data: DataSet
@@ -33,10 +33,10 @@ class Detection:
     tell_epoch: TellEpoch
 
     def verdicts(self, judged: Collection[int]) -> Iterator[list[ClassVerdict]]:
-        """Yield the classes' verdicts in groups; those ``judged`` before are passed over.
+        """Yield the classes' verdicts in groups, without the classes ``judged`` before.
 
-        Within a group no verdict depends on files that acting on another group may have moved. Raises UserError
-        when the model or its weights can't be had, and what the reader's ``poll`` raises.
+        The caller may move the files of a group's outliers before it takes the next group. Raises UserError when the
+        model or its weights are unavailable; exceptions of the reader's ``poll`` propagate.
         """
         labels = [label for label in range(len(self.data.classes)) if label not in judged]
         if not labels:
@@ -73,7 +73,7 @@ class Detection:
 
     def _pixels(self, images: ImageSet, chosen: list[int]) -> tuple[list[int], npt.NDArray[np.uint8]]:
         size = self.recipe.outliers.size
-        # The report resizes without keeping the shape.
+        # The report resizes without preserving the aspect ratio.
         batches = [
             (batch.indices, batch.pixels.copy())
             for batch in self.reader.batches(images, chosen, size=size, pad="stretch")
@@ -120,9 +120,9 @@ class Detection:
 
 
 def by_class(labels: npt.ArrayLike, classes: int) -> list[npt.NDArray[np.intp]]:
-    """Return for each class the places in ``labels`` that are its own, ascending.
+    """Return for each class its positions in ``labels``, ascending.
 
-    Sorts once, as a search through all labels for each class would take their product.
+    Sorts once: searching all labels for each class would take time proportional to images x classes.
     """
     known = np.asarray(labels, np.int64)
     order = np.argsort(known, kind="stable")

@@ -1,4 +1,4 @@
-"""What a pretrained backbone sees in images: the features that its classifier would be given."""
+"""Features of a pretrained backbone: the input of its classifier."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -12,7 +12,10 @@ from engine.compute.device import Precision
 
 
 class Embedder:
-    """Takes a timm model's pooled features, before its dropout and head; ``model`` is on the precision's device."""
+    """Computes a timm model's pooled features, before dropout and head.
+
+    ``model`` must be on the device of ``precision`` and is set to eval mode.
+    """
 
     def __init__(self, model: nn.Module, precision: Precision) -> None:
         # timm's models all have forward_features and forward_head; torch's type knows neither.
@@ -21,7 +24,10 @@ class Embedder:
 
     @torch.inference_mode()
     def embed(self, batches: Iterable[torch.Tensor]) -> npt.NDArray[np.float32]:
-        """Return the features (n, d) of batches of images (b, 3, size, size), in their order; (0, 0) of none."""
+        """Return the features, float32 (n, d), of batches of normalised images (b, 3, size, size).
+
+        The order is kept. Without images the shape is (0, 0).
+        """
         found: list[torch.Tensor] = []
         for images in batches:
             with self._precision.autocast():

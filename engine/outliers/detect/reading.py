@@ -1,4 +1,4 @@
-"""Images as a detector takes them: every one once, plain, in the order of its split."""
+"""Image batches for the detectors: each image once, not augmented, in the order of its split."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -14,34 +14,33 @@ from engine.data.order import plain_batches
 from engine.recipe.recipe import Recipe
 
 OnBad = Callable[[ImageSet, int, str], object]
-"""Hears of an image that can't be read: its set, its index there, the reason."""
+"""Called for an image that can't be read, with its set, its index in the set and the reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """Reads with the pool's processes; no decoded image is kept, for each is read once."""
+    """Reads image batches in the pool's processes. Nothing is cached, as each image is read once."""
 
     recipe: Recipe
     pool: Pool
     on_bad: OnBad
     poll: Callable[[], object]
     tick: Callable[[int], object]
-    """Hears of so many more images that were dealt with."""
+    """Called with the number of images processed since the last call."""
 
     def batches(
         self, images: ImageSet, chosen: Sequence[int], *, size: int, pad: Literal["square", "stretch"]
     ) -> Iterator[Batch]:
-        """Yield the ``chosen`` images of a set, ``size`` px a side, in batches; ``poll`` is called between them, and
-        about once a second while they are waited for.
+        """Yield the ``chosen`` images of a set in batches, resized to ``size`` x ``size`` px.
 
-        Raises what ``poll`` raises.
+        ``poll`` is called between batches, and about once a second while waiting for one. Its exceptions propagate.
         """
         data = self.recipe.data.model_copy(update={"train_size": size, "val_size": size, "pad": pad})
         loader = Loader(self.recipe.model_copy(update={"data": data}), (0, 0, 0), [], self.pool)
-        # As validation images are prepared: nothing is drawn.
+        # Prepared like validation images, that is, without random augmentation.
         plain = ImageSet("val", images.paths, [])
 
-        def hear(_plain: ImageSet, index: int, done: Done) -> None:
+        def on_done(_plain: ImageSet, index: int, done: Done) -> None:
             if done.problem:
                 self.on_bad(images, index, done.problem)
 
@@ -49,7 +48,7 @@ class Reader:
             self.poll()
 
         plan = plain_batches(np.asarray(chosen, np.int64), data.batch_size)
-        for asked, batch in zip(plan, loader.batches(plain, plan, 0, hear, poll), strict=True):
+        for indices, batch in zip(plan, loader.batches(plain, plan, 0, on_done, poll), strict=True):
             self.poll()
             yield batch
-            self.tick(len(asked))
+            self.tick(len(indices))

@@ -1,4 +1,4 @@
-"""Nearest-neighbour upsampling by 2 and the 3x3 convolution after it, as one convolution of the small map."""
+"""Nearest-neighbour upsampling by 2 followed by a 3x3 convolution, merged into one transposed convolution."""
 
 import torch
 from torch.nn import functional
@@ -9,13 +9,12 @@ def upsample_conv(
 ) -> torch.Tensor:
     """Return ``conv2d(interpolate(maps, scale_factor=2, mode="nearest"), weight, bias, padding=1)``.
 
-    ``maps`` is (n, groups * in, height, width), ``weight`` (groups * out, in, 3, 3), the outcome
-    (n, groups * out, 2 * height, 2 * width). It differs by rounding only, and so do the gradients.
+    ``maps`` is (n, groups * in, height, width), ``weight`` (groups * out, in, 3, 3), the result
+    (n, groups * out, 2 * height, 2 * width). Result and gradients are the same up to rounding.
 
-    Of the nine taps of an output pixel those that fall on the same source pixel are summed beforehand, which leaves
-    2x2, and four such kernels: one for each parity of the pixel's row and column. Side by side in one kernel
-    of 4x4 they are a transposed convolution of stride 2 (Shi et al. 2016, arXiv 1609.07009), with 16
-    multiplications where there were 36.
+    The nine taps of an output pixel fall on 2x2 source pixels, so taps on the same source pixel are summed beforehand.
+    This gives four 2x2 kernels, one for each parity of the output row and column. Interleaved in one 4x4 kernel they
+    are a transposed convolution of stride 2 (Shi et al. 2016, arXiv 1609.07009): 16 multiplications instead of 36.
     """
     return functional.conv_transpose2d(
         maps, transposed_kernels(weight, groups), bias, stride=2, padding=1, groups=groups
@@ -23,17 +22,17 @@ def upsample_conv(
 
 
 def transposed_kernels(weight: torch.Tensor, groups: int = 1) -> torch.Tensor:
-    """Return the kernels, (groups * in, out, 4, 4), of the transposed convolution; linear in ``weight``."""
+    """Return the kernels of the transposed convolution, (groups * in, out, 4, 4); linear in ``weight``."""
     swapped = weight.reshape(groups, -1, *weight.shape[1:]).transpose(1, 2).flatten(0, 1)
     return _merged(_merged(swapped, 2), 3)
 
 
 def _merged(kernels: torch.Tensor, dim: int) -> torch.Tensor:
-    """Sum three taps along ``dim`` to four.
+    """Combine three taps along ``dim`` into four.
 
-    Source pixel m gives tap k to output pixel 2m + k - 1. An even output pixel 2m reads, tap by tap, the source
-    pixels m - 1, m, m; the odd one after it m, m, m + 1. What the padding of the upsampled map would give,
-    zero, is here a source pixel that doesn't exist.
+    Source pixel m contributes tap k to output pixel 2m + k - 1. The taps of an even output pixel 2m read the source
+    pixels m - 1, m, m; those of the odd pixel after it m, m, m + 1. Padding zeros of the upsampled map correspond to
+    source pixels outside the map.
     """
     first, middle, last = kernels.unbind(dim)
     return torch.stack((last, middle + last, first + middle, first), dim)

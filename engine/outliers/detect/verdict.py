@@ -1,4 +1,4 @@
-"""What a detector says of a class: an error for each of its images, and the threshold."""
+"""A class's verdict: the error of each image, and the threshold above which an image is an outlier."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -6,37 +6,41 @@ from dataclasses import dataclass, field
 import numpy as np
 
 FEWEST = 5
-"""A class with fewer training images than this is not judged: a percentile of so few says nothing."""
+"""Minimum number of readable training images for a class to have outliers: a percentile of fewer is meaningless."""
 
 
 @dataclass(frozen=True, slots=True)
 class ClassVerdict:
-    """``errors`` has one for each judged image, whose indices into the training set are ``images``.
-
-    ``looks_like`` has for each of them the class index that it resembles more than its own, -1 for none; it is
-    empty where the method can't say.
-    """
+    """Errors and threshold of one class (method.md, Outlier detection)."""
 
     label: int
     images: list[int]
+    """Indices into the training set of the images that could be read."""
     errors: list[float]
+    """One for each of ``images``."""
     first_threshold: float
+    """The percentile of ``errors``."""
     largest_val_error: float | None
+    """None for a class without validation images."""
     threshold: float
     relaxed: bool
+    """Whether ``threshold`` was derived from ``largest_val_error`` instead of the percentile."""
     looks_like: list[int] = field(default_factory=list)
+    """For each of ``images``, the index of the class it resembles more than its own, or -1. Empty if the method
+    doesn't provide it."""
     note: str = ""
+    """How the threshold departs from the report's rule, and why; "" if it doesn't."""
 
     @property
     def flagged(self) -> list[int]:
-        """The positions in ``images`` of the outliers."""
+        """Positions in ``images`` of the outliers."""
         if len(self.images) < FEWEST:
             return []
         return [place for place, error in enumerate(self.errors) if error > self.threshold]
 
     @property
     def flagged_like(self) -> list[int]:
-        """For each of ``flagged`` the class index that it resembles more than its own, -1 for none."""
+        """For each of ``flagged``, the index of the class it resembles more than its own, or -1."""
         return [self.looks_like[place] if self.looks_like else -1 for place in self.flagged]
 
 
@@ -44,10 +48,10 @@ def judge(
     label: int, images: Sequence[int], errors: Sequence[float], val_errors: Sequence[float], *,
     percentile: float, relax: float, looks_like: Sequence[int] = (),
 ) -> ClassVerdict:  # fmt: skip
-    """Set a class's threshold as method.md, Outlier detection does.
+    """Return a class's verdict with the threshold of method.md, Outlier detection.
 
-    It is the ``percentile`` (linear interpolation) of the training errors; where the largest validation error is
-    above that, it is ``relax`` times the largest validation error (0: never).
+    The threshold is the ``percentile`` (0 to 100, linear interpolation) of the training errors. If the largest
+    validation error is above it, the threshold is ``relax`` times that error instead, unless ``relax`` is 0.
     """
     if not errors:
         return ClassVerdict(label, [], [], 0.0, None, 0.0, False, note="no image could be read")
@@ -57,7 +61,7 @@ def judge(
     threshold = relax * largest if relaxed and largest is not None else first
     note = "" if largest is not None else "no validation images: the percentile stands"
     if len(errors) < FEWEST:
-        note = f"fewer than {FEWEST} images: none is judged"
+        note = f"fewer than {FEWEST} images, so none is an outlier"
     return ClassVerdict(
         label, list(images), list(errors), first, largest, threshold, relaxed, list(looks_like), note
     )

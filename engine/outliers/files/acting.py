@@ -1,4 +1,4 @@
-"""Leaving images out and letting them back in: files, journal and ledger together."""
+"""Excluding and restoring images: files, journal and ledger together."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -20,24 +20,26 @@ from engine.run.directory import RunDir
 from engine.run.disk_space import DiskSpace
 
 E = TypeVar("E", bound=Event)
+"""The type of the emitted event."""
 
 
 class Emit(Protocol):
-    """Writes an event into the journal and returns it with its number and time."""
+    """Callable that writes an event to the journal and returns it with its sequence number and time."""
 
     def __call__(self, event: E, /) -> E: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Flagged:
-    """An outlier whose file is at ``path``; ``event`` says all of it but what was done."""
+    """An outlier that hasn't been acted on."""
 
     path: Path
     event: OutlierExcluded
+    """The event to emit, without ``action``, ``sha256`` and ``moved_to``."""
 
 
 class OutlierActions:
-    """What the stage, a command or a person decides on a run's training images. One for a run."""
+    """Excludes and restores a run's training images, for the outlier stage and for commands. One per run."""
 
     def __init__(
         self, run: RunDir, recipe: Recipe, before: OutlierStage, emit: Emit, room: DiskSpace
@@ -45,63 +47,66 @@ class OutlierActions:
         self.room = room
         self.exclusions = Exclusions(below(change, recipe.data.train) for change in before.changes)
         self.judged: dict[str, ThresholdSet] = dict(before.thresholds)
-        """By class name."""
+        """Verdicts of the scored classes, by class name."""
         self._run = run
         self._root = Path(recipe.data.train)
         self._emit = emit
         self._files = _files(recipe, run)
 
     def act(self, flagged: Sequence[Flagged]) -> None:
-        """Do with each outlier what the recipe says, unless that was done before.
+        """Apply the recipe's ``outliers.action`` to each outlier that was never excluded before.
 
-        A file that can't be moved or deleted stays where it is and is left out all the same, with a warning.
-        Raises UserError when a disk fails half way: the same again goes on with it.
+        An image whose file can't be moved or deleted is excluded with a warning, and the file stays in place. Raises
+        UserError if a disk fails partway; repeating the call completes it.
         """
-        dealt_with = self.exclusions.paths()
-        fresh = [one for one in flagged if one.event.path not in dealt_with]
+        known = self.exclusions.paths()
+        fresh = [one for one in flagged if one.event.path not in known]
         if self._files is None:
             self._only_exclude(fresh)
             return
         try:
             taken = self._files.take([(one.path, one.event) for one in fresh])
         except UserError as error:
-            self._emit(RunWarning(message=f"{error}; the outliers are left out, their files stay"))
+            self._emit(RunWarning(message=f"{error}; the outliers are excluded, their files stay in place"))
             self._only_exclude(fresh)
             return
         except OSError as error:
-            raise UserError(f"outliers can't be moved: {printable(str(error))}; mend it and resume") from None
+            raise UserError(
+                f"outliers can't be moved or deleted: {printable(str(error))}; fix it and resume"
+            ) from None
         for event, problem in taken:
             if problem:
-                self._emit(RunWarning(message=f"{printable(event.path)} is left out, but stays: {problem}"))
-            self._tell(event)
+                message = f"{printable(event.path)} is excluded, but its file stays in place: {problem}"
+                self._emit(RunWarning(message=message))
+            self._record(event)
 
     def exclude(self, command: Exclude, images: Iterable[tuple[str, Path]], *, from_epoch: int) -> str:
-        """Leave ``command.paths`` out by hand, their files untouched, and say so.
+        """Exclude ``command.paths``, leaving their files in place, and return a description for the user.
 
         ``images`` are the run's training images with their classes. Raises UserError, in which case nothing changes.
         """
-        left_out = self.exclusions.now()
+        excluded = self.exclusions.now()
         known = {encodable(str(path)): (name, path) for name, path in images}
         left: dict[str, int] = {}
         for named, (name, _) in known.items():
-            left[name] = left.get(name, 0) + (named not in left_out)
+            left[name] = left.get(name, 0) + (named not in excluded)
         events, again = [], 0
         for asked in dict.fromkeys(command.paths):
             named = self._named(asked)
             if named not in known:
-                raise UserError(f"{printable(asked)} is no training image of this run")
-            if named in left_out:
-                done = left_out[named]
-                # By an attempt at this command that was cut off, which told of some of its images, but not of an
-                # answer. The checkpoint that was being saved meanwhile may be of the epoch after.
+                raise UserError(f"{printable(asked)} is not a training image of this run")
+            if named in excluded:
+                done = excluded[named]
+                # An interrupted attempt at this command may have recorded some of its images, but no answer. A
+                # checkpoint being saved at the time may belong to the following epoch.
                 if done.action == "exclude" and done.by == command.by and done.from_epoch >= from_epoch - 1:
                     again += 1
                     continue
-                raise UserError(f"{printable(asked)} is left out already")
+                raise UserError(f"{printable(asked)} is already excluded")
             name, path = known[named]
             left[name] -= 1
             if not left[name]:
-                raise UserError(f"class {printable(name)} would be left without a training image")
+                raise UserError(f"class {printable(name)} would have no training images left")
             error, threshold = self._error(name, path)
             events.append(
                 OutlierExcluded(
@@ -116,14 +121,14 @@ class OutlierActions:
                 )
             )
         for event in events:
-            self._tell(event)
+            self._record(event)
         self.write_ledger()
-        return f"{_images(len(events) + again)} left out"
+        return f"{_images(len(events) + again)} excluded"
 
     def restore(self, command: Restore, *, from_epoch: int) -> str:
-        """Let outliers back in, quarantined files at their places again, and say so.
+        """Return excluded images to training, move quarantined files back, and return a description for the user.
 
-        Raises UserError when not one of them could be restored.
+        Raises UserError if none could be restored.
         """
         problems: list[str] = []
         restored = 0
@@ -144,11 +149,11 @@ class OutlierActions:
             more = f", and {len(problems) - 1} more" if len(problems) > 1 else ""
             raise UserError(f"nothing was restored; {problems[0]}{more}")
         self.write_ledger()
-        failed = f"; {len(problems)} not: {problems[0]}" if problems else ""
+        failed = f"; {len(problems)} could not be: {problems[0]}" if problems else ""
         return f"{_images(restored)} restored{failed}"
 
     def write_ledger(self) -> None:
-        """Write ``outliers.csv``; a run goes on without it when that can't be written."""
+        """Write ``outliers.csv``, or emit a warning if that fails."""
         path = self._run.outliers
         try:
             self.room.keep_trying(lambda: write_ledger(path, self.exclusions.changes), path)
@@ -157,32 +162,32 @@ class OutlierActions:
 
     def _only_exclude(self, flagged: Iterable[Flagged]) -> None:
         for one in flagged:
-            self._tell(msgspec.structs.replace(one.event, action="exclude", sha256=sha256_of(one.path)))
+            self._record(msgspec.structs.replace(one.event, action="exclude", sha256=sha256_of(one.path)))
 
-    def _tell(self, event: OutlierExcluded) -> None:
+    def _record(self, event: OutlierExcluded) -> None:
         self.exclusions.add(self._emit(event))
 
     def _named(self, asked: str) -> str:
-        """Return a path as the journal has it; CLASS/FILE is below the training folder."""
+        """Return a path as the journal records it; CLASS/FILE is relative to the training folder."""
         return encodable(str(self._root / asked))
 
     def _chosen(self, command: Restore) -> list[OutlierExcluded]:
-        left_out = self.exclusions.now()
+        excluded = self.exclusions.now()
         if command.paths:
             for asked in command.paths:
-                if self._named(asked) not in left_out:
+                if self._named(asked) not in excluded:
                     raise UserError(
-                        f"{printable(asked)} is not left out; vrdl-tui outliers list shows what is"
+                        f"{printable(asked)} is not excluded; vrdl-tui outliers list shows excluded images"
                     )
-            return [left_out[self._named(asked)] for asked in dict.fromkeys(command.paths)]
-        chosen = [one for one in left_out.values() if command.class_name in ("", one.class_name)]
+            return [excluded[self._named(asked)] for asked in dict.fromkeys(command.paths)]
+        chosen = [one for one in excluded.values() if command.class_name in ("", one.class_name)]
         if not chosen:
             where = f" of class {printable(command.class_name)}" if command.class_name else ""
-            raise UserError(f"no image{where} is left out")
+            raise UserError(f"no image{where} is excluded")
         return chosen
 
     def _put_back(self, outliers: Sequence[OutlierExcluded]) -> list[str]:
-        """Return for each why its file can't be at its place again, or ""."""
+        """Move quarantined files back; return for each outlier "" or why its file can't be moved back."""
         if self._files is None:
             return [""] * len(outliers)
         away = [one for one in outliers if one.action != "exclude"]

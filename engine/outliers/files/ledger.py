@@ -1,4 +1,4 @@
-"""outliers.csv: every image that a run ever left out, for people, spreadsheets and graders."""
+"""outliers.csv: every image that a run has ever excluded, as a table."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -13,19 +13,18 @@ _HEADER = ("class", "path", "error", "threshold", "action", "time", "sha256", "l
 
 
 def write_ledger(path: Path, changes: Sequence[OutlierExcluded | OutlierRestored]) -> None:
-    """Write one row for each image of ``changes``, which are in the journal's order; the newest change counts.
+    """Write one row for each image of ``changes``, which are in journal order, with its latest change.
 
-    ``action`` is what happened to its file (exclude, quarantine, delete), or ``restored``; ``time`` when, ISO 8601
-    UTC. Rows are in the order in which the images were first left out. Raises OSError, in which case the file is as
-    it was.
+    ``action`` is what happened to the file (exclude, quarantine, delete), or ``restored``; ``time`` is when, in ISO
+    8601, UTC. Rows are sorted by each image's first exclusion. Raises OSError, in which case the file is unchanged.
     """
-    left_out: dict[str, OutlierExcluded] = {}
+    excluded: dict[str, OutlierExcluded] = {}
     newest: dict[str, OutlierExcluded | OutlierRestored] = {}
     for change in changes:
         newest[change.path] = change
         if isinstance(change, OutlierExcluded):
-            left_out[change.path] = change
-    rows = (_row(one, newest[one.path]) for one in left_out.values())
+            excluded[change.path] = change
+    rows = (_row(one, newest[one.path]) for one in excluded.values())
     replace_file(path, encodable(table(_HEADER, rows)).encode())
 
 

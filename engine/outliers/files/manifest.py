@@ -1,4 +1,4 @@
-"""The manifest of what is done to outliers' files: written before the first of them is touched, never after."""
+"""The manifest of operations on outliers' files. Each file is recorded before it is touched."""
 
 import errno
 import json
@@ -15,33 +15,38 @@ from engine.core.files import fsync_folder, mode_in
 _LONGEST_OWNER = 1 << 16
 
 Action: TypeAlias = Literal["quarantine", "delete"]
+"""The values of ``outliers.action`` that touch files."""
 
 
 class Content(msgspec.Struct, frozen=True):
-    """A file's bytes: their sha256 (hex) and number, and by what to see cheaply that they are still the same."""
+    """A file's checksum, and the stat fields by which an unchanged file is recognised without reading it."""
 
     sha256: str
+    """Hexadecimal."""
     size: int
     mtime_ns: int
     inode: int
 
 
 class Owner(msgspec.Struct, frozen=True, tag="run"):
-    """The first line of a quarantine: the run that it belongs to, by an identity that survives a move."""
+    """The first line of a quarantine's manifest: the run that owns the quarantine."""
 
     id: str
+    """The run's ``quarantine.id``, which survives renaming the run."""
     path: str
-    """Of the run's folder when the quarantine was made."""
+    """The run's folder when the quarantine was created."""
     train: str
-    """The folder that its files came from."""
+    """The training folder that the files came from."""
 
 
 class Planned(msgspec.Struct, frozen=True, tag="planned", rename={"class_name": "class"}):
-    """A file is about to be moved or deleted. Class and file are the names of its folder and its own."""
+    """A line for a file that is about to be moved or deleted."""
 
     action: Action
     class_name: str
+    """Name of the class folder."""
     file: str
+    """File name in the class folder."""
     content: Content
     error: float
     threshold: float
@@ -50,51 +55,53 @@ class Planned(msgspec.Struct, frozen=True, tag="planned", rename={"class_name": 
 
 
 class Returned(msgspec.Struct, frozen=True, tag="returned", rename={"class_name": "class"}):
-    """A file that was planned is in its class folder: it is about to go back there, or it never left."""
+    """A line for a planned file that is in its class folder: it is about to be moved back there, or it never left."""
 
     class_name: str
     file: str
     why: str
-    """``restored``, or what kept it from being moved or deleted."""
+    """``restored``, or why the file wasn't moved or deleted."""
     t: float
+    """Seconds since the Unix epoch."""
 
 
 Line: TypeAlias = Owner | Planned | Returned
+"""A line of a manifest."""
 
 
 class Manifest:
-    """One JSON object a line, in ASCII, so that a name that isn't UTF-8 comes back as it was."""
+    """A manifest file: one JSON object per line, in ASCII, so that file names that aren't UTF-8 are preserved."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
     def read(self) -> list[Line]:
-        """Return all whole lines but damaged ones; an absent file has none. Raises OSError."""
-        # What follows the last newline is a line that is being written, or was torn.
+        """Return all complete lines, skipping damaged ones; [] if there is no file. Raises OSError."""
+        # Whatever follows the last newline is a line being written, or one that a kill truncated.
         found = [_decode(line) for line in self._lines(-1)[:-1]]
         return [line for line in found if line is not None]
 
     def owner(self) -> str:
-        """Return the identity of the run on the first line; "" when there is none. Raises OSError."""
+        """Return the owner's id from the first line, "" if there is none. Raises OSError."""
         lines = self._lines(_LONGEST_OWNER)
         first = _decode(lines[0]) if len(lines) > 1 else None
         return first.id if isinstance(first, Owner) else ""
 
     def _lines(self, size: int) -> list[bytes]:
         try:
-            # A pipe of that name must not block.
+            # O_NONBLOCK: opening a pipe of that name must not block.
             fd = os.open(self.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         except FileNotFoundError:
             return [b""]
         with os.fdopen(fd, "rb") as file:
             if not stat.S_ISREG(os.fstat(fd).st_mode):
-                raise OSError(errno.EINVAL, "it is no regular file", str(self.path))
+                raise OSError(errno.EINVAL, "it is not a regular file", str(self.path))
             return file.read(size).split(b"\n")
 
     def append(self, lines: Sequence[Line]) -> None:
-        """Write ``lines`` and sync them and the file's name; a torn last line is cut off before.
+        """Append ``lines`` and sync file and folder. An incomplete last line is removed first.
 
-        Raises OSError (disk full, no permission), in which case the file has the whole lines that it had.
+        Raises OSError (disk full, no permission), in which case the file keeps its complete lines only.
         """
         flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
         fd = os.open(self.path, flags, mode_in(self.path.parent))
@@ -126,7 +133,7 @@ def _decode(line: bytes) -> Line | None:
 
 
 def _cut_torn_line(fd: int) -> int:
-    """Truncate the file to its last newline; return its size, bytes."""
+    """Truncate the file after its last newline; return its size in bytes."""
     size = os.fstat(fd).st_size
     end, chunk = size, 1 << 16
     while end:

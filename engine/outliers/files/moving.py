@@ -1,7 +1,11 @@
-"""Moving a file between two open folders: nothing is overwritten, no link is followed, a kill loses nothing.
+"""Moving a file between two open folders without overwriting files, following links, or losing data at a kill.
 
-A file is moved in two steps, so that a batch can be synced between them: ``give_name`` makes its name in the target,
-``take_name`` removes the one in the source. Both may be done again from any state that a kill can leave.
+A move has two steps, so that a batch of files can be synced between them:
+
+1. ``give_name`` links the file in the target folder.
+2. ``take_name`` removes its name from the source folder.
+
+Both can be repeated from any state in which a kill can leave the folders.
 """
 
 import contextlib
@@ -17,21 +21,24 @@ from engine.outliers.files.manifest import Content
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
-# File systems without hard links, kernels that forbid links to others' files, a file that has too many.
+# File systems without hard links, kernels that forbid links to other users' files, files with too many links.
 _NO_LINK = (errno.EPERM, errno.EACCES, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
 
 CHANGED = "it changed meanwhile"
+"""Reason: the file's bytes differ from those recorded."""
 GONE = "it is gone"
+"""Reason: the file doesn't exist."""
 TAKEN = "another file has its name there"
+"""Reason: the target folder has another file of that name."""
 
 
 class RefusedError(Exception):
-    """Why a file is left as it is, in words for the user."""
+    """A file must not be touched; the message gives the reason for the user."""
 
 
 @contextlib.contextmanager
 def open_folder(folder: Path) -> Iterator[int]:
-    """Open a folder that the user or this program named. Raises OSError."""
+    """Open a folder given by the user or this program, following links. Raises OSError."""
     fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         yield fd
@@ -41,12 +48,12 @@ def open_folder(folder: Path) -> Iterator[int]:
 
 @contextlib.contextmanager
 def open_class(parent: int, name: str, *, make: bool = False) -> Iterator[int]:
-    """Open the class folder ``name`` in the open folder ``parent``; ``make`` it if there is none.
+    """Open the class folder ``name`` in the open folder ``parent``; with ``make``, create it if missing.
 
-    Raises RefusedError when it is no folder of its own (a link), isn't there or can't be opened.
+    Raises RefusedError if it is a link or not a folder, doesn't exist or can't be opened.
     """
     if not is_plain(name):
-        raise RefusedError("its class is no plain name")
+        raise RefusedError("its class is not a plain folder name")
     try:
         if make:
             with contextlib.suppress(FileExistsError):
@@ -55,7 +62,7 @@ def open_class(parent: int, name: str, *, make: bool = False) -> Iterator[int]:
         fd = os.open(name, _FOLDER, dir_fd=parent)
     except OSError as error:
         no_folder = error.errno in (errno.ENOTDIR, errno.ELOOP)
-        why = "is a link or no folder" if no_folder else f"can't be opened: {error.strerror}"
+        why = "is a link or not a folder" if no_folder else f"can't be opened: {error.strerror}"
         raise RefusedError(f"its class folder {why}") from None
     try:
         yield fd
@@ -64,7 +71,7 @@ def open_class(parent: int, name: str, *, make: bool = False) -> Iterator[int]:
 
 
 def status(folder: int, file: str) -> os.stat_result | None:
-    """Return what is known of a name in an open folder, of a link itself; None for a name that isn't there."""
+    """Return the status of ``file`` in an open folder without following links, None if it doesn't exist."""
     try:
         return os.stat(file, dir_fd=folder, follow_symlinks=False)
     except FileNotFoundError:
@@ -72,16 +79,16 @@ def status(folder: int, file: str) -> os.stat_result | None:
 
 
 def read_content(folder: int, file: str) -> Content:
-    """Read and hash ``file``. Raises RefusedError unless it is a regular file that stays the same meanwhile."""
+    """Read and hash ``file``. Raises RefusedError unless it is a regular file that doesn't change while it is read."""
     if not is_plain(file):
-        raise RefusedError("it is no plain name")
+        raise RefusedError("it is not a plain file name")
     try:
-        # A pipe of that name must not block.
+        # O_NONBLOCK: opening a pipe of that name must not block.
         fd = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
         try:
             before = os.fstat(fd)
             if not stat.S_ISREG(before.st_mode):
-                raise RefusedError("it is no regular file")
+                raise RefusedError("it is not a regular file")
             with os.fdopen(fd, "rb", buffering=0, closefd=False) as opened:
                 sha256 = hashlib.file_digest(opened, "sha256").hexdigest()
             after = os.fstat(fd)
@@ -93,15 +100,16 @@ def read_content(folder: int, file: str) -> Content:
         why = "it is a link" if error.errno == errno.ELOOP else f"it can't be read: {error.strerror}"
         raise RefusedError(why) from None
     content = Content(sha256, after.st_size, after.st_mtime_ns, after.st_ino)
-    if not _looks_like(before, content):
+    if not _same_stamp(before, content):
         raise RefusedError(CHANGED)
     return content
 
 
 def must_move(file: str, content: Content, source: int, target: int) -> bool:
-    """Say whether ``file`` has yet to get its name in ``target``.
+    """Return whether ``file`` is in ``source`` only and has yet to be linked in ``target``.
 
-    Raises RefusedError: gone from both, the target's name taken by another file, no longer of ``content``.
+    Raises RefusedError if it is in neither folder, if ``target`` has another file of that name, or if its content is
+    no longer ``content``.
     """
     here, there = status(source, file), status(target, file)
     if here is None and there is None:
@@ -113,9 +121,9 @@ def must_move(file: str, content: Content, source: int, target: int) -> bool:
 
 
 def give_name(file: str, content: Content, source: int, target: int) -> None:
-    """Give ``file`` its name in ``target`` too, or only there where hard links aren't to be had.
+    """Link ``file`` in ``target``, or rename it into ``target`` where hard links are unavailable.
 
-    Does nothing when that was done before. Raises RefusedError as ``must_move`` does, and when the file system
+    Does nothing if ``target`` has the file already. Raises RefusedError as ``must_move`` does, and if the file system
     refuses.
     """
     if not must_move(file, content, source, target):
@@ -127,23 +135,23 @@ def give_name(file: str, content: Content, source: int, target: int) -> None:
     except OSError as error:
         raise RefusedError(f"it can't be moved: {error.strerror}") from None
     try:
-        _check(target, file, content)  # and not one that came under its name in this moment
+        _check(target, file, content)  # the file may have been replaced just before it was linked
     except RefusedError:
         take_name(file, target, source)
         raise
 
 
 def take_name(file: str, source: int, target: int) -> None:
-    """Remove ``file`` from ``source`` if ``target`` has the very same file. Raises OSError."""
+    """Remove ``file`` from ``source`` if ``target`` has the same file (same inode). Raises OSError."""
     here, there = status(source, file), status(target, file)
     if here is not None and there is not None and os.path.samestat(here, there):
         os.unlink(file, dir_fd=source)
 
 
 def move_all(files: Mapping[str, Content], source: int, target: int) -> dict[str, str]:
-    """Move ``files`` and sync both folders; return why, by name, for those that stay in ``source``.
+    """Move ``files`` and sync both folders; return, by name, why files stay in ``source``.
 
-    A file that stays has no name in ``target`` afterwards, unless another one has it. Raises OSError.
+    A file that stays in ``source`` is not in ``target`` afterwards. Raises OSError.
     """
     problems = {}
     for file, content in files.items():
@@ -161,10 +169,10 @@ def move_all(files: Mapping[str, Content], source: int, target: int) -> dict[str
 def take_all(files: Iterable[str], source: int, target: int) -> dict[str, str]:
     """Remove from ``source`` those of ``files`` that ``target`` has too, and sync both folders.
 
-    Return why, by name, for those that keep both names. Raises OSError.
+    Return, by name, why files remain in both folders. Raises OSError.
     """
     problems = {}
-    os.fsync(target)  # the new names are safe before the old ones go
+    os.fsync(target)  # the new names must be on disk before the old ones are removed
     for file in files:
         try:
             take_name(file, source, target)
@@ -175,7 +183,7 @@ def take_all(files: Iterable[str], source: int, target: int) -> dict[str, str]:
 
 
 def delete_all(files: Mapping[str, Content], folder: int) -> dict[str, str]:
-    """Delete ``files``, which may be gone already, and sync the folder; return why, by name, for those that stay."""
+    """Delete ``files``, as far as they still exist, and sync the folder; return, by name, why files stay."""
     problems = {}
     for file, content in files.items():
         try:
@@ -190,7 +198,7 @@ def delete_all(files: Mapping[str, Content], folder: int) -> dict[str, str]:
     return problems
 
 
-def _looks_like(found: os.stat_result, content: Content) -> bool:
+def _same_stamp(found: os.stat_result, content: Content) -> bool:
     stamp = (found.st_size, found.st_mtime_ns, found.st_ino)
     return stat.S_ISREG(found.st_mode) and stamp == (content.size, content.mtime_ns, content.inode)
 
@@ -199,7 +207,7 @@ def _check(folder: int, file: str, content: Content) -> None:
     found = status(folder, file)
     if found is None:
         raise RefusedError(GONE)
-    if not _looks_like(found, content) and read_content(folder, file).sha256 != content.sha256:
+    if not _same_stamp(found, content) and read_content(folder, file).sha256 != content.sha256:
         raise RefusedError(CHANGED)
 
 

@@ -1,4 +1,4 @@
-"""Where a run's outliers are moved to: a folder of its own, beside the training folder."""
+"""The quarantine: the folder next to the training folder that a run's outliers are moved to."""
 
 import contextlib
 import errno
@@ -19,13 +19,16 @@ _IDENTITY = re.compile(r"[0-9a-f]{32}")
 
 
 def beside(train: Path) -> Path:
-    """Return the folder of all quarantines of ``train``: ``photos/train-quarantine`` for ``photos/train``."""
+    """Return the folder that holds the quarantines of ``train``: ``photos/train-quarantine`` for ``photos/train``."""
     train = train.resolve()
     return train.parent / f"{train.name}-quarantine"
 
 
 def find_quarantine(train: Path, run: RunDir) -> Manifest | None:
-    """Return the manifest of the run's quarantine, None where it has none. Raises OSError, UserError."""
+    """Return the manifest of the run's quarantine, None if it has none.
+
+    Raises OSError if a folder can't be read, UserError if the run's ``quarantine.id`` is damaged.
+    """
     identity = _read_identity(run)
     base = beside(train)
     if not identity or not base.is_dir() or base.is_symlink():
@@ -34,16 +37,16 @@ def find_quarantine(train: Path, run: RunDir) -> Manifest | None:
         if folder.name.startswith(".") or folder.is_symlink() or not folder.is_dir():
             continue
         manifest = Manifest(folder / _MANIFEST)
-        with contextlib.suppress(OSError):  # of another run, that can't be read
+        with contextlib.suppress(OSError):  # an unreadable manifest of another run
             if manifest.owner() == identity:
                 return manifest
     return None
 
 
 def make_quarantine(train: Path, run: RunDir) -> Manifest:
-    """Make the run's quarantine, named like the run or, where another has that name, with a number.
+    """Create the run's quarantine, named like the run, with a number appended if that name is taken.
 
-    It comes into being with its manifest, whole or not at all. Raises OSError, and UserError when its place is a link.
+    Folder and manifest are created atomically. Raises OSError, and UserError if the parent folder is a link.
     """
     identity = _read_identity(run)
     if not identity:
@@ -51,11 +54,11 @@ def make_quarantine(train: Path, run: RunDir) -> Manifest:
         replace_file(_identity_file(run), identity.encode())
     base = beside(train)
     if base.is_symlink():
-        raise UserError(f"{printable(str(base))} is a link; nothing is moved there: rename it")
+        raise UserError(f"{printable(str(base))} is a link, and no file is moved through a link; rename it")
     base.mkdir(exist_ok=True)
     fsync_folder(base.parent)
     temporary = base / f".new-{identity}"
-    shutil.rmtree(temporary, ignore_errors=True)  # of an attempt that was killed
+    shutil.rmtree(temporary, ignore_errors=True)  # left by a killed attempt
     try:
         temporary.mkdir()
         owner = Owner(id=identity, path=str(run.path.absolute()), train=str(train.resolve()))
@@ -69,8 +72,8 @@ def make_quarantine(train: Path, run: RunDir) -> Manifest:
 
 
 def _identity_file(run: RunDir) -> Path:
-    # A run can be renamed, and another made under its old name: neither its path nor its inode says whose
-    # a quarantine is.
+    # A run can be renamed, and another created under its old name, so neither path nor inode identifies the owner of
+    # a quarantine.
     return run.path / "quarantine.id"
 
 
@@ -80,15 +83,15 @@ def _read_identity(run: RunDir) -> str:
         identity = file.read_text("ascii", "replace")
     except FileNotFoundError:
         return ""
-    if not _IDENTITY.fullmatch(identity):  # it becomes a part of a path
+    if not _IDENTITY.fullmatch(identity):  # it becomes part of a path
         raise UserError(
-            f"{printable(str(file))} is damaged; write into it the id of the first line of the manifest"
+            f"{printable(str(file))} is damaged; write into it the id from the first line of the manifest"
         )
     return identity
 
 
 def _rename_free(temporary: Path, base: Path, name: str) -> Path:
-    """Move the folder to the first free of name, name-2, name-3 …"""
+    """Rename the folder to the first free one of name, name-2, name-3 …, and return the new path."""
     number = 1
     while True:
         target = base / (name if number == 1 else f"{name}-{number}")
@@ -98,5 +101,5 @@ def _rename_free(temporary: Path, base: Path, name: str) -> Path:
         try:
             return temporary.rename(target)
         except OSError as error:
-            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):  # someone was quicker
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):  # created in the meantime
                 raise

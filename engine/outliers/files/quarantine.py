@@ -1,4 +1,4 @@
-"""What happens to outliers' files: moved beside the data, deleted, put back; written down before it is done."""
+"""Quarantine, deletion and restoration of outliers' files, each recorded in a manifest beforehand."""
 
 import contextlib
 import os
@@ -35,21 +35,20 @@ _Key: TypeAlias = tuple[str, str]  # class and file
 
 
 class Taken(NamedTuple):
-    """What became of an outlier's file."""
+    """The result of quarantining or deleting one outlier's file."""
 
     event: OutlierExcluded
-    """With action, sha256 and moved_to; its action is ``exclude`` for a file that stays where it is."""
+    """Includes action, sha256 and moved_to. The action is ``exclude`` if the file stays in place."""
     problem: str
-    """Why it stays; "" for a file that was moved or deleted."""
+    """Why the file stays in place; "" if it was moved or deleted."""
 
 
 class Quarantine:
-    """Moves or deletes the files of a run's outliers, and puts moved ones back. One for a run.
+    """Moves or deletes the files of a run's outliers, and moves quarantined files back. One per run.
 
-    Every file is named in a manifest, synced, before it is touched: ``manifest.jsonl`` in the quarantine, or the
-    run's ``deleted.jsonl``. Whatever was cut off is finished by asking for the same again. Only regular files in
-    class folders directly below ``train`` are touched, never through a link. Raises OSError when the manifest that
-    is there can't be read.
+    Every file is recorded in a synced manifest before it is touched: ``manifest.jsonl`` in the quarantine, or the
+    run's ``deleted.jsonl``. Repeating an interrupted call completes it. Only regular files in class folders directly
+    below ``train`` are touched, never through a link. Raises OSError if an existing manifest can't be read.
     """
 
     def __init__(self, train: Path, run: RunDir, action: Action) -> None:
@@ -58,16 +57,16 @@ class Quarantine:
         self._action = action
         self._planned: dict[_Key, Planned] = {}
         self._returned: set[_Key] = set()
-        """Those of ``_planned`` that went back, or never left."""
+        """Keys of ``_planned`` whose files were moved back or never left."""
         self._manifest = Manifest(run.deleted) if action == "delete" else find_quarantine(train, run)
         if self._manifest is not None:
             self._remember(self._manifest.read())
 
     def take(self, outliers: Sequence[tuple[Path, OutlierExcluded]]) -> list[Taken]:
-        """Move or delete the files of ``outliers``: each one's path and what its event says so far.
+        """Move or delete the files of ``outliers``, given as path and event, and return the results in that order.
 
-        What was done before is not done again. Raises UserError when the manifest can't be written and none of them
-        was ever touched; OSError for any other trouble with a disk, after which the same call goes on.
+        Files that were moved or deleted before are skipped. Raises UserError if the manifest can't be written and none
+        of the files has been touched; OSError on any other disk failure, after which the call can be repeated.
         """
         plans = self._plan(outliers)
         problems = self._carry_out([plan for plan in plans if isinstance(plan, Planned)])
@@ -78,19 +77,20 @@ class Quarantine:
                 continue
             problem = problems.get((plan.class_name, plan.file), "")
             moved = self._folder() / plan.class_name / plan.file if self._action == "quarantine" else ""
-            told = msgspec.structs.replace(
+            done = msgspec.structs.replace(
                 event,
                 action="exclude" if problem else self._action,
                 sha256=plan.content.sha256,
                 moved_to="" if problem else encodable(str(moved)),
             )
-            taken.append(Taken(told, problem))
+            taken.append(Taken(done, problem))
         return taken
 
     def restore(self, files: Sequence[tuple[str, str]]) -> list[str]:
-        """Put files back to their places; return for each why that can't be, or "". One may be there already.
+        """Move files back to their class folders; return for each "" or why it can't be moved back.
 
-        ``files`` are classes with a file's name, or that as the journal has it (``encodable``).
+        ``files`` are pairs of class name and file name, the latter as on disk or as in the journal (``encodable``). A
+        file that is already back counts as restored.
         """
         found = [self._find(*file) for file in files]
         classes: dict[str, dict[str, Planned]] = {}
@@ -105,7 +105,7 @@ class Quarantine:
         return [problems.get((one.class_name, one.file), "") if one else unknown for one in found]
 
     def _plan(self, outliers: Sequence[tuple[Path, OutlierExcluded]]) -> list[Planned | str]:
-        """Return what the manifest now has for each outlier, or why its file must not be touched."""
+        """Record new outliers in the manifest; return each outlier's entry, or why its file must not be touched."""
         plans: list[Planned | str] = []
         fresh = []
         with open_folder(self._train) as train:
@@ -123,26 +123,28 @@ class Quarantine:
                     if key not in self._planned:
                         plans.append(str(error))
                         continue
-                    content = self._planned[key].content  # it may be away: its return was cut off
+                    content = self._planned[
+                        key
+                    ].content  # it may still be moved: restoring it was interrupted
                 fresh.append(Planned(self._action, *key, content, event.error, event.threshold, time.time()))
                 plans.append(fresh[-1])
         try:
             if fresh and self._manifest is None:
                 self._manifest = make_quarantine(self._train, self._run)
             if fresh:
-                self._note(fresh)
+                self._record(fresh)
         except OSError as error:
             if sum(isinstance(plan, Planned) for plan in plans) > len(fresh):
-                raise  # those that an earlier attempt planned may be moved or deleted already
+                raise  # files of an earlier attempt may have been moved or deleted already
             place = self._run.deleted if self._action == "delete" else beside(self._train)
             raise UserError(
                 f"{printable(str(place))} can't be written: {error.strerror}; no file was touched; make it writable, "
-                "or take outliers.action=exclude"
+                "or set outliers.action=exclude"
             ) from None
         return plans
 
     def _carry_out(self, plans: Sequence[Planned]) -> dict[_Key, str]:
-        """Do what is planned; return the reasons for those that stay where they are."""
+        """Move or delete the planned files; return, by key, why files stay in place."""
         classes: dict[str, dict[str, Content]] = {}
         for planned in plans:
             classes.setdefault(planned.class_name, {})[planned.file] = planned.content
@@ -150,7 +152,7 @@ class Quarantine:
         with open_folder(self._train) as train:
             for name, files in classes.items():
                 try:
-                    # Someone may have removed a class folder that was left empty by an attempt that was killed.
+                    # A user may have removed a class folder that a killed attempt left empty.
                     with open_class(train, name, make=True) as source:
                         move = self._action == "quarantine"
                         found = self._move(name, files, source) if move else delete_all(files, source)
@@ -158,7 +160,7 @@ class Quarantine:
                     found = dict.fromkeys(files, str(error))
                 problems |= {(name, file): problem for file, problem in found.items()}
         if problems:
-            self._note([Returned(*key, problem, time.time()) for key, problem in problems.items()])
+            self._record([Returned(*key, problem, time.time()) for key, problem in problems.items()])
         return problems
 
     def _move(self, class_name: str, files: dict[str, Content], source: int) -> dict[str, str]:
@@ -169,7 +171,7 @@ class Quarantine:
         return problems
 
     def _restore_class(self, name: str, wanted: dict[str, Planned]) -> dict[str, str]:
-        """Put files of a class back, all at once between two syncs; return why, by name, for the others."""
+        """Move a class's files back, as one batch between two syncs; return, by name, why others can't be."""
         try:
             with open_folder(self._train) as train:
                 if self._action == "delete":
@@ -177,7 +179,7 @@ class Quarantine:
                 return self._put_back(train, name, wanted)
         except RefusedError as error:
             return dict.fromkeys(wanted, str(error))
-        except OSError as error:  # some may be back: asking again finds them so
+        except OSError as error:  # some may have been moved back, which a repeated call detects
             return dict.fromkeys(wanted, f"it can't be moved: {error.strerror}")
 
     def _put_back(self, train: int, name: str, wanted: dict[str, Planned]) -> dict[str, str]:
@@ -188,18 +190,18 @@ class Quarantine:
                     with open_class(train, name, make=away) as target:
                         try:
                             problems = self._give_back(wanted, source, target)
-                        finally:  # a file that has both names is in its place, changed or not
+                        finally:  # a file with both names is back in place, changed or not
                             unmoved = take_all(wanted, source, target)
                         return unmoved | problems
             finally:
                 _remove_if_empty(quarantine, name)
 
     def _give_back(self, wanted: dict[str, Planned], source: int, target: int) -> dict[str, str]:
-        """Write down which files go back, and give them their names; return why for those that must stay."""
+        """Record the files that can be moved back and link them in ``target``; return, by name, why others can't be."""
         problems: dict[str, str] = {}
         for file, planned in wanted.items():
             try:
-                # The bytes count here, whatever size and time say.
+                # Compare the bytes even if size and time are unchanged.
                 if (
                     must_move(file, planned.content, source, target)
                     and read_content(source, file).sha256 != planned.content.sha256
@@ -210,7 +212,7 @@ class Quarantine:
         going = [planned for file, planned in wanted.items() if file not in problems]
         keys = [(planned.class_name, planned.file) for planned in going]
         if fresh := [key for key in keys if key not in self._returned]:
-            self._note([Returned(*key, "restored", time.time()) for key in fresh])
+            self._record([Returned(*key, "restored", time.time()) for key in fresh])
         for planned in going:
             try:
                 give_name(planned.file, planned.content, source, target)
@@ -224,14 +226,14 @@ class Quarantine:
         named = (one for one in self._planned.values() if encodable(one.file) == file)
         return next((one for one in named if one.class_name == class_name), None)
 
-    def _note(self, lines: Sequence[Line]) -> None:
+    def _record(self, lines: Sequence[Line]) -> None:
         assert self._manifest is not None
         self._manifest.append(lines)
         self._remember(lines)
 
     def _remember(self, lines: Sequence[Line]) -> None:
         for line in lines:
-            # A manifest that names a file elsewhere is not one of ours.
+            # A line that names a path outside the class folders wasn't written by this program.
             if isinstance(line, Owner) or not (is_plain(line.class_name) and is_plain(line.file)):
                 continue
             if isinstance(line, Planned):
@@ -246,11 +248,11 @@ class Quarantine:
 
 
 def check_action(train: Path, action: Action) -> None:
-    """Raise UserError if files can't be moved or deleted as ``action`` says; nothing is left behind.
+    """Raise UserError if files can't be moved or deleted as ``action`` requires. Leaves no files behind.
 
-    Judged are the class folders of ``train``, and for quarantine the folder beside it.
+    Checks the class folders of ``train`` and, for ``quarantine``, the folder next to it.
     """
-    remedy = "take outliers.action=exclude"
+    remedy = "set outliers.action=exclude"
     device = _probe(train) if action == "quarantine" else None
     with os.scandir(train) as entries:
         folders = [one for one in entries if one.is_dir(follow_symlinks=False) and one.name[0] != "."]
@@ -259,24 +261,24 @@ def check_action(train: Path, action: Action) -> None:
         if not os.access(folder.path, os.W_OK | os.X_OK):
             raise UserError(f"{shown} can't be written; make it writable, or {remedy}")
         if device not in (None, folder.stat(follow_symlinks=False).st_dev):
-            raise UserError(f"{shown} is on another file system than the folder beside it; {remedy}")
+            raise UserError(f"{shown} is on another file system than the folder next to it; {remedy}")
 
 
 def _probe(train: Path) -> int:
-    """Return the device of the folder that quarantines come to be in."""
+    """Return the device number of the folder that holds the quarantines. Raises UserError if it isn't writable."""
     base = beside(train)
     shown = f"outliers.action=quarantine: {printable(str(base))}"
     try:
         if base.is_symlink() or (base.exists() and not base.is_dir()):
-            raise UserError(f"{shown} is a link or no folder; rename it, or take outliers.action=exclude")
+            raise UserError(f"{shown} is a link or not a folder; rename it, or set outliers.action=exclude")
         with tempfile.TemporaryDirectory(prefix=".", dir=base if base.exists() else base.parent) as probe:
             return Path(probe).stat().st_dev
     except OSError as error:
-        raise UserError(f"{shown} can't be written: {error.strerror}; take outliers.action=exclude") from None
+        raise UserError(f"{shown} can't be written: {error.strerror}; set outliers.action=exclude") from None
 
 
 def sha256_of(path: Path) -> str:
-    """Return the sha256 of a file's bytes in hex, "" for one that can't be read."""
+    """Return the SHA-256 of a file's bytes in hex, "" if it can't be read."""
     try:
         with open_folder(path.parent) as folder:
             return read_content(folder, path.name).sha256
@@ -285,7 +287,7 @@ def sha256_of(path: Path) -> str:
 
 
 def _check_in_place(train: int, name: str, wanted: dict[str, Planned]) -> dict[str, str]:
-    """A deleted file counts as restored when its bytes are there, from a copy of the user's."""
+    """Return, by name, why deleted files can't be restored; none for a file that the user has put back unchanged."""
     gone = dict.fromkeys(wanted, "it was deleted and can't be restored")
     with contextlib.suppress(RefusedError), open_class(train, name) as folder:
         for file, planned in wanted.items():

@@ -1,4 +1,4 @@
-"""Restoring outliers of a run that no engine has."""
+"""Restoring outliers of a run that isn't running."""
 
 from engine.control.commands import Restore
 from engine.journal.index import past_state
@@ -11,10 +11,10 @@ from engine.run.train_state import peek
 
 
 def restore_offline(run: RunDir, command: Restore) -> str:
-    """Do what ``command`` asks in the run's own journal, and say what was done.
+    """Restore images as ``command`` requests, record it in the run's journal, and return a description for the user.
 
-    A resumed run has the images back from its next whole epoch on. Raises UserError when an engine has the run, or
-    when nothing could be restored.
+    When the run is resumed, the images take part from the next epoch that starts. Raises UserError if an engine is
+    running the run, or if nothing could be restored.
     """
     lock = run.lock()
     try:
@@ -25,7 +25,7 @@ def restore_offline(run: RunDir, command: Restore) -> str:
         journal = JournalWriter(run.journal)
         try:
             room = DiskSpace(run.path, journal.append_all)
-            room.close()  # a person who is told waits for nothing
+            room.close()  # a full disk is reported at once instead of waited for
             acting = OutlierActions(run, recipe, state.outliers, journal.append, room)
             done = acting.restore(command, from_epoch=epoch)
         finally:
@@ -33,5 +33,5 @@ def restore_offline(run: RunDir, command: Restore) -> str:
     finally:
         lock.release()
     if state.status(alive=False) == "finished":
-        return f"{done}; the run is finished, a new one will use what is in the folder"
+        return f"{done}; the run is finished, so only new runs will use what was restored"
     return f"{done}, in use from epoch {epoch} on once the run is resumed"

@@ -111,11 +111,11 @@ def test_a_manifest_that_can_not_grow(tmp_path: Path) -> None:
 def test_a_read_only_disk(photos: Photos, disk: Path) -> None:
     mount("-o", "remount,ro", str(disk))
     with pytest.raises(
-        UserError, match=r"train-quarantine can't be written: Read-only file system; take outliers\."
+        UserError, match=r"train-quarantine can't be written: Read-only file system; set outliers\."
     ):
         check_action(photos.train, "quarantine")
     with pytest.raises(
-        UserError, match=r"train/(cat|dog) can't be written; make it writable, or take outliers\."
+        UserError, match=r"train/(cat|dog) can't be written; make it writable, or set outliers\."
     ):
         check_action(photos.train, "delete")
     with pytest.raises(UserError, match="Read-only file system; no file was touched"):
@@ -145,7 +145,7 @@ def test_a_read_only_folder(tmp_path: Path) -> None:
 
 def test_a_training_folder_that_is_a_disk_of_its_own(disk: Path) -> None:
     (disk / "cat").mkdir()
-    with pytest.raises(UserError, match=r"is on another file system .* take outliers\.action=exclude"):
+    with pytest.raises(UserError, match=r"is on another file system .* set outliers\.action=exclude"):
         check_action(disk, "quarantine")
     check_action(disk, "delete")
     assert not disk.with_name("disk-quarantine").exists()

@@ -112,22 +112,22 @@ def test_what_is_never_touched(photos: Photos, tmp_path: Path, action: str) -> N
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind(os.path.relpath(photos.train / "cat" / "socket.jpg"))
     refused = {
-        ("link", "1.jpg"): "its class folder is a link or no folder",
+        ("link", "1.jpg"): "its class folder is a link or not a folder",
         ("absent", "1.jpg"): "its class folder can't be opened: No such file or directory",
         ("cat", "link.jpg"): "it is a link",
         ("cat", "dangling.jpg"): "it is a link",
-        ("cat", "folder.jpg"): "it is no regular file",
-        ("cat", "pipe.jpg"): "it is no regular file",
+        ("cat", "folder.jpg"): "it is not a regular file",
+        ("cat", "pipe.jpg"): "it is not a regular file",
         ("cat", "socket.jpg"): "it can't be read: No such device or address",
         ("cat", "absent.jpg"): "it is gone",
-        ("cat", ".."): "it is no plain name",
+        ("cat", ".."): "it is not a plain file name",
         ("cat", "../../val/cat/1.jpg"): "it is not in its class's folder",
         ("cat", "sub/1.jpg"): "it is not in its class's folder",
-        ("../val/cat", "1.jpg"): "its class is no plain name",
-        ("..", "x"): "its class is no plain name",
-        (".", "x"): "its class is no plain name",
-        ("", "x"): "its class is no plain name",
-        (str(outside), "1.jpg"): "its class is no plain name",
+        ("../val/cat", "1.jpg"): "its class is not a plain folder name",
+        ("..", "x"): "its class is not a plain folder name",
+        (".", "x"): "its class is not a plain folder name",
+        ("", "x"): "its class is not a plain folder name",
+        (str(outside), "1.jpg"): "its class is not a plain folder name",
     }
     quarantine = photos.quarantine("delete" if action == "delete" else "quarantine")
     taken = quarantine.take(photos.outliers(refused))
@@ -175,7 +175,7 @@ def test_why_a_file_does_not_come_back(photos: Photos) -> None:
     assert photos.train.joinpath(*TWO).read_bytes() == CONTENT[TWO]
     (photos.train / "dog").rmdir()
     (photos.train / "dog").symlink_to(photos.train.parent)
-    assert photos.quarantine().restore([("dog", "1.jpg")]) == ["its class folder is a link or no folder"]
+    assert photos.quarantine().restore([("dog", "1.jpg")]) == ["its class folder is a link or not a folder"]
     assert b"restored" in (photos.away / MANIFEST).read_bytes()
     assert (photos.away / MANIFEST).read_bytes().count(b"restored") == 1
 
@@ -211,7 +211,7 @@ def test_a_name_that_is_taken_in_the_quarantine(photos: Photos) -> None:
     photos.away.joinpath(*TWO).write_bytes(b"someone's")
     (photos.away / "dog").write_bytes(b"no folder")
     assert problems(photos, TWO, ("dog", "3.jpg")) == [
-        "another file has its name there", "its class folder is a link or no folder"
+        "another file has its name there", "its class folder is a link or not a folder"
     ]  # fmt: skip
     assert photos.away.joinpath(*TWO).read_bytes() == b"someone's"
     assert photos.train.joinpath(*TWO).read_bytes() == CONTENT[TWO]
@@ -250,7 +250,7 @@ def test_the_place_beside_the_data_is_no_folder(photos: Photos, tmp_path: Path, 
         photos.quarantine().take(photos.outliers([ONE]))
     assert contents(tmp_path / "photos") == before
     assert list((tmp_path / "elsewhere").iterdir()) == []
-    with pytest.raises(UserError, match="is a link or no folder; rename it"):
+    with pytest.raises(UserError, match="is a link or not a folder; rename it"):
         check_action(photos.train, "quarantine")
 
 
