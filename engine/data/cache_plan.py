@@ -1,4 +1,4 @@
-"""Where a run's decoded images are kept: in memory within its budget, on disk, or nowhere."""
+"""Placement of a run's cache of decoded images: in memory within a budget, on disk, or nowhere."""
 
 import os
 import shutil
@@ -16,13 +16,14 @@ from engine.recipe.recipe import Recipe
 
 _MB = 10**6
 _LAYOUT = 2
-"""Part of a file's name, so that none is read that was laid out otherwise. In 1 it hung on the room for images."""
+"""Version of the file layout, part of a file's name. In version 1 the layout depended on the space available."""
 
 
 class CachePlan:
-    """The cache of each split that is seen more than once, as ``data.cache`` asks.
+    """Cache files for the splits that are read more than once, training and validation, as set by ``data.cache``.
 
-    ``memory`` are open, empty files that live in memory. ``where`` says in words what was chosen.
+    ``memory`` holds the descriptor of an empty memory file for each split. ``places`` lists the files chosen, and is
+    empty if there are none; ``where`` describes the choice in words.
     """
 
     def __init__(self, recipe: Recipe, data: DataSet, memory: Mapping[Split, int]) -> None:
@@ -43,6 +44,7 @@ class CachePlan:
                 self.where = f"nowhere: {cache_folder()}: {error.strerror}"
 
     def close(self) -> None:
+        """Close the cache files on disk; the memory files belong to the caller."""
         for fd in self._fds:
             os.close(fd)
         self._fds, self.places = [], []
@@ -61,7 +63,7 @@ class CachePlan:
         files = cache_files(folder)
         others = [file for file in files if file.path not in paths]
         own = sum(file.size for file in files if file.path in paths)
-        # Half of what is free: a cache is no reason for a full disk.
+        # Use at most half of the free space: a cache must not fill the disk.
         room = min(
             DISK_LIMIT, own + shutil.disk_usage(folder).free // 2 + sum(file.size for file in others) // 2
         )
@@ -79,9 +81,9 @@ def _place(images: ImageSet, fd: int, path: bytes, count: int, strides: dict[str
 
 
 def _counts(splits: tuple[ImageSet, ...], strides: dict[str, int], room: int) -> list[int]:
-    """Return how many images of each split ``room`` bytes hold.
+    """Return how many images of each split fit into ``room`` bytes.
 
-    The first split, validation, is served first: each of its records saves a whole preparation.
+    The first split, validation, has priority, because each of its records replaces the whole preparation of an image.
     """
     counts = []
     for images in splits:
@@ -92,7 +94,7 @@ def _counts(splits: tuple[ImageSet, ...], strides: dict[str, int], room: int) ->
 
 
 def memory_budget() -> int:
-    """Return a quarter of the memory that is free now, bytes; the limit of a container or a batch job counts."""
+    """Return a quarter of the available memory, bytes, respecting the limits of containers and batch jobs."""
     return free_memory() // 4
 
 
@@ -103,7 +105,7 @@ def _stride(recipe: Recipe, split: str) -> int:
 
 
 def _digest(recipe: Recipe, images: ImageSet, stride: int) -> str:
-    """Name a split's file by what is kept at which place of it."""
+    """Return the name of a split's cache file, a hash of everything that its layout depends on."""
     text = blake2b(f"{_LAYOUT} {images.split} {stride} {recipe.data.pad}".encode(), digest_size=16)
     for path in images.paths:
         text.update(os.fsencode(path) + b"\0")
