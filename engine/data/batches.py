@@ -90,7 +90,7 @@ class BatchStream:
 
     def plan(self, epoch: int) -> list[Indices]:
         """Return the training indices of each step of ``epoch``, without images excluded from it."""
-        self.planned, self._active = epoch, self._active_in(epoch)
+        self.planned, self._active = epoch, self._active_mask(epoch)
         active = np.flatnonzero(self._active)
         batches = train_batches(
             len(active), self._recipe.data.batch_size, seed=self._recipe.train.seed, epoch=epoch
@@ -102,14 +102,14 @@ class BatchStream:
         if self._keys is None:
             train, val, classes = self.data.train, self.data.val, self.data.classes
             self._keys = keys_of(train, classes), keys_of(val, classes)
-        return Listing(*self._keys, self._active if epoch == self.planned else self._active_in(epoch))
+        return Listing(*self._keys, self._active if epoch == self.planned else self._active_mask(epoch))
 
     def unmatched(self) -> list[str]:
         """Return the paths of excluded images that are not in the training folder."""
         known = {encodable(str(path)) for path in self.data.train.paths}
         return [path for path in self.exclusions.now() if path not in known]
 
-    def _active_in(self, epoch: int) -> npt.NDArray[np.bool_]:
+    def _active_mask(self, epoch: int) -> npt.NDArray[np.bool_]:
         excluded = self.exclusions.at(epoch)
         if not excluded:
             return np.ones(len(self.data.train), np.bool_)

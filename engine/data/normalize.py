@@ -23,6 +23,7 @@ class Normalize:
         self._shift = (-torch.tensor(mean) / torch.tensor(std)).view(1, 3, 1, 1).to(device)
 
     def __call__(self, pixels: npt.NDArray[np.uint8]) -> torch.Tensor:
+        """Return the normalised batch on the device."""
         batch = torch.from_numpy(pixels)
         if self._device.type == "cuda":
             batch = batch.pin_memory()

@@ -57,10 +57,10 @@ def _rotation(angle: float, centre: float) -> Matrix:
 
 
 def _affine(drawn: Draw, centre: float) -> Matrix:
-    inverse = 1.0 / drawn.scale
-    shear = inverse * math.tan(math.radians(drawn.shear))
+    inv = 1.0 / drawn.scale
+    shear = inv * math.tan(math.radians(drawn.shear))
     x, y = centre + drawn.translate[0], centre + drawn.translate[1]
-    return (inverse, shear, centre - inverse * x - shear * y, 0.0, inverse, centre - inverse * y, 0.0, 0.0, 1.0)
+    return (inv, shear, centre - inv * x - shear * y, 0.0, inv, centre - inv * y, 0.0, 0.0, 1.0)
 
 
 def _perspective(corners: Corners, size: int) -> Matrix:

@@ -88,7 +88,7 @@ class Preparer:
             cache.put(index, key, pixels)
         except OSError as error:
             self._cache_full = True
-            done.note = f"decoded images are no longer cached: {error.strerror}; the run continues without"
+            done.note = f"decoded images are no longer cached: {error.strerror}; the run continues"
 
     def _decoded(self, split: Split, path: str, done: Done) -> Pixels:
         data = self._recipe.data
