@@ -64,12 +64,12 @@ class CachePlan:
         others = [file for file in files if file.path not in paths]
         own = sum(file.size for file in files if file.path in paths)
         # Use at most half of the free space: a cache must not fill the disk.
-        room = min(
+        space = min(
             DISK_LIMIT, own + shutil.disk_usage(folder).free // 2 + sum(file.size for file in others) // 2
         )
         need = sum(file_size(len(images), strides[images.split]) for images in splits)
-        _, kept = remove_unused(others, sum(file.size for file in others) + min(need, room) - room)
-        counts = _counts(splits, strides, max(0, room - kept))
+        _, kept = remove_unused(others, sum(file.size for file in others) + min(need, space) - space)
+        counts = _counts(splits, strides, max(0, space - kept))
         for images, path, count in zip(splits, paths, counts, strict=True):
             self._fds.append(open_cache_file(path))
             self.places.append(_place(images, self._fds[-1], os.fsencode(path), count, strides))
@@ -80,16 +80,16 @@ def _place(images: ImageSet, fd: int, path: bytes, count: int, strides: dict[str
     return CachePlace(images.split, fd, path, len(images), count, strides[images.split])
 
 
-def _counts(splits: tuple[ImageSet, ...], strides: dict[str, int], room: int) -> list[int]:
-    """Return how many images of each split fit into ``room`` bytes.
+def _counts(splits: tuple[ImageSet, ...], strides: dict[str, int], space: int) -> list[int]:
+    """Return how many images of each split fit into ``space`` bytes.
 
     The first split, validation, has priority, because each of its records replaces the whole preparation of an image.
     """
     counts = []
     for images in splits:
         size = record_size(strides[images.split])
-        counts.append(min(len(images), room // size))
-        room -= counts[-1] * size
+        counts.append(min(len(images), space // size))
+        space -= counts[-1] * size
     return counts
 
 

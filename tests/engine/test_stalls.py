@@ -86,7 +86,7 @@ def test_processes_that_all_stand_still_are_waited_for(
     assert slow.startswith(f"{SLOW} 1 s: no image process has answered ({pids[0]} ")
     assert ("stopped" in slow) == (how == "stopped")
     assert "and 5 more" in slow
-    assert f"one of them is at {pictures}/train/" in slow
+    assert f"one of them is reading {pictures}/train/" in slow
     assert again.startswith(AGAIN)
     assert not bench.problems
 

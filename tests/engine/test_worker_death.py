@@ -93,7 +93,7 @@ def test_processes_that_keep_dying_end_the_run_with_one_line(
     assert engines.run(run, KILL_ALL) == 1
     (ended,) = told(run, RunEnded)
     assert "image processes keep dying (killed by SIGKILL)" in ended.reason
-    assert "data.workers=0 goes without them" in ended.reason
+    assert "set data.workers=0 to read images without them" in ended.reason
     assert "\n" not in ended.reason
 
 

@@ -221,7 +221,7 @@ class Pool:
         for worker in self._workers:
             worker.deaths = 0
         if self._stall_reported:
-            self.told(f"images are read again, after {self.quiet:.0f} s without one")
+            self.told(f"images are read again after {self.quiet:.0f} s without one")
         self.quiet, self._stall_reported = 0.0, False
 
     def _check(self) -> None:
