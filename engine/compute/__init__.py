@@ -1,4 +1,4 @@
-"""The device, its precision, and random streams: what data and model both compute with.
+"""Devices, precision and random streams, shared by data and models.
 
-Nothing here knows what is computed.
+Independent of what is computed.
 """

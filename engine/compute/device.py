@@ -1,4 +1,4 @@
-"""Where to compute, and how precisely."""
+"""Device selection and mixed precision."""
 
 import contextlib
 from dataclasses import dataclass
@@ -9,40 +9,48 @@ import torch
 from engine.core.errors import UserError
 
 Amp = Literal["auto", "off", "fp16", "bf16"]
+"""Values of ``optim.amp``."""
 _NAMES = {None: "float32", torch.float16: "fp16", torch.bfloat16: "bf16"}
 
 
 def choose_device(asked: str) -> torch.device:
-    """Return the device of ``train.device``; ``auto`` is the first GPU, else the CPU. Raises UserError."""
+    """Return the device for ``train.device``; ``auto`` prefers CUDA, then MPS, then the CPU.
+
+    Raises UserError if the device is not available.
+    """
     cuda, mps = torch.cuda.is_available(), torch.backends.mps.is_available()
     if asked == "auto":
         return torch.device("cuda" if cuda else "mps" if mps else "cpu")
     if (asked == "cuda" and not cuda) or (asked == "mps" and not mps):
         raise UserError(
-            f"train.device={asked}: torch finds no such device here; use train.device=cpu or auto"
+            f"train.device={asked}: torch finds no such device on this machine; use train.device=cpu or auto"
         )
     return torch.device(asked)
 
 
 def to_device(tensor: torch.Tensor, device: torch.device) -> torch.Tensor:
-    """Return ``tensor`` on ``device``, copied while this thread goes on where that is safe.
+    """Return ``tensor`` on ``device``, copied asynchronously where that is safe.
 
-    CUDA takes memory that isn't pinned into a buffer of its own before the call returns; MPS may still be reading it
-    when it is written over.
+    CUDA copies unpinned memory into its own buffer before the call returns; MPS may still read it after it has been
+    overwritten.
     """
     return tensor.to(device, non_blocking=device.type == "cuda")
 
 
 @dataclass(frozen=True, slots=True)
 class Precision:
-    """The number format of the forward pass; None is float32 throughout."""
+    """The floating-point format of the forward pass; ``dtype`` None means float32 without autocast."""
 
     device: torch.device
     dtype: torch.dtype | None
 
     @classmethod
     def choose(cls, device: torch.device, amp: Amp) -> "Precision":
-        """``auto``: bfloat16 on a GPU that computes it, float16 on one that doesn't, float32 on a CPU."""
+        """Return the precision for ``optim.amp``.
+
+        ``auto`` is bfloat16 on a GPU with native support, float16 on other GPUs and float32 on a CPU. Raises UserError
+        for float16 on a CPU.
+        """
         if amp == "off" or (amp == "auto" and device.type == "cpu"):
             return cls(device, None)
         if amp == "auto":
@@ -54,14 +62,15 @@ class Precision:
 
     @property
     def name(self) -> str:
-        """The format in a word: ``float32``, ``fp16`` or ``bf16``."""
+        """Name of the format: ``float32``, ``fp16`` or ``bf16``."""
         return _NAMES[self.dtype]
 
     def autocast(self) -> contextlib.AbstractContextManager[None]:
+        """Return the context manager for the forward pass; it does nothing in float32."""
         if self.dtype is None:
             return contextlib.nullcontext()
         return torch.autocast(self.device.type, self.dtype)
 
     def scaler(self) -> torch.amp.GradScaler:
-        """Return the loss scaler that float16 needs, switched off for any other format."""
+        """Return the gradient scaler, which is enabled for float16 only."""
         return torch.amp.GradScaler(self.device.type, enabled=self.dtype is torch.float16)

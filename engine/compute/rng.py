@@ -1,7 +1,7 @@
-"""Random draws as pure functions of (seed, purpose, epoch, index): no generator state to save or share.
+"""Random streams as pure functions of (seed, purpose, epoch, index), without generator state to save or share.
 
-Counter-based generators (Salmon et al. 2011, Philox) make a fresh, independent stream from its coordinates
-alone, so that any worker, rank or resumed run draws the very same numbers.
+Counter-based generators (Philox; Salmon et al. 2011) create independent streams directly from these coordinates, so
+every worker, rank or resumed run draws the same numbers.
 """
 
 from enum import IntEnum
@@ -10,7 +10,7 @@ import numpy as np
 
 
 class Purpose(IntEnum):
-    """What a stream is for; streams of different purposes never overlap."""
+    """The use of a stream. Streams of different purposes never overlap; values must not change between versions."""
 
     SPLIT = 1
     ORDER = 2
@@ -22,10 +22,10 @@ class Purpose(IntEnum):
 
 
 def stream(seed: int, purpose: Purpose, epoch: int = 0, index: int = 0) -> np.random.Generator:
-    """Return the generator at these coordinates; each of them is at least 0 and below 2**64."""
+    """Return the generator for these coordinates, each in 0 to 2**64 - 1."""
     return np.random.Generator(np.random.Philox(key=[seed, purpose], counter=[0, 0, index, epoch]))
 
 
 def step_seed(seed: int, epoch: int, step: int) -> int:
-    """Return the seed (63 bits) of what a training step draws on the device: dropout, stochastic depth."""
+    """Return the seed (63 bits) of random operations on the device in a training step: dropout, stochastic depth."""
     return int(stream(seed, Purpose.STEP, epoch, step).integers(2**63))

@@ -1,4 +1,4 @@
-"""From files to batches on the device: the data set, its order, decoding, augmentation, loading and the cache.
+"""The data pipeline: data set, sampling order, decoding, augmentation, loading and cache.
 
-It knows nothing of models or of training; everything random is a function of (seed, epoch, sample).
+Independent of models and training. Everything random is a function of (seed, epoch, sample).
 """

@@ -1,4 +1,4 @@
-"""A run's images as the model takes them: batches on the device, normalised, with their labels."""
+"""Batches of a run's images on the device, normalised and with labels."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -24,13 +24,14 @@ from engine.journal.exclusions import Exclusions
 from engine.recipe.recipe import Recipe
 
 Waiting = Callable[[Iterator[Batch]], Iterator[Batch]]
+"""Wraps the loader's batches, to measure the time spent waiting for them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Batched:
-    """``images`` (n, 3, size, size), ``labels`` (n,); both are empty where no file could be read.
+    """A batch on the device: ``images`` (n, 3, size, size) float32 and ``labels`` (n,) int64.
 
-    ``indices`` (n,) are the images' places in their set.
+    ``indices`` (n,) are the images' positions in their split. ``n`` is 0 if no file of the batch could be read.
     """
 
     images: torch.Tensor
@@ -41,15 +42,15 @@ class Batched:
         return len(self.labels)
 
 
-def _nothing(_quiet: float) -> None:
-    """Attend to nothing while images are waited for."""
+def _no_poll(_quiet: float) -> None:
+    """Do nothing while waiting for images."""
 
 
 class BatchStream:
     """Batches of the three splits.
 
-    A file that can't be read is told to ``emit`` once and left out; one that is odd, or that changes while the
-    run goes on, is told once and used. ``known_bad`` are the paths that were told of before, as in the journal.
+    A file that can't be read is skipped, and reported once to ``emit``. A file that is unusual or changes during the
+    run is used, and reported once. ``known_bad`` holds the paths reported before, as written in the journal.
     """
 
     def __init__(
@@ -59,7 +60,7 @@ class BatchStream:
         self.data = data
         self.exclusions = exclusions
         self.planned = 0
-        """The epoch that was planned last: what is left out or restored now, is so from the next one on."""
+        """The last planned epoch; images excluded or restored now take effect in the next one."""
         self._recipe = recipe
         self._normalize = normalize
         self._device = device
@@ -68,27 +69,28 @@ class BatchStream:
         self._noted: set[str] = set()
         self._workers = len(pool)
         self._epochs = 0
-        self._wait_told = False
+        self._wait_reported = False
         self._stamps: dict[Path, int] = {}
-        pool.told = self._hear_trouble
+        pool.told = self._report_trouble
         self._troubles = 0
         self._keys: tuple[Keys, Keys] | None = None
         self._active = np.ones(len(data.train), np.bool_)
-        """The training images that take part in the epoch that was planned last."""
-        self._keeping = CachePlan(recipe, data, pool.cache_memory)
-        self._loader = Loader(recipe, normalize.ground, self._keeping.places, pool)
+        """Mask of the training images used in the last planned epoch."""
+        self._cache_plan = CachePlan(recipe, data, pool.cache_memory)
+        self._loader = Loader(recipe, normalize.ground, self._cache_plan.places, pool)
 
     @property
     def kept(self) -> str:
-        """Where decoded images are kept, in words."""
-        return self._keeping.where
+        """Where decoded images are cached, in words."""
+        return self._cache_plan.where
 
     def close(self) -> None:
-        self._keeping.close()
+        """Close the cache files."""
+        self._cache_plan.close()
 
     def plan(self, epoch: int) -> list[Indices]:
-        """Return which images make which step of an epoch: all but those that are left out in it."""
-        self.planned, self._active = epoch, self._takes_part(epoch)
+        """Return the training indices of each step of ``epoch``, without images excluded from it."""
+        self.planned, self._active = epoch, self._active_mask(epoch)
         active = np.flatnonzero(self._active)
         batches = train_batches(
             len(active), self._recipe.data.batch_size, seed=self._recipe.train.seed, epoch=epoch
@@ -96,54 +98,55 @@ class BatchStream:
         return [active[batch] for batch in batches]
 
     def listing(self, epoch: int) -> Listing:
-        """Return what a checkpoint keeps of the images, in the midst of ``epoch``."""
+        """Return the keys of the images for a checkpoint saved during ``epoch``."""
         if self._keys is None:
             train, val, classes = self.data.train, self.data.val, self.data.classes
             self._keys = keys_of(train, classes), keys_of(val, classes)
-        return Listing(*self._keys, self._active if epoch == self.planned else self._takes_part(epoch))
+        return Listing(*self._keys, self._active if epoch == self.planned else self._active_mask(epoch))
 
     def unmatched(self) -> list[str]:
-        """Return the paths of images that are left out, and which the training folder doesn't have."""
+        """Return the paths of excluded images that are not in the training folder."""
         known = {encodable(str(path)) for path in self.data.train.paths}
         return [path for path in self.exclusions.now() if path not in known]
 
-    def _takes_part(self, epoch: int) -> npt.NDArray[np.bool_]:
-        left_out = self.exclusions.at(epoch)
-        if not left_out:
+    def _active_mask(self, epoch: int) -> npt.NDArray[np.bool_]:
+        excluded = self.exclusions.at(epoch)
+        if not excluded:
             return np.ones(len(self.data.train), np.bool_)
-        return np.array([encodable(str(path)) not in left_out for path in self.data.train.paths], np.bool_)
+        return np.array([encodable(str(path)) not in excluded for path in self.data.train.paths], np.bool_)
 
     def train(
-        self, plan: list[Indices], epoch: int, poll: Poll = _nothing, waiting: Waiting = iter
+        self, plan: list[Indices], epoch: int, poll: Poll = _no_poll, waiting: Waiting = iter
     ) -> Iterator[Batched]:
-        """Yield the augmented batches of (the rest of) an epoch's plan; ``poll`` as ``Loader.batches`` calls it.
+        """Yield the augmented batches of ``plan``, which may be the remaining part of an epoch's.
 
-        ``waiting`` is put around the batches as they are read, before anything is asked of the device for them.
+        ``poll`` is called as by ``Loader.batches``. ``waiting`` wraps the batches before they are copied to the device.
         """
         return self._batched(self.data.train, plan, epoch, poll, waiting)
 
-    def val(self, poll: Poll = _nothing) -> Iterator[Batched]:
+    def val(self, poll: Poll = _no_poll) -> Iterator[Batched]:
+        """Yield the validation batches in order, without augmentation."""
         return self._batched(self.data.val, self._in_order(self.data.val), 0, poll)
 
-    def test(self, poll: Poll = _nothing) -> Iterator[tuple[torch.Tensor, Indices]]:
-        """Yield images and their indices into ``data.test``."""
+    def test(self, poll: Poll = _no_poll) -> Iterator[tuple[torch.Tensor, Indices]]:
+        """Yield test images (n, 3, size, size) in order, with their indices into ``data.test``."""
         plan = self._in_order(self.data.test)
-        for batch in self._loader.batches(self.data.test, plan, 0, self._hear, poll):
+        for batch in self._loader.batches(self.data.test, plan, 0, self._report, poll):
             yield self._normalize(batch.pixels), batch.indices
 
     def judge_wait(self, waited: float, taken: float) -> None:
-        """Tell, once, what to change when steps of ``taken`` seconds waited ``waited`` of them for images.
+        """Report once what to change if an epoch's steps waited for images for ``waited`` of ``taken`` seconds.
 
-        The first epoch isn't judged, for it decodes what the others find in the cache; nor one in which an image
-        process had to be replaced, or none answered for long.
+        Skips the first epoch, which decodes what later ones read from the cache, and epochs in which an image process
+        was replaced or the processes stalled.
         """
         troubles, self._troubles = self._troubles, 0
         self._epochs += 1
         if self._epochs == 1 or troubles:
             return
-        message = advice(waited, taken, self._recipe.data, self._workers, self._keeping.where)
-        if message and not self._wait_told:
-            self._wait_told = True
+        message = advice(waited, taken, self._recipe.data, self._workers, self._cache_plan.where)
+        if message and not self._wait_reported:
+            self._wait_reported = True
             self._emit(RunWarning(message=message))
 
     def _in_order(self, images: ImageSet) -> list[Indices]:
@@ -153,24 +156,24 @@ class BatchStream:
         self, images: ImageSet, plan: list[Indices], epoch: int, poll: Poll, waiting: Waiting = iter
     ) -> Iterator[Batched]:
         labels = np.array(images.labels)
-        for batch in waiting(self._loader.batches(images, plan, epoch, self._hear, poll)):
+        for batch in waiting(self._loader.batches(images, plan, epoch, self._report, poll)):
             chosen = to_device(torch.from_numpy(labels[batch.indices]), self._device)
             yield Batched(self._normalize(batch.pixels), chosen, batch.indices)
 
-    def _hear(self, images: ImageSet, index: int, done: Done) -> None:
+    def _report(self, images: ImageSet, index: int, done: Done) -> None:
         path = images.paths[index]
         if done.problem:
-            named = encodable(str(path))
-            if named not in self._known_bad:
-                self._known_bad.add(named)
-                self._emit(BadImage(path=named, reason=printable(done.problem), split=images.split))
+            name = encodable(str(path))
+            if name not in self._known_bad:
+                self._known_bad.add(name)
+                self._emit(BadImage(path=name, reason=printable(done.problem), split=images.split))
             return
         if done.note:
             self._note(done.note)
         if self._stamps.setdefault(path, done.stamp) != done.stamp:
-            self._note(f"{path}: changed while the run goes on; it is used as it is now")
+            self._note(f"{path}: changed during the run; the new version is used")
 
-    def _hear_trouble(self, message: str) -> None:
+    def _report_trouble(self, message: str) -> None:
         self._troubles += 1
         self._emit(RunWarning(message=message))
 

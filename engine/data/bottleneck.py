@@ -1,16 +1,16 @@
-"""Does training wait for its images? If so, what to change, in one sentence."""
+"""Advice for a run whose training waits for images."""
 
 from engine.core.cores import available_cores
 from engine.recipe.sections import Data
 
 WORTH_SAYING = 0.1
-"""Share of an epoch's steps spent waiting from which on it is told."""
+"""Fraction of an epoch's time spent waiting from which on advice is given."""
 
 
 def advice(waited: float, taken: float, data: Data, workers: int, kept: str) -> str:
-    """Return what to change when for ``waited`` of ``taken`` seconds the device had no images, else nothing.
+    """Return advice if the device waited for images for ``waited`` of ``taken`` seconds, "" below ``WORTH_SAYING``.
 
-    ``workers`` are the image processes there are, ``kept`` says where decoded images are kept.
+    ``workers`` is the number of image processes, ``kept`` the cache in use, as ``CachePlan.where`` describes it.
     """
     if taken <= 0 or waited / taken < WORTH_SAYING:
         return ""
@@ -23,7 +23,7 @@ def advice(waited: float, taken: float, data: Data, workers: int, kept: str) -> 
     elif kept.startswith("on disk"):
         ways.append("set data.cache=memory with a data.cache_mb that the machine can spare")
     if kept.startswith("in memory"):
-        ways.append("lower data.train_size or leave out transforms of [augment]")
+        ways.append("lower data.train_size or disable transforms in [augment]")
     else:
         ways.append("move the images to a faster disk")
     return f"training waited for images {100 * waited / taken:.0f} % of an epoch: {', or '.join(ways)}"

@@ -1,4 +1,4 @@
-"""Where a run's decoded images are kept: in memory within its budget, on disk, or nowhere."""
+"""Placement of a run's cache of decoded images: in memory within a budget, on disk, or nowhere."""
 
 import os
 import shutil
@@ -16,13 +16,14 @@ from engine.recipe.recipe import Recipe
 
 _MB = 10**6
 _LAYOUT = 2
-"""Part of a file's name, so that none is read that was laid out otherwise. In 1 it hung on the room for images."""
+"""Version of the file layout, part of a file's name. In version 1 the layout depended on the space available."""
 
 
 class CachePlan:
-    """The cache of each split that is seen more than once, as ``data.cache`` asks.
+    """Cache files for the splits that are read more than once, training and validation, as set by ``data.cache``.
 
-    ``memory`` are open, empty files that live in memory. ``where`` says in words what was chosen.
+    ``memory`` holds the descriptor of an empty memory file for each split. ``places`` lists the files chosen, and is
+    empty if there are none; ``where`` describes the choice in words.
     """
 
     def __init__(self, recipe: Recipe, data: DataSet, memory: Mapping[Split, int]) -> None:
@@ -43,6 +44,7 @@ class CachePlan:
                 self.where = f"nowhere: {cache_folder()}: {error.strerror}"
 
     def close(self) -> None:
+        """Close the cache files on disk; the memory files belong to the caller."""
         for fd in self._fds:
             os.close(fd)
         self._fds, self.places = [], []
@@ -61,13 +63,13 @@ class CachePlan:
         files = cache_files(folder)
         others = [file for file in files if file.path not in paths]
         own = sum(file.size for file in files if file.path in paths)
-        # Half of what is free: a cache is no reason for a full disk.
-        room = min(
+        # Use at most half of the free space: a cache must not fill the disk.
+        space = min(
             DISK_LIMIT, own + shutil.disk_usage(folder).free // 2 + sum(file.size for file in others) // 2
         )
         need = sum(file_size(len(images), strides[images.split]) for images in splits)
-        _, kept = remove_unused(others, sum(file.size for file in others) + min(need, room) - room)
-        counts = _counts(splits, strides, max(0, room - kept))
+        _, kept = remove_unused(others, sum(file.size for file in others) + min(need, space) - space)
+        counts = _counts(splits, strides, max(0, space - kept))
         for images, path, count in zip(splits, paths, counts, strict=True):
             self._fds.append(open_cache_file(path))
             self.places.append(_place(images, self._fds[-1], os.fsencode(path), count, strides))
@@ -78,21 +80,21 @@ def _place(images: ImageSet, fd: int, path: bytes, count: int, strides: dict[str
     return CachePlace(images.split, fd, path, len(images), count, strides[images.split])
 
 
-def _counts(splits: tuple[ImageSet, ...], strides: dict[str, int], room: int) -> list[int]:
-    """Return how many images of each split ``room`` bytes hold.
+def _counts(splits: tuple[ImageSet, ...], strides: dict[str, int], space: int) -> list[int]:
+    """Return how many images of each split fit into ``space`` bytes.
 
-    The first split, validation, is served first: each of its records saves a whole preparation.
+    The first split, validation, has priority, because each of its records replaces the whole preparation of an image.
     """
     counts = []
     for images in splits:
         size = record_size(strides[images.split])
-        counts.append(min(len(images), room // size))
-        room -= counts[-1] * size
+        counts.append(min(len(images), space // size))
+        space -= counts[-1] * size
     return counts
 
 
 def memory_budget() -> int:
-    """Return a quarter of the memory that is free now, bytes; the limit of a container or a batch job counts."""
+    """Return a quarter of the available memory, bytes, respecting the limits of containers and batch jobs."""
     return free_memory() // 4
 
 
@@ -103,7 +105,7 @@ def _stride(recipe: Recipe, split: str) -> int:
 
 
 def _digest(recipe: Recipe, images: ImageSet, stride: int) -> str:
-    """Name a split's file by what is kept at which place of it."""
+    """Return the name of a split's cache file, a hash of everything that its layout depends on."""
     text = blake2b(f"{_LAYOUT} {images.split} {stride} {recipe.data.pad}".encode(), digest_size=16)
     for path in images.paths:
         text.update(os.fsencode(path) + b"\0")

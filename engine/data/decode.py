@@ -1,4 +1,4 @@
-"""Read an image file of any common kind as 8-bit RGB."""
+"""Decoding of image files in common formats as 8-bit RGB."""
 
 import math
 import os
@@ -13,23 +13,24 @@ import numpy.typing as npt
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 Pixels = npt.NDArray[np.uint8]
+"""An image (height, width, 3), RGB in 0 to 255, unless stated otherwise."""
 
-# By name: of the other kinds that Pillow knows, one (EPS) starts a program to draw the picture.
+# Listed explicitly, because one of Pillow's other formats (EPS) runs a program to render the image.
 _KINDS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
 _LARGEST_FILE = 1 << 30
-"""Bytes; what a decoder holds of a file's own bytes stays below that."""
+"""Largest file, bytes, which bounds the encoded data that a decoder holds in memory."""
 _ROWS = 64
 
 
 class BadImageError(Exception):
-    """A file that can't be read as an image; its text is the reason, without the path."""
+    """Raised for a file that can't be read as an image; the message is the reason, without the path."""
 
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """``pixels`` (height, width, 3), 0 to 255, and the ``width`` and ``height`` that the file's header says.
+    """A decoded image, with the ``width`` and ``height`` in the file's header, px.
 
-    ``short``: the file seems to hold fewer rows than that.
+    ``short`` is whether the file seems to contain fewer rows than its header says.
     """
 
     pixels: Pixels
@@ -39,14 +40,15 @@ class Picture:
 
 
 def read_image(path: Path, least: int = 0, *, shorter: bool = False) -> Picture:
-    """Read the picture at ``path``, upright and opaque.
+    """Return the image at ``path``, upright and opaque.
 
-    Reads JPEG (CMYK too), PNG, WebP, BMP, TIFF and GIF (first frame) with 1 to 16 bits or floats a
-    channel; turns the picture as its EXIF orientation says; lays transparent pixels over white. With
-    ``least``, a JPEG may be decoded at a half, a quarter or an eighth of its size as long as its longer
-    (``shorter``: its shorter) side keeps that many pixels. Raises BadImageError for anything that is damaged,
-    truncated, too large to be true, a single pixel, of another kind (whatever its name says), or no file at all:
-    a pipe or a device is never waited for. No program is started.
+    Reads JPEG (including CMYK), PNG, WebP, BMP, TIFF and GIF (first frame) with 1 to 16 bits or floats per channel.
+    Applies the EXIF orientation and composites transparent pixels on white. With ``least``, a JPEG may be decoded at
+    1/2, 1/4 or 1/8 of its size, as long as its longer side (with ``shorter``, its shorter side) keeps at least
+    ``least`` px.
+
+    Raises BadImageError for a file that is missing, damaged, truncated, implausibly large, a single pixel, in another
+    format (whatever its name), or not a regular file: a pipe or device is never waited for. No program is started.
     """
     try:
         with _opened(path) as file, Image.open(file, formats=_KINDS) as image:
@@ -62,27 +64,27 @@ def read_image(path: Path, least: int = 0, *, shorter: bool = False) -> Picture:
     except BadImageError:
         raise
     except UnidentifiedImageError:
-        raise BadImageError("not an image, or of an unknown kind") from None
+        raise BadImageError("not an image, or an unsupported format") from None
     except FileNotFoundError:
         raise BadImageError("the file is gone") from None
     except Image.DecompressionBombError:
-        raise BadImageError("more pixels than an honest photograph has") from None
+        raise BadImageError("too large: more pixels than Pillow accepts") from None
     except MemoryError:
-        raise BadImageError("too large for the memory") from None
-    except Exception as error:  # decoders meet damage with errors of many types
+        raise BadImageError("too large for the available memory") from None
+    except Exception as error:  # decoders raise many types for damaged files
         raise BadImageError(f"damaged: {error}") from None
 
 
 def _opened(path: Path) -> BinaryIO:
-    """Open a regular file, through a link too. Raises BadImageError for anything else, OSError."""
-    # A pipe that took a file's place since the folder was listed must not block.
+    """Open a regular file, following links. Raises BadImageError for anything else, and OSError."""
+    # Non-blocking, in case a pipe has replaced the file since the folder was listed.
     fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
         status = os.fstat(fd)
         if not stat.S_ISREG(status.st_mode):
             raise BadImageError("not a regular file")
         if status.st_size > _LARGEST_FILE:
-            raise BadImageError("more bytes than an honest photograph has")
+            raise BadImageError("too large: more than 1 GiB")
         return os.fdopen(fd, "rb")
     except BaseException:
         os.close(fd)
@@ -90,14 +92,14 @@ def _opened(path: Path) -> BinaryIO:
 
 
 def _draft(image: Image.Image, scale: float) -> None:
-    """Have a JPEG decoded smaller, its sides no shorter than ``scale`` times what they are."""
+    """Let a JPEG be decoded smaller, with sides at least ``scale`` times the original."""
     if scale < 1:
         width, height = image.size
         image.draft(None, (math.ceil(width * scale), math.ceil(height * scale)))
 
 
 def _seems_short(image: Image.Image, file: BinaryIO) -> bool:
-    """Say whether the last row is what decoders fill in when a file's own rows end before: grey, or nothing."""
+    """Return whether the last row is what decoders fill in for missing rows: grey in a JPEG, zeros in a PNG."""
     filling = {"JPEG": 128, "PNG": 0}.get(image.format or "")
     if filling is None or image.mode not in ("RGB", "L"):
         return False
@@ -108,8 +110,8 @@ def _seems_short(image: Image.Image, file: BinaryIO) -> bool:
         return False
     if image.format == "JPEG":
         return True
-    # Many a picture ends in black; OpenCV, unlike Pillow, refuses a PNG that ends before. It gets the bytes: a
-    # name that isn't UTF-8 ends the process in its own reader of files.
+    # Many images end in black, but OpenCV, unlike Pillow, rejects a truncated PNG. It gets the bytes, because its
+    # own file reader crashes on a name that isn't UTF-8.
     file.seek(0)
     return cv2.imdecode(np.frombuffer(file.read(), np.uint8), cv2.IMREAD_COLOR) is None
 
@@ -127,16 +129,16 @@ def _to_rgb(image: Image.Image) -> Image.Image:
 
 
 def _from_deep_grey(image: Image.Image) -> Image.Image:
-    """Scale 16-bit, 32-bit or float grey to 8 bits; Pillow's own conversion would clip it at 255."""
+    """Return 16-bit, 32-bit or float greyscale as 8-bit RGB; Pillow's own conversion would clip at 255."""
     values = np.asarray(image)
     times = over = 1.0
     if image.mode == "F":
         times = 255.0 if values.max() <= 1.0 else 1.0
     else:
-        # Mode "I" holds what a PNG or TIFF wrote as 16 bits, unless its values say that it was more.
+        # Mode "I" holds the 16-bit values of a PNG or TIFF, unless there are larger ones.
         over = 257.0 if values.max() <= 65535 else 16843009.0
     grey = np.empty(values.shape, np.uint8)
-    # A few rows at a time: a picture's numbers in double are eight times its bytes here.
+    # A few rows at a time, because float64 takes eight times the memory of the result.
     for start in range(0, len(values), _ROWS):
         part = values[start : start + _ROWS].astype(np.float64) * times / over
         grey[start : start + _ROWS] = np.clip(np.nan_to_num(np.rint(part)), 0, 255)

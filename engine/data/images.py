@@ -1,4 +1,4 @@
-"""The images of a run: paths and labels of each split, scanned from folders or read from the record."""
+"""The images of a run: paths and labels of each split, listed from folders or read from a recorded split."""
 
 import csv
 from collections.abc import Iterator
@@ -15,13 +15,14 @@ from engine.recipe.data_layout import Listing, Suspicion, list_data
 from engine.recipe.sections import Data
 
 Split = Literal["train", "val", "test"]
+"""The name of a split."""
 
 _RECORD = ("split", "class", "image")
 
 
 @dataclass(frozen=True, slots=True)
 class ImageSet:
-    """Files of one split, in a fixed order; ``labels`` index the classes and are empty for ``test``."""
+    """The files of one split in a fixed order; ``labels`` are class indices, empty for ``test``."""
 
     split: Split
     paths: list[Path]
@@ -33,6 +34,8 @@ class ImageSet:
 
 @dataclass(frozen=True, slots=True)
 class DataSet:
+    """The class names and images of a run; ``how_split`` says where the validation images come from."""
+
     classes: list[str]
     train: ImageSet
     val: ImageSet
@@ -40,7 +43,7 @@ class DataSet:
     how_split: Literal["folders", "stratified"]
     suspicions: tuple[Suspicion, ...] = ()
     unlisted: int = 0
-    """Files that the recorded split doesn't have, and which are so not used."""
+    """Number of files that are missing from the recorded split and therefore not used."""
 
     def labelled_train(self) -> Iterator[tuple[str, Path]]:
         """Yield the class and the path of each training image."""
@@ -49,14 +52,13 @@ class DataSet:
 
 
 def scan(data: Data, seed: int, record: Path, *, files_move: bool = False, resumed: bool = False) -> DataSet:
-    """List the images of a recipe's ``[data]``; classes and files are sorted as text.
+    """Return the images of a recipe's ``[data]``, with classes and files sorted as text.
 
-    Without a validation folder, ``val_fraction`` of each class (at least one image, and at least one
-    left to train on) is split off by ``seed``; ``record`` keeps that split, so that a resumed run has the
-    same one even if files were added since: ``unlisted`` counts those. With ``files_move`` (the run itself
-    moves outliers away) a split by folders is recorded too. Raises UserError as
-    ``engine.recipe.data_layout.list_data`` does, and for classes that aren't those of the recorded split; for a
-    ``resumed`` run, folders that train and val share are only warned of.
+    Without a validation folder, ``val_fraction`` of each class is held out, chosen by ``seed``: at least one image,
+    leaving at least one for training. The split is recorded in the file ``record`` and reused when the run is
+    resumed; ``unlisted`` counts files added since. With ``files_move``, for runs that move outliers away, a split by
+    folders is recorded too. Raises UserError as ``engine.recipe.data_layout.list_data`` does, and if the classes
+    differ from those of the recorded split. For a ``resumed`` run, folders that train and val share are only a warning.
     """
     listing = list_data(data.train, data.val, data.test, refuse_shared=not resumed)
     root, classes = Path(data.train), listing.classes
@@ -82,7 +84,7 @@ def scan(data: Data, seed: int, record: Path, *, files_move: bool = False, resum
 
 
 def as_listed(data: Data) -> DataSet:
-    """List class folders with nothing split off: where there is no validation folder, nothing validates.
+    """Return the images of the class folders as they are, without validation images if there is no folder for them.
 
     Raises UserError as ``engine.recipe.data_layout.list_data`` does.
     """
@@ -134,7 +136,7 @@ def _count_unlisted(listing: Listing, parts: dict[str, dict[str, list[str]]]) ->
 
 
 def class_changes(before: list[str], now: list[str]) -> str:
-    """Return in words which classes are new and which are gone, "" where they are the same, in the same order."""
+    """Return a description of new and missing classes or of a changed order, "" if nothing changed."""
     parts = [
         f"{what} {', '.join(printable(name, 60) for name in names[:8])}"
         + (f" and {len(names) - 8} more" if len(names) > 8 else "")
@@ -158,7 +160,10 @@ def _write_record(record: Path, parts: dict[str, dict[str, list[str]]]) -> None:
 
 
 def _read_record(record: Path) -> dict[str, dict[str, list[str]]]:
-    """Raises UserError for anything but what ``_write_record`` wrote: a path could lead out of the class folders."""
+    """Return the class folders' images by split and class, from the file that ``_write_record`` wrote.
+
+    Raises UserError for any other content, because a path could lead out of the class folders.
+    """
     parts: dict[str, dict[str, list[str]]] = {"train": {}, "val": {}}
     try:
         with record.open(encoding="utf-8", errors="surrogateescape", newline="") as file:
@@ -167,11 +172,11 @@ def _read_record(record: Path) -> dict[str, dict[str, list[str]]]:
                 raise ValueError(f"its first row isn't {','.join(_RECORD)}")
             for split, name, image in rows:
                 if split not in parts or not is_plain(name) or not is_plain(image):
-                    raise ValueError(f"{split}/{name}/{image} is no image of a class folder")
+                    raise ValueError(f"{split}/{name}/{image} is not an image in a class folder")
                 parts[split].setdefault(name, []).append(image)
     except (OSError, ValueError, csv.Error) as error:
         raise UserError(
             f"the recorded split {printable(str(record))} can't be read: {printable(str(error), 200)}; "
-            "take it from a copy, or remove it to have the images split anew"
+            "restore it from a backup, or delete it to split the images again"
         ) from None
     return parts

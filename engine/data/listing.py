@@ -1,4 +1,4 @@
-"""What a checkpoint keeps of a run's images, to tell at a resume whether they are still the same ones."""
+"""Keys of a run's images, saved in checkpoints so that a resumed run detects changed folders."""
 
 import os
 from dataclasses import dataclass
@@ -10,12 +10,12 @@ import numpy.typing as npt
 from engine.data.images import ImageSet
 
 Keys = npt.NDArray[np.int64]
-"""A hash of class and file name for each image, in order: the folder that holds the classes may move."""
+"""Hashes (n,) of class and file name of each image, in order; independent of the folder's path, which may change."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Listing:
-    """``active`` says of each training image whether it takes part in the epoch under way."""
+    """Keys of the training and validation images; ``active`` marks the training images used in the current epoch."""
 
     train: Keys
     val: Keys
@@ -23,7 +23,7 @@ class Listing:
 
 
 def keys_of(images: ImageSet, classes: list[str]) -> Keys:
-    """Return the key of each image; 2 µs each."""
+    """Return the key of each image, in about 2 µs per image."""
     names = [os.fsencode(name) for name in classes]
     keys = bytearray()
     for path, label in zip(images.paths, images.labels, strict=True):
@@ -32,7 +32,7 @@ def keys_of(images: ImageSet, classes: list[str]) -> Keys:
 
 
 def difference(before: Keys, now: Keys, what: str) -> str:
-    """Return in words how ``now`` differs from ``before``, "" where it doesn't; ``what`` is one of the images."""
+    """Return a description of how ``now`` differs from ``before``, "" if it doesn't; ``what`` names one image."""
     if np.array_equal(before, now):
         return ""
     more, fewer = (

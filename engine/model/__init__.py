@@ -1,4 +1,4 @@
-"""Models from timm with their heads and weights, and what is done to a model's weights outside the optimiser.
+"""timm models with their heads and weights, and operations on weights outside the optimiser.
 
-It knows nothing of data folders or run directories.
+Independent of data folders and run directories.
 """

@@ -1,6 +1,6 @@
-"""Build a timm model with its head, and load its weights: from a file, a package, or timm's hub.
+"""Builds timm models with their heads, and loads weights from a file, a package or timm's hub.
 
-Tensors from a file are used only where their names, shapes and types are the model's and all values are finite.
+Tensors from a file are used only if their names, shapes and types match the model's and all values are finite.
 """
 
 import errno
@@ -35,10 +35,10 @@ _OS_ERROR = re.compile(r"\(os error (\d+)\)")
 
 
 def misfit(own: Mapping[str, torch.Tensor], given: Mapping[str, torch.Tensor], *, exact: bool) -> str:
-    """Return in words why ``given`` can't take the places of a model's ``own`` tensors, "" if it can.
+    """Return why the tensors ``given`` can't replace a model's ``own``, "" if they can.
 
-    ``exact``: nothing too many, and each of the very type; else a real number may be of another width, and what the
-    model doesn't have is passed over. Only what fits is read.
+    With ``exact``, extra tensors are an error and types must be equal. Otherwise floating-point tensors may differ in
+    width, and extra tensors are ignored. Values are checked only if all names, shapes and types match.
     """
     missing = [name for name in own if name not in given]
     both = [name for name in own if name in given]
@@ -54,14 +54,14 @@ def misfit(own: Mapping[str, torch.Tensor], given: Mapping[str, torch.Tensor], *
     if parts:
         first = next(names[0] for names, _ in counts if names)
         return f"{', '.join(parts)}, {first} first"
-    # A model may have infinities of its own: masks.
+    # A model's own tensors may contain infinities, as masks do.
     return next(
-        (said for name in both if (said := unreal({name: given[name]})) and not unreal({name: own[name]})), ""
+        (why for name in both if (why := unreal({name: given[name]})) and not unreal({name: own[name]})), ""
     )
 
 
 def unreal(tensors: Mapping[str, torch.Tensor]) -> str:
-    """Return in words which tensor holds NaN or infinity, "" if none does."""
+    """Return which tensor holds NaN or infinity, "" if none does."""
     for name, value in tensors.items():
         if value.is_floating_point() and not bool(value.isfinite().all()):
             return f"{name} holds NaN or infinity"
@@ -75,19 +75,20 @@ def _same_type(own: torch.Tensor, given: torch.Tensor, *, exact: bool) -> bool:
 
 
 Tensors = dict[str, torch.Tensor]
+"""Tensors by name, as in a state dict."""
 
 
 def os_error(error: Exception, path: Path) -> OSError | None:
-    """Return as OSError what safetensors says of the system in words alone, None where it speaks of the tensors."""
+    """Return the OSError behind a safetensors error, parsed from its message; None if the content is at fault."""
     found = _OS_ERROR.search(str(error))
     return OSError(int(found[1]), os.strerror(int(found[1])), str(path)) if found else None
 
 
 def read_tensors(path: Path) -> Tensors:
-    """Read the tensors of a .safetensors file whose header has been read: ``read_metadata`` refuses more.
+    """Return the tensors of a .safetensors file whose header has been validated by ``read_metadata``.
 
-    Raises ValueError for content that is none, OSError for what can't be opened, MemoryError or RuntimeError where
-    there is no memory for it.
+    Raises ValueError for invalid content, OSError for a file that can't be opened, and MemoryError or RuntimeError if
+    memory runs out.
     """
     try:
         str(path).encode()
@@ -97,8 +98,8 @@ def read_tensors(path: Path) -> Tensors:
     try:
         return load_file(path)
     except (SafetensorError, OSError) as error:
-        if (of_system := os_error(error, path)) is not None:
-            raise of_system from None
+        if (system_error := os_error(error, path)) is not None:
+            raise system_error from None
         if isinstance(error, OSError):
             raise
         raise ValueError(str(error)) from None
@@ -106,7 +107,7 @@ def read_tensors(path: Path) -> Tensors:
 
 @dataclass(frozen=True, slots=True)
 class BuiltModel:
-    """A model with its input's ``mean`` and ``std`` (for values in 0 to 1) from its own configuration."""
+    """A model with the per-channel ``mean`` and ``std`` of its timm configuration, for inputs in 0 to 1."""
 
     module: nn.Module
     mean: tuple[float, ...]
@@ -114,10 +115,10 @@ class BuiltModel:
 
 
 def build_model(recipe: Model, classes: int, seed: int) -> BuiltModel:
-    """Return the recipe's model: pretrained backbone, then dropout and a fresh linear head of ``classes``.
+    """Return the recipe's model: a backbone, dropout and a newly initialised linear head with ``classes`` outputs.
 
-    ``seed`` decides what is drawn (the head; everything when nothing is pretrained). Raises UserError,
-    with the way out, when the model can't be made or its weights can't be had.
+    ``seed`` determines the initialisation: of the head, or of the whole model if it isn't pretrained. Raises UserError
+    with a remedy if the model can't be built or its weights are unavailable.
     """
     source = weights_source(recipe)
     if source == "hub":
@@ -134,7 +135,7 @@ def build_model(recipe: Model, classes: int, seed: int) -> BuiltModel:
             forbidden = is_offline() and isinstance(error, OSError)
             reason = "they are not on this machine, and --offline forbids the network" if forbidden else ""
             raise _no_weights(recipe.name, reason or _first_line(error)) from error
-        raise UserError(f"timm can't make {printable(recipe.name)}: {_first_line(error)}") from error
+        raise UserError(f"timm can't build {printable(recipe.name)}: {_first_line(error)}") from error
     _reset_head(module)
     if source in ("file", "package"):
         path = Path(recipe.weights) if source == "file" else _packaged_file()
@@ -147,10 +148,10 @@ def build_model(recipe: Model, classes: int, seed: int) -> BuiltModel:
 
 
 def restore_model(name: str, classes: int, tensors: Tensors) -> nn.Module:
-    """Return a trained model from its weights. Raises UserError when they don't fit."""
+    """Return the model ``name`` with trained weights. Raises UserError if they don't fit."""
     try:
         module: nn.Module = timm.create_model(name, num_classes=classes)
-    except Exception as error:  # timm raises many types for a name it doesn't know
+    except Exception as error:  # timm raises many types for an unknown name
         if is_out_of_memory(error):
             raise
         raise UserError(f"the weights don't make a {printable(name)}: {_first_line(error)}") from error
@@ -161,12 +162,12 @@ def restore_model(name: str, classes: int, tensors: Tensors) -> nn.Module:
 
 
 def read_weights(path: Path) -> Tensors:
-    """Read tensors by name from a .safetensors file, or from a .pth that holds tensors only.
+    """Return the tensors by name in a .safetensors file, or in a PyTorch file (.pth) that holds only tensors.
 
-    Raises UserError naming the file when it is missing, can't be read, is damaged, or holds code (a pickle of more than
-    tensors); MemoryError or RuntimeError where there is no memory for it.
+    Raises UserError naming the file if it is missing, unreadable, damaged or holds code (pickled objects other than
+    tensors), and MemoryError or RuntimeError if memory runs out.
     """
-    named = printable(str(path))
+    shown = printable(str(path))
     try:
         if path.suffix == ".safetensors":
             read_metadata(path)
@@ -174,7 +175,7 @@ def read_weights(path: Path) -> Tensors:
         _check_archive(path)
         content = _unpickled(path)
     except FileNotFoundError:
-        raise UserError(f"model.weights: no such file: {named}") from None
+        raise UserError(f"model.weights: no such file: {shown}") from None
     except (MemoryError, RuntimeError) as error:
         if is_out_of_memory(error):
             _refuse_larger_than_memory(path)
@@ -184,10 +185,10 @@ def read_weights(path: Path) -> Tensors:
             raise
         if isinstance(error, OSError) and not is_about_content(error):
             raise UserError(
-                f"model.weights: {named} can't be read: {error.strerror or _first_line(error)}"
+                f"model.weights: {shown} can't be read: {error.strerror or _first_line(error)}"
             ) from error
         raise UserError(
-            f"model.weights: {named} is no weights file: {_first_line(error)}; fetch it again, or give another"
+            f"model.weights: {shown} is not a weights file: {_first_line(error)}; download it again, or give another"
         ) from None
     for key in ("state_dict_ema", "model_ema", "state_dict", "model"):
         if isinstance(content, Mapping) and isinstance(content.get(key), Mapping):
@@ -196,17 +197,17 @@ def read_weights(path: Path) -> Tensors:
     if not isinstance(content, Mapping) or not all(
         isinstance(value, torch.Tensor) for value in content.values()
     ):
-        raise UserError(f"model.weights: {named} holds no table of tensors")
+        raise UserError(f"model.weights: {shown} holds no state dict (tensors by name); give another")
     return {str(key).removeprefix("module."): value for key, value in content.items()}
 
 
 def _unpickled(path: Path) -> Any:
-    """Return what torch wrote into a file. Raises UserError for damage and code, else as ``read_weights``."""
+    """Return the content of a file that torch.save wrote. Raises UserError for damage and code, else as torch.load."""
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
     except (OSError, EOFError, ValueError):
         raise
-    except Exception as error:  # torch.load reports damage and refused pickles alike in many types
+    except Exception as error:  # torch.load raises many types for damaged files and refused pickles
         if is_out_of_memory(error) and not _fits_memory(2 * path.stat().st_size):
             raise
         raise UserError(
@@ -216,7 +217,7 @@ def _unpickled(path: Path) -> Any:
 
 
 def _refuse_larger_than_memory(path: Path) -> None:
-    """Raise UserError for a file that this machine has no memory for, however little of it is in use."""
+    """Raise UserError for a file larger than the total memory of this machine."""
     size, memory = path.stat().st_size, psutil.virtual_memory().total
     if size > memory:
         raise UserError(
@@ -226,7 +227,7 @@ def _refuse_larger_than_memory(path: Path) -> None:
 
 
 def _fits_memory(size: int) -> bool:
-    """Say whether ``size`` bytes can be had: a file that asks for more than twice its own is damaged."""
+    """Return whether ``size`` bytes can be allocated, to tell a lack of memory from a damaged file."""
     try:
         bytearray(size)
     except MemoryError:
@@ -235,29 +236,29 @@ def _fits_memory(size: int) -> bool:
 
 
 def _check_archive(path: Path) -> None:
-    """Raise ValueError for what isn't a regular file, or an archive that unpacks to more than it is; OSError.
+    """Raise ValueError unless ``path`` is a regular file, and for a compressed archive; OSError if it can't be read.
 
-    torch writes its archives unpacked: one that isn't can make it ask for any amount of memory.
+    torch writes uncompressed archives. A compressed one could make it allocate any amount of memory.
     """
     if not path.is_file():
         path.stat()
-        raise ValueError("it is no regular file")
+        raise ValueError("it is not a regular file")
     try:
         with zipfile.ZipFile(path) as archive:
             content = sum(entry.file_size for entry in archive.infolist())
-    except zipfile.BadZipFile:  # a pickle alone, as torch wrote until 1.6
+    except zipfile.BadZipFile:  # a bare pickle, as torch wrote before 1.6
         return
     except NotImplementedError as error:  # a damaged version number
         raise ValueError(str(error)) from None
     if content > path.stat().st_size:
-        raise ValueError("it unpacks to more than it is")
+        raise ValueError("it unpacks to more than its own size")
 
 
 def _reset_head(module: nn.Module) -> None:
-    """Draw the linear head as torch does, as the report's own head was.
+    """Initialise the linear head with PyTorch's default, as in the report.
 
-    timm draws some families' heads by the number of classes: with a few of them the first logits are so
-    large that the first epoch is spent on taking them back.
+    timm scales the head of some model families by the number of classes. With few classes the initial logits are then
+    so large that the first epoch is spent on reducing them.
     """
     head: Any = module.get_classifier()  # type: ignore[operator]
     for layer in head if isinstance(head, (tuple, list)) else (head,):
@@ -272,7 +273,7 @@ def _packaged_file() -> Path:
 
 
 def _in_order(tensors: Tensors, module: nn.Module) -> Tensors:
-    """Rename the package's tensors to timm's names; both list the same network in the same order."""
+    """Return the package's tensors under timm's names; both list the same layers in the same order."""
     wanted = [name for name in module.state_dict() if not name.endswith("num_batches_tracked")]
     found = [value for name, value in tensors.items() if not name.endswith("num_batches_tracked")]
     return dict(zip(wanted, found, strict=True))
@@ -283,13 +284,13 @@ def _load_backbone(module: nn.Module, name: str, tensors: Tensors, path: Path) -
     own = {name: value for name, value in module.state_dict().items() if not name.startswith(heads)}
     if not own.keys() <= tensors.keys():
         tensors = _converted(module, tensors)
-    # Older files lack the counters, which nothing reads.
-    asked = {
+    # Older files lack ``num_batches_tracked``, which nothing reads.
+    expected = {
         name: value
         for name, value in own.items()
         if name in tensors or not name.endswith("num_batches_tracked")
     }
-    if problem := misfit(asked, tensors, exact=False):
+    if problem := misfit(expected, tensors, exact=False):
         raise UserError(
             f"model.weights: {printable(str(path))} doesn't fit the model: {printable(problem, 200)}; "
             f"give the weights of {printable(name)}"
@@ -304,7 +305,7 @@ def _head_prefixes(module: nn.Module) -> tuple[str, ...]:
 
 
 def _converted(module: nn.Module, tensors: Tensors) -> Tensors:
-    """Rename tensors of an original checkpoint as timm does for this family of models."""
+    """Return the tensors of an original checkpoint, renamed by timm's filter for this model family."""
     family: Any = sys.modules.get(type(module).__module__)
     convert: Callable[[Tensors, nn.Module], Tensors] | None = getattr(family, "checkpoint_filter_fn", None)
     if convert is None:
@@ -318,7 +319,7 @@ def _converted(module: nn.Module, tensors: Tensors) -> Tensors:
 
 
 def _require_hub_weights(name: str) -> None:
-    """Refuse a model for which nobody published weights: timm would go on with random ones."""
+    """Raise UserError for a model without published weights, for which timm would silently use random ones."""
     if name.startswith(("hf-hub:", "hf_hub:", "local-dir:")):
         return
     config = timm.models.get_pretrained_cfg(name)

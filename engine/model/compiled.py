@@ -1,4 +1,4 @@
-"""The training's forward pass through torch.compile, or as it is where that can't be had."""
+"""The forward pass of training through torch.compile, with the uncompiled model as fallback."""
 
 from collections.abc import Callable
 from typing import Any
@@ -12,11 +12,11 @@ from engine.journal.events import Event, RunWarning
 
 
 class CompiledForward:
-    """Calls ``model`` compiled (Ansel et al. 2024); its weights and their names stay the model's own.
+    """Calls ``model`` through torch.compile (Ansel et al. 2024), leaving its parameters and their names unchanged.
 
-    A batch of another size is compiled anew: one program for all sizes would round differently before and
-    after it was made, and a resumed run wouldn't give an unbroken run's numbers. When compiling fails, as
-    it does on a CPU without a C++ compiler, ``emit`` hears of it once and the model runs as it is.
+    Each batch size is compiled separately. One program for all sizes would be compiled when the second size occurs and
+    round differently from then on, so a resumed run would differ from an uninterrupted one. If compilation fails, for
+    example on a CPU without a C++ compiler, a warning is emitted once and the model runs uncompiled.
     """
 
     def __init__(self, model: nn.Module, emit: Callable[[Event], object]) -> None:
@@ -25,17 +25,18 @@ class CompiledForward:
         self._forward: Callable[[torch.Tensor], Any] = model
         try:
             self._forward = torch.compile(model, dynamic=False)
-        except RuntimeError as error:  # a Python or a platform that it doesn't support
-            self._give_up(error)
+        except RuntimeError as error:  # unsupported Python version or platform
+            self._fall_back(error)
 
     def __call__(self, images: torch.Tensor) -> Any:
+        """Return the model's output for ``images``."""
         try:
             return self._forward(images)
         except TorchDynamoException as error:
-            self._give_up(error)
+            self._fall_back(error)
             return self._model(images)
 
-    def _give_up(self, error: Exception) -> None:
+    def _fall_back(self, error: Exception) -> None:
         self._forward = self._model
         reason = " ".join(str(error).split("\n")[:2]).strip() or type(error).__name__
-        self._emit(RunWarning(message=f"train.compile: going on without it: {printable(reason, 200)}"))
+        self._emit(RunWarning(message=f"train.compile failed, running without it: {printable(reason, 200)}"))

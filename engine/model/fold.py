@@ -1,4 +1,4 @@
-"""Faster validation: a copy of the model whose batch norms are folded into the convolutions before them."""
+"""Batch-norm folding for faster validation: a copy of the model with batch norms merged into convolutions."""
 
 import copy
 from collections import Counter
@@ -13,18 +13,18 @@ from torch.nn.utils.fusion import fuse_conv_bn_weights
 
 from engine.compute.device import Precision
 
-# Their subclasses may do something to the weights that folding would miss: only these are folded.
+# Exactly these types are folded: a subclass may transform its weights in a way that folding would miss.
 _CONVOLUTIONS = (nn.Conv2d, Conv2dSame)
 _NORMS = (nn.BatchNorm2d, BatchNormAct2d)
 
 
 class Folding:
-    """Folds the models of one architecture; where to fold is found out once.
+    """Folds models of one architecture; the layers to fold are determined once.
 
-    The output is the same but for float32's rounding, within 1e-5 of its greatest value. So it is done on
-    a CPU in float32 only: coarser formats, a GPU's TF32 among them, round a folded weight elsewhere than
-    the one it was made of. On two CPU cores ``tf_efficientnet_lite0`` judges 320 images of 128 px in 1.9 s
-    with it, 60 ms of that for the folding, and in 2.7 s without.
+    The output changes only by float32 rounding, within 1e-5 of its largest value. Folding is limited to float32 on a
+    CPU, because lower precision, including TF32 on a GPU, rounds folded weights differently from the original ones.
+    On two CPU cores ``tf_efficientnet_lite0`` evaluates 320 images of 128 px in 1.9 s, including 60 ms for folding,
+    and in 2.7 s without it.
     """
 
     def __init__(self, precision: Precision) -> None:
@@ -33,7 +33,7 @@ class Folding:
 
     @torch.inference_mode()
     def __call__(self, model: nn.Module) -> nn.Module:
-        """Return a folded copy of ``model`` for evaluation, or ``model`` itself where nothing can be folded."""
+        """Return a folded copy of ``model`` for evaluation, or ``model`` itself if nothing can be folded."""
         if self._pairs is None:
             self._pairs = foldable(model)
         if not self._pairs:
@@ -45,14 +45,14 @@ class Folding:
 
 
 def foldable(model: nn.Module) -> list[tuple[str, str]]:
-    """Return the names of each convolution whose output feeds one batch norm and nothing else, and of that.
+    """Return the names of each convolution and the batch norm that is the only consumer of its output.
 
     Empty for a model that torch.fx can't trace.
     """
     model = copy.deepcopy(model).eval()
     try:
         graph = _Tracer().trace(model)
-    except Exception:  # tracing runs the model's own code on stand-ins for tensors, which may raise anything
+    except Exception:  # tracing runs the model's code on proxies, which may raise anything
         return []
     parts = dict(model.named_modules())
     called = [node for node in graph.nodes if node.op == "call_module"]

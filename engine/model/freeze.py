@@ -1,4 +1,4 @@
-"""The first epochs train the new head alone, so that its first gradients don't spoil a pretrained backbone."""
+"""Training of the head alone in the first epochs, so that its initial gradients don't damage the backbone."""
 
 from typing import Any
 
@@ -6,7 +6,10 @@ from torch import nn
 
 
 class Freeze:
-    """Holds the backbone of a timm ``model`` still for the first ``epochs`` epochs (from 1)."""
+    """Freezes the backbone of a timm ``model`` in epochs 1 to ``epochs``.
+
+    Useful with a pretrained backbone and a newly initialised head.
+    """
 
     def __init__(self, model: nn.Module, epochs: int) -> None:
         self._model = model
@@ -19,10 +22,10 @@ class Freeze:
         self._statistics = [part for part in model.modules() if part not in head and _keeps_statistics(part)]
 
     def set_train(self, epoch: int) -> None:
-        """Put the model in the training mode of ``epoch``: all of it, or the classifier layer alone.
+        """Set the model to training mode for ``epoch``, with the backbone frozen or trainable.
 
-        A backbone that is held still gets no gradients, and its batch norms neither use nor move their
-        batches' statistics; its dropout goes on.
+        A frozen backbone gets no gradients, and its batch norms use their running statistics without updating them;
+        its dropout stays active.
         """
         frozen = epoch <= self._epochs
         self._model.train()

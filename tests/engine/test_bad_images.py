@@ -46,6 +46,6 @@ def test_each_is_named_once_and_the_run_goes_on(tmp_path: Path) -> None:
     warnings = [event.message for event in played.events if isinstance(event, RunWarning)]
     told = [message for message in warnings if str(folder) in message]
     assert sum("wide.jpg: 20000x50 px: used, shrunk" in message for message in told) == 1
-    assert sum("red0.png: changed while the run goes on" in message for message in told) == 1
+    assert sum("red0.png: changed during the run" in message for message in told) == 1
     assert sum("label.jpg: its last row is empty" in message for message in told) == 1
     assert len(told) == 3

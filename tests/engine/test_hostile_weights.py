@@ -90,7 +90,7 @@ def test_a_tensor_file_that_is_none(tmp_path: Path, what: str) -> None:
     DAMAGED[what](path)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     with pytest.raises(
-        UserError, match=r"model\.weights: .*w\.safetensors is no weights file: .*; fetch it again"
+        UserError, match=r"model\.weights: .*w\.safetensors is not a weights file: .*; download it again"
     ) as caught:
         read_weights(path)
     assert str(caught.value).isprintable()

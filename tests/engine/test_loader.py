@@ -141,7 +141,7 @@ def test_processes_that_die_at_once_end_the_run_with_a_word(data: DataSet, tmp_p
         thread = threading.Thread(target=slay)
         thread.start()
         try:
-            with pytest.raises(UserError, match=r"die one after the other .*data\.workers=0"):
+            with pytest.raises(UserError, match=r"keep dying .*data\.workers=0"):
                 for _ in itertools.chain.from_iterable(map(bench.epoch, range(1, 100))):
                     pass
         finally:

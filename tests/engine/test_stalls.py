@@ -86,7 +86,7 @@ def test_processes_that_all_stand_still_are_waited_for(
     assert slow.startswith(f"{SLOW} 1 s: no image process has answered ({pids[0]} ")
     assert ("stopped" in slow) == (how == "stopped")
     assert "and 5 more" in slow
-    assert f"one of them is at {pictures}/train/" in slow
+    assert f"one of them is reading {pictures}/train/" in slow
     assert again.startswith(AGAIN)
     assert not bench.problems
 
@@ -119,9 +119,9 @@ def test_an_image_that_is_decoded_for_ever_is_given_up(
     with Bench(data, workers) as bench:
         seen = sorted(index for indices, _ in bench.epoch() for index in indices)
         assert seen == [index for index, path in enumerate(data.train.paths) if path != hostile]
-    assert bench.problems == {"endless.png": "decoding it takes more than 1 s of computing"}
+    assert bench.problems == {"endless.png": "decoding takes more than 1 s of CPU time"}
     (ended,) = (message for message in bench.deaths if "image process (" in message)
-    assert f"was ended after 1 s of computing on {hostile}; another has taken its place" in ended
+    assert f"was killed and replaced after 1 s of CPU time on {hostile}" in ended
 
 
 def test_nine_killed_at_once_end_no_run(pictures: Path, tmp_path: Path) -> None:

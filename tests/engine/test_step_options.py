@@ -312,7 +312,7 @@ def test_what_does_not_compile_is_trained_as_it_is(
     expected, played = play(plain), play(ours)
     assert [e.train_loss for e in epochs(played)] == [e.train_loss for e in epochs(expected)]
     (warning,) = compiling(played)
-    assert warning.startswith("train.compile: going on without it: ")
+    assert warning.startswith("train.compile failed, running without it: ")
     assert "no compiler here" in warning
 
 

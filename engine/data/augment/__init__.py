@@ -1,4 +1,4 @@
-"""The transforms of training images: draws as pure functions of (seed, epoch, sample), one warp, colours.
+"""Augmentation of one decoded training image: sampled parameters, one warp for all geometry, colour jitter.
 
-Each works on one decoded image; nothing here reads files or knows of batches.
+Parameters are pure functions of (seed, epoch, sample). Independent of files and batches.
 """

@@ -1,4 +1,4 @@
-"""What changes a training image each time it is seen: the report's chain, in one resampling."""
+"""Augmentation of a training image with a single resampling (method.md, Augmentation)."""
 
 import cv2
 import numpy as np
@@ -11,7 +11,7 @@ from engine.data.augment.warp import Matrix, Placed, inside, place, views, warpe
 from engine.data.decode import Pixels
 from engine.recipe.sections import Augment
 
-# Contrast needs the crop's mean grey: so many pixels each way estimate it to a level or two of 256.
+# Contrast needs the crop's mean grey. This many pixels per axis estimate it to within one or two levels of 256.
 _SAMPLE = 32
 
 
@@ -19,9 +19,10 @@ def augmented(
     pixels: Pixels, recipe: Augment, *, size: int, pad: Pad,
     seed: int, epoch: int, index: int, ground: tuple[int, int, int] = (0, 0, 0),
 ) -> Pixels:  # fmt: skip
-    """Return image ``index`` of the training set as epoch ``epoch`` sees it, (size, size, 3).
+    """Return training image ``index`` augmented for ``epoch``, (size, size, 3).
 
-    ``ground`` is what erasing writes, RGB: the colour that normalising makes 0.
+    ``ground`` is the RGB colour of erased rectangles, which should normalise to 0. Without ``recipe.enabled`` the
+    image is only padded or stretched, and resized.
     """
     if not recipe.enabled:
         return to_square(pixels, size, pad)
@@ -31,11 +32,11 @@ def augmented(
 def apply(
     drawn: Draw, pixels: Pixels, size: int, pad: Pad, ground: tuple[int, int, int] = (0, 0, 0)
 ) -> Pixels:
-    """Return what method.md, Augmentation makes of ``pixels`` with these parameters, (size, size, 3).
+    """Return ``pixels`` augmented with the parameters ``drawn``, (size, size, 3).
 
-    The chain is torchvision's: pad or stretch to a square of ``size``, crop and resize, jitter colours, flip,
-    rotate, map affinely, put in perspective, erase. Padding is black before the jitter, and what the last
-    three uncover is black after it.
+    The transforms are torchvision's, in this order: pad or stretch to a square of ``size`` px, random resized crop,
+    colour jitter, horizontal flip, rotation, affine, perspective, erasing. Padding is black before the colour jitter;
+    areas uncovered by rotation, affine and perspective are black after it.
     """
     height, width = pixels.shape[:2]
     placed = place(drawn.crop, size, pad, width, height)

@@ -1,4 +1,4 @@
-"""What is random in an augmented image, drawn as torchvision draws it."""
+"""Sampling of augmentation parameters from torchvision's distributions."""
 
 import math
 from dataclasses import dataclass
@@ -10,14 +10,16 @@ import numpy as np
 from engine.recipe.sections import Augment
 
 Jitter = Literal["brightness", "contrast", "saturation", "hue"]
+"""A colour adjustment of ColorJitter."""
 Corners = tuple[tuple[int, int], tuple[int, int], tuple[int, int], tuple[int, int]]
+"""Four points (x, y), px, clockwise from the top left."""
 
 _JITTERS: tuple[Jitter, ...] = ("brightness", "contrast", "saturation", "hue")
 _ORDERS = tuple(permutations(_JITTERS))
 _CROP_RATIO = (math.log(3 / 4), math.log(4 / 3))
 _ERASE_RATIO = (math.log(0.3), math.log(3.3))
 _TRIES = 10
-# Each parameter has its own places among the uniforms, so that changing one key leaves the other draws alone.
+# Each parameter has fixed positions among the uniforms, so that changing one key doesn't change the other draws.
 _CORNERS = 13
 _CROP = _CORNERS + 8
 _ERASE = _CROP + 2 + 2 * _TRIES
@@ -26,7 +28,7 @@ _UNIFORMS = _ERASE + 2 + 2 * _TRIES
 
 @dataclass(frozen=True, slots=True)
 class Rect:
-    """Rows ``top`` to ``top + height``, columns ``left`` to ``left + width``; whole pixels."""
+    """A rectangle of whole pixels: rows ``top`` to ``top + height``, columns ``left`` to ``left + width``."""
 
     top: int
     left: int
@@ -36,7 +38,10 @@ class Rect:
 
 @dataclass(frozen=True, slots=True)
 class Colour:
-    """ColorJitter's factors (1 changes nothing; hue: share of the circle, -0.5 to 0.5) and their order."""
+    """Factors of ColorJitter and the order in which they are applied.
+
+    1 changes nothing, except for ``hue``, a fraction of the circle from -0.5 to 0.5, where 0 does.
+    """
 
     brightness: float = 1.0
     contrast: float = 1.0
@@ -47,11 +52,11 @@ class Colour:
 
 @dataclass(frozen=True, slots=True)
 class Draw:
-    """One image's augmentation, for a canvas and an output of ``size`` px a side.
+    """The sampled augmentation of one image, for a canvas and an output of ``size`` px per side.
 
-    ``crop`` is a part of the canvas; ``angle`` (counter-clockwise) and ``shear`` (along x) are degrees;
-    ``translate`` is x and y in px; ``corners`` are where a perspective puts the corners' pixels (x, y),
-    from the top left clockwise, or None; ``erase`` is a part of the output, or None.
+    ``crop`` is a rectangle of the canvas, ``erase`` one of the output or None. ``angle`` (counter-clockwise) and
+    ``shear`` (along x) are in degrees, ``translate`` is (x, y) in px. ``corners`` are the points to which the
+    perspective moves the corners, or None.
     """
 
     crop: Rect
@@ -66,7 +71,7 @@ class Draw:
 
 
 def draw(rng: np.random.Generator, recipe: Augment, size: int) -> Draw:
-    """Draw the parameters of method.md, Augmentation, each distributed as by torchvision's ``get_params``."""
+    """Return parameters for one image, distributed as by torchvision's ``get_params`` (method.md, Augmentation)."""
     u: list[float] = rng.random(_UNIFORMS).tolist()
     furthest = recipe.translate * size
     return Draw(

@@ -1,4 +1,4 @@
-"""Crop a padded or stretched picture to a square of the model's size, in one resampling."""
+"""Crop a padded or stretched image to a square of the model's input size, in one resampling."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -10,14 +10,15 @@ from engine.data.decode import Pixels
 from engine.data.shrink import shrunk
 
 Pad = Literal["square", "stretch"]
+"""Values of ``data.pad``."""
 
-# One image is one task of the loader; OpenCV's own threads would only compete with it and with torch.
+# Images are prepared in several processes; OpenCV's threads would only compete with them and with torch.
 cv2.setNumThreads(0)
 
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """A part of the canvas (the picture after padding or stretching): x, y, width, height in 0 to 1."""
+    """A part of the canvas (the image after padding or stretching): x, y, width and height in 0 to 1."""
 
     x: float
     y: float
@@ -26,30 +27,31 @@ class Box:
 
 
 WHOLE = Box(0.0, 0.0, 1.0, 1.0)
+"""The whole canvas."""
 
 
 def to_square(pixels: Pixels, size: int, pad: Pad, box: Box = WHOLE, *, flip: bool = False) -> Pixels:
-    """Return ``box`` of the canvas as (size, size, 3).
+    """Return ``box`` of the canvas resized to (size, size, 3), mirrored horizontally with ``flip``.
 
-    ``square`` centres the picture on a black square as wide as its longer side, so that nothing is
-    distorted; ``stretch`` makes it square by scaling each axis on its own. The padding is never built:
-    only the part of the box that holds picture is resampled, averaging areas where it shrinks.
+    ``square`` centres the image on a black square as wide as its longer side, which preserves the aspect ratio;
+    ``stretch`` scales each axis independently. Only the part of the box that contains image is resampled, with area
+    averaging where it shrinks; the padded canvas is never allocated.
     """
     height, width = pixels.shape[:2]
     side = max(height, width)
     canvas_width, canvas_height = (side, side) if pad == "square" else (width, height)
     left, top = (canvas_width - width) / 2, (canvas_height - height) / 2
     scale_x, scale_y = size / (box.width * canvas_width), size / (box.height * canvas_height)
-    # Where the box begins, in the picture's own pixels.
+    # The top left corner of the box, in px of the image.
     x0, y0 = box.x * canvas_width - left, box.y * canvas_height - top
     out = _resample(pixels, x0, y0, scale_x, scale_y, size)
     return np.ascontiguousarray(out[:, ::-1]) if flip else out
 
 
 def reduced(pixels: Pixels, side: int, pad: Pad) -> Pixels:
-    """Return a picture no larger than training needs: (height, width, 3).
+    """Return the image downscaled to what training needs, (height, width, 3); a smaller one is unchanged.
 
-    ``square``: its longer side is at most ``side`` px, in the same proportion; ``stretch``: each of its sides.
+    ``square`` limits the longer side to ``side`` px and preserves the aspect ratio; ``stretch`` limits each side.
     """
     height, width = pixels.shape[:2]
     if pad == "stretch":
@@ -67,10 +69,10 @@ def _resample(pixels: Pixels, x0: float, y0: float, scale_x: float, scale_y: flo
     x1, y1 = x0 + size / scale_x, y0 + size / scale_y
     left, top = max(0, int(np.floor(x0))), max(0, int(np.floor(y0)))
     right, bottom = min(width, int(np.ceil(x1))), min(height, int(np.ceil(y1)))
-    if left >= right or top >= bottom:  # a crop that holds padding only
+    if left >= right or top >= bottom:  # the crop contains only padding
         return np.zeros((size, size, 3), np.uint8)
     part = pixels[top:bottom, left:right]
-    # Shrink by whole areas first: a bilinear warp alone would skip pixels and alias.
+    # Shrink by area averaging first: a bilinear warp alone would skip pixels and alias.
     shrink_x, shrink_y = min(1.0, scale_x), min(1.0, scale_y)
     if shrink_x < 1.0 or shrink_y < 1.0:
         target = (max(1, round(part.shape[1] * shrink_x)), max(1, round(part.shape[0] * shrink_y)))
@@ -78,7 +80,7 @@ def _resample(pixels: Pixels, x0: float, y0: float, scale_x: float, scale_y: flo
     else:
         reduced = part
     ratio_x, ratio_y = reduced.shape[1] / part.shape[1], reduced.shape[0] / part.shape[0]
-    # Pixel centres: output u maps to picture x0 + (u + 0.5) / scale - 0.5, then into the reduced part.
+    # Pixel centres: output u maps to x0 + (u + 0.5) / scale - 0.5 in the image, then into the reduced part.
     a, d = ratio_x / scale_x, ratio_y / scale_y
     matrix = np.array(
         [
@@ -86,7 +88,7 @@ def _resample(pixels: Pixels, x0: float, y0: float, scale_x: float, scale_y: flo
             [0.0, d, (y0 - top) * ratio_y + 0.5 * d - 0.5],
         ]
     )
-    # Repeat the picture's edge, so that it doesn't darken towards the padding, and blacken the padding after.
+    # Replicate the image's edge, so that it doesn't darken towards the padding, and blacken the padding afterwards.
     out = cv2.warpAffine(
         reduced,
         matrix,
@@ -102,7 +104,7 @@ def _resample(pixels: Pixels, x0: float, y0: float, scale_x: float, scale_y: flo
 
 
 def _inside(start: float, scale: float, length: int, size: int) -> tuple[int, int]:
-    """Return which of ``size`` output pixels have their centre on the picture's axis: from, to (exclusive)."""
+    """Return the range, end exclusive, of the ``size`` output pixels whose centres lie on the image along one axis."""
     first = int(np.ceil(-start * scale - 0.5 - 1e-6))
     last = int(np.floor((length - start) * scale - 0.5 + 1e-6)) + 1
     return min(max(first, 0), size), min(max(last, 0), size)

@@ -1,4 +1,4 @@
-"""All geometry of an augmented image in one matrix, one resampling and one mask."""
+"""All geometric transforms of an augmented image as one matrix, one resampling and one mask."""
 
 import math
 from dataclasses import dataclass
@@ -14,13 +14,14 @@ from engine.data.decode import Pixels
 from engine.data.shrink import averaged, softened
 
 Matrix = tuple[float, float, float, float, float, float, float, float, float]
-"""Rows of a 3x3 matrix on (x, y, 1), between points where a pixel's corners are at whole numbers."""
+"""A 3x3 matrix in row order, acting on (x, y, 1); pixel corners are at integer coordinates."""
 
 IDENTITY: Matrix = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
+"""The matrix that changes nothing."""
 
 
 def product(m: Matrix, n: Matrix) -> Matrix:
-    """Return the matrix that does ``n`` first, then ``m``."""
+    """Return the matrix product ``m`` @ ``n``, which applies ``n`` first."""
     a, b, c, d, e, f, g, h, i = m
     j, k, l, o, p, q, r, s, t = n  # noqa: E741
     return (
@@ -31,10 +32,10 @@ def product(m: Matrix, n: Matrix) -> Matrix:
 
 
 def views(drawn: Draw, size: int) -> list[Matrix]:
-    """Return where a point of the output lies on the canvas before the perspective, affine map and rotation.
+    """Return matrices that map output points to the canvases before perspective, affine and rotation.
 
-    One matrix for each of the three that changes anything, in that order; all canvases are ``size`` px a
-    side, and each step shows nothing from beyond the one before it.
+    One matrix per transform that changes anything, in that order, each including the ones before it. Every canvas is
+    ``size`` px per side, and a point outside any of them is black in the output.
     """
     seen, found = IDENTITY, []
     if drawn.corners is not None:
@@ -56,17 +57,17 @@ def _rotation(angle: float, centre: float) -> Matrix:
 
 
 def _affine(drawn: Draw, centre: float) -> Matrix:
-    zoom = 1.0 / drawn.scale
-    lean = zoom * math.tan(math.radians(drawn.shear))
+    inv = 1.0 / drawn.scale
+    shear = inv * math.tan(math.radians(drawn.shear))
     x, y = centre + drawn.translate[0], centre + drawn.translate[1]
-    return (zoom, lean, centre - zoom * x - lean * y, 0.0, zoom, centre - zoom * y, 0.0, 0.0, 1.0)
+    return (inv, shear, centre - inv * x - shear * y, 0.0, inv, centre - inv * y, 0.0, 0.0, 1.0)
 
 
 def _perspective(corners: Corners, size: int) -> Matrix:
     last = size - 1
     square = np.array([[0, 0], [last, 0], [last, last], [0, last]], np.float32)
     found = cv2.getPerspectiveTransform(np.array(corners, np.float32), square).ravel().tolist()
-    # The horizon may lie between the output's corner and the picture: what counts is the picture's side of it.
+    # The horizon may lie between the output's corner and the image: choose the sign of the image's side.
     x, y = corners[0]
     sign = 1.0 if found[6] * x + found[7] * y + found[8] >= 0 else -1.0
     a, b, c, d, e, f, g, h, i = (sign * value for value in found)
@@ -74,9 +75,9 @@ def _perspective(corners: Corners, size: int) -> Matrix:
 
 
 def inside(found: list[Matrix], size: int) -> Pixels:
-    """Return (size, size): 255 where a pixel's centre lies on every canvas of ``views``, else 0."""
-    # Each side of a canvas is a line; a row of pixels is inside from the last line that it crosses inwards
-    # to the first that it crosses outwards. Lines are x = start + y * lean.
+    """Return a mask (size, size): 255 where a pixel's centre lies on every canvas of ``views``, else 0."""
+    # Each side of a canvas is a line x = start + y * slope. A row of pixels is inside from the last line that it
+    # crosses inwards to the first that it crosses outwards.
     inwards, outwards = [(0.0, 0.0)], [(float(size), 0.0)]
     for a, b, c, d, e, f, g, h, i in found:
         g, h, i = size * g, size * h, size * i
@@ -90,19 +91,23 @@ def inside(found: list[Matrix], size: int) -> Pixels:
 
 
 def _crossings(lines: list[tuple[float, float]], size: int) -> npt.NDArray[np.float64]:
-    start, lean = np.array(lines).T[:, :, None]
-    return np.asarray(start + lean * np.arange(0.5, size))
+    start, slope = np.array(lines).T[:, :, None]
+    return np.asarray(start + slope * np.arange(0.5, size))
 
 
 @lru_cache(maxsize=4)
 def _suffixes(size: int) -> Pixels:
-    """Row k: 0 before column k, 255 from there on."""
+    """Return a matrix (size + 1, size) whose row k is 0 before column k and 255 from it on."""
     return np.triu(np.full((size + 1, size), 255, np.uint8))
 
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """The crop on the picture, in the picture's px: where it begins, and px for each px of the output."""
+    """The position of a crop on an image, in px of the image.
+
+    ``x`` and ``y`` are its top left corner, which may lie in the padding, ``step_x`` and ``step_y`` image px per output
+    px. The output is ``size`` px per side, the image ``width`` x ``height`` px.
+    """
 
     x: float
     y: float
@@ -114,21 +119,21 @@ class Placed:
 
     @property
     def shown(self) -> tuple[slice, slice]:
-        """Rows and columns of the picture that the crop touches."""
+        """Rows and columns of the image that the crop overlaps."""
         left, right = max(0, math.floor(self.x)), math.ceil(self.x + self.size * self.step_x)
         top, bottom = max(0, math.floor(self.y)), math.ceil(self.y + self.size * self.step_y)
         return slice(top, max(top, min(bottom, self.height))), slice(left, max(left, min(right, self.width)))
 
     @property
     def share(self) -> float:
-        """How much of the crop is picture, the rest being padding: 0 to 1."""
+        """Fraction of the crop that is image rather than padding, 0 to 1."""
         across = min(self.width, self.x + self.size * self.step_x) - max(0.0, self.x)
         down = min(self.height, self.y + self.size * self.step_y) - max(0.0, self.y)
         return max(0.0, across) * max(0.0, down) / (self.size**2 * self.step_x * self.step_y)
 
 
 def place(crop: Rect, size: int, pad: Pad, width: int, height: int) -> Placed:
-    """Return where the crop of the canvas (``size`` px a side) lies on a picture of width x height px."""
+    """Return the position of a crop of the canvas (``size`` px per side) on an image of width x height px."""
     side = max(width, height)
     canvas_x, canvas_y = (side, side) if pad == "square" else (width, height)
     return Placed(
@@ -143,16 +148,16 @@ def place(crop: Rect, size: int, pad: Pad, width: int, height: int) -> Placed:
 
 
 def warped(pixels: Pixels, placed: Placed, flip: bool, seen: Matrix) -> Pixels:
-    """Return the output (size, size, 3): ``seen`` maps it to the crop's canvas, which is flipped or not.
+    """Return the warped crop (size, size, 3); ``seen`` maps output points to its canvas, mirrored with ``flip``.
 
-    Beyond the picture is black. What is beyond the crop's canvas is left for ``inside`` to blacken.
+    Outside the image the output is black. Points outside the crop's canvas are masked later with ``inside``.
     """
     size, shown = placed.size, placed.shown
     step, start = (-placed.step_x, placed.x + size * placed.step_x) if flip else (placed.step_x, placed.x)
     matrix = product((step, 0.0, start, 0.0, placed.step_y, placed.y, 0.0, 0.0, 1.0), seen)
     shrink_x, shrink_y = _shrinks(matrix, size / 2)
     by_x, by_y = _reductions(shrink_x, shrink_y, shown)
-    # A margin, so that the warp reads picture and not the border's black at the edge of the crop.
+    # Add a margin, so that the warp interpolates with image rather than border pixels at the edge of the crop.
     top, bottom = max(0, shown[0].start - 2 * by_y), min(placed.height, shown[0].stop + 2 * by_y)
     left, right = max(0, shown[1].start - 2 * by_x), min(placed.width, shown[1].stop + 2 * by_x)
     part = pixels[top:bottom, left:right]
@@ -161,7 +166,7 @@ def warped(pixels: Pixels, placed: Placed, flip: bool, seen: Matrix) -> Pixels:
     part = softened(part, shrink_x / by_x, shrink_y / by_y)
     if part.shape[2] == 3:  # OpenCV warps four channels in half the time of three
         part = np.asarray(cv2.cvtColor(part, cv2.COLOR_RGB2RGBA), np.uint8)
-    # From corners at whole numbers to OpenCV's centres at whole numbers, and into the reduced part.
+    # OpenCV has pixel centres, not corners, at integer coordinates. Also map into the reduced part.
     to_part = (1 / by_x, 0.0, -left / by_x - 0.5, 0.0, 1 / by_y, -top / by_y - 0.5, 0.0, 0.0, 1.0)
     matrix = product(product(to_part, matrix), (1.0, 0.0, 0.5, 0.0, 1.0, 0.5, 0.0, 0.0, 1.0))
     whole = np.array(matrix).reshape(3, 3)
@@ -174,7 +179,7 @@ def warped(pixels: Pixels, placed: Placed, flip: bool, seen: Matrix) -> Pixels:
 
 
 def _shrinks(matrix: Matrix, centre: float) -> tuple[float, float]:
-    """Return how many px of the picture one px at the output's centre spans, in x and in y."""
+    """Return how many image px one px at the output's centre spans, in x and in y."""
     a, b, c, d, e, f, g, h, i = matrix
     depth = (g + h) * centre + i or 1e-9
     x, y = ((a + b) * centre + c) / depth, ((d + e) * centre + f) / depth
@@ -184,7 +189,7 @@ def _shrinks(matrix: Matrix, centre: float) -> tuple[float, float]:
 
 
 def _reductions(shrink_x: float, shrink_y: float, shown: tuple[slice, slice]) -> tuple[int, int]:
-    """Return how many px in x and in y are averaged to one: never more than there are."""
+    """Return how many px in x and in y are averaged to one, at most as many as are shown."""
     by_x, by_y = math.floor(shrink_x + 0.5), math.floor(shrink_y + 0.5)
     if abs(by_x - by_y) == 1:  # squares are averaged five times as fast as oblongs
         by_x = by_y = math.floor(math.sqrt(shrink_x * shrink_y) + 0.5)

@@ -1,4 +1,4 @@
-"""Decoded images kept in memory or on disk between epochs, within what the machine and its batch system allow.
+"""A cache of decoded images between epochs, in memory or on disk, within the limits of machine and batch system.
 
-It stores pixels by key; what is worth storing is decided in ``data.cache_plan``.
+Stores pixels by key; ``data.cache_plan`` decides which images are stored where.
 """

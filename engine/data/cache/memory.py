@@ -1,7 +1,7 @@
-"""How much memory this process may still take, by the system and by each control group that it is in.
+"""Memory available to this process: the system's free memory and the limits of its control groups.
 
-A batch system's job and a container are groups within groups (cgroup v1 and v2), each with a limit of its own; the
-process is killed at the smallest.
+Batch jobs and containers run in nested control groups (cgroup v1 and v2), each with a limit; the process is killed
+at the smallest.
 """
 
 import contextlib
@@ -16,13 +16,14 @@ _FILES = (
     ("memory.high", "memory.current", "inactive_file"),
     ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
 )
-"""Limit, use, and what of that use the system gives up first: its line of ``memory.stat``."""
+"""Files of the limit and the usage, and the key in ``memory.stat`` of the usage that the system can reclaim."""
 
 
 def free_memory(own: Path = _OWN, root: Path = _CGROUPS) -> int:
-    """Return the bytes that are free now, at least 0.
+    """Return the memory available now, bytes, at least 0.
 
-    ``own`` lists this process's groups as ``/proc/self/cgroup`` does, below ``root``.
+    ``own`` lists this process's control groups in the format of ``/proc/self/cgroup``; ``root`` is where they are
+    mounted.
     """
     free = int(psutil.virtual_memory().available)
     for group in _groups(own, root):
@@ -35,9 +36,9 @@ def free_memory(own: Path = _OWN, root: Path = _CGROUPS) -> int:
 
 
 def _groups(own: Path, root: Path) -> list[Path]:
-    """Return the folders of the process's memory groups and of all that these are in.
+    """Return the folders of the process's memory groups and of all their parents.
 
-    In a container the groups above its own are not to be seen, and its own may be at the root.
+    In a container the parents are not visible, and the container's own group may be mounted at the root.
     """
     groups: list[Path] = []
     with contextlib.suppress(OSError):
@@ -53,6 +54,7 @@ def _groups(own: Path, root: Path) -> list[Path]:
 
 
 def _reclaimable(group: Path, name: str) -> int:
+    """Return the bytes under the key ``name`` of a group's ``memory.stat``, 0 if it can't be read."""
     with contextlib.suppress(OSError, ValueError):
         for line in (group / "memory.stat").read_text().splitlines():
             key, _, value = line.partition(" ")

@@ -1,11 +1,11 @@
-"""Decoded pictures kept between epochs, in one open file: memory, or a file on disk.
+"""Storage of decoded images in one open file, in memory or on disk.
 
-A record is believed only when its key (path, size, time, geometry of the picture now asked for) is the
-one it was written under, and, where it may come from an earlier run, when its checksum is right. It is written before
-its entry in the table, and its entry is taken back before it is written over, so that a reader of the same file never
-sees half of one.
+A record is valid only if its key (a hash of path, size, modification time and requested geometry) matches and, where
+it may come from an earlier run, its checksum does too. The record is written before its table entry, and the entry
+is cleared before the record is overwritten, so a concurrent reader never sees a partial record.
 
-Where a record lies follows from the images alone, never from how many of them a run has room for: runs share the file.
+The offset of a record depends only on the images, not on how many of them a run has space for, because runs share the
+file.
 """
 
 import os
@@ -23,18 +23,18 @@ _PAGE = 4096
 
 
 def record_key(path: bytes, size: int, mtime_ns: int, geometry: str) -> bytes:
-    """Return 16 bytes that stand for a file as it is now, prepared so."""
+    """Return the 16-byte key of a file in its current state, prepared with ``geometry``."""
     text = b"%s\0%d\0%d\0%s" % (path, size, mtime_ns, geometry.encode())
     return blake2b(text, digest_size=16).digest()
 
 
 def file_size(images: int, stride: int) -> int:
-    """Return the bytes of a cache of ``images`` records of at most ``stride`` bytes, all of them written."""
+    """Return the size, bytes, of a full cache file of ``images`` records of ``stride`` bytes."""
     return _data_start(images) + images * stride
 
 
 def record_size(stride: int) -> int:
-    """Return the bytes of a record of ``stride`` bytes with its entry in the table."""
+    """Return the bytes of a record of ``stride`` bytes including its table entry."""
     return stride + _ENTRY.size
 
 
@@ -43,11 +43,10 @@ def _data_start(images: int) -> int:
 
 
 class Cache:
-    """The first ``count`` of ``images`` records of up to ``stride`` bytes in the file open as ``fd``.
+    """The first ``count`` of ``images`` records of up to ``stride`` bytes in the open file ``fd``.
 
-    All that use a file at the same time give it the same ``images`` and ``stride``; each may have its own ``count``.
-    ``checked``: what is found may be from another run or have outlived a power cut, so each record's checksum
-    is compared once. Raises OSError in ``put`` (disk full); what was there before is then still right.
+    All users of a file must pass the same ``images`` and ``stride``; ``count`` may differ. With ``checked``, for files
+    that may come from another run or have survived a power failure, the checksum of each record is verified once.
     """
 
     def __init__(self, fd: int, images: int, count: int, stride: int, *, checked: bool) -> None:
@@ -59,7 +58,7 @@ class Cache:
         self._unchecked = bytearray([checked]) * count
 
     def get(self, index: int, key: bytes) -> Pixels | None:
-        """Return record ``index`` (height, width, 3), None when it isn't there, stale or torn."""
+        """Return record ``index`` (height, width, 3), None if it is missing, stale or incomplete."""
         if index >= self._count:
             return None
         entry = os.pread(self._fd, _ENTRY.size, index * _ENTRY.size)
@@ -68,7 +67,7 @@ class Cache:
         _, height, width, checksum = _ENTRY.unpack(entry)
         length = height * width * 3
         data = os.pread(self._fd, length, self._start + index * self._stride)
-        # Another may have begun to write it over, for a file that has changed, since the entry was read.
+        # Another run may have started to overwrite the record since the entry was read, because the image changed.
         if len(data) < length or os.pread(self._fd, _ENTRY.size, index * _ENTRY.size) != entry:
             return None
         if self._unchecked[index]:
@@ -78,17 +77,20 @@ class Cache:
         return np.frombuffer(data, np.uint8).reshape(height, width, 3)
 
     def put(self, index: int, key: bytes, pixels: Pixels) -> None:
-        """Keep ``pixels`` as record ``index``; one that is out of bounds is not kept."""
+        """Store ``pixels`` as record ``index``, unless the index or the size is out of bounds.
+
+        Raises OSError, for example if the disk is full; other records stay valid.
+        """
         height, width = pixels.shape[:2]
         data = pixels.tobytes()
         if index >= self._count or len(data) > self._stride or max(height, width) > 0xFFFF:
             return
         at = index * _ENTRY.size
-        # A stale entry must not vouch for the new pixels while they are being written.
+        # Clear the entry first: a stale one must not validate partly written pixels.
         os.pwrite(self._fd, bytes(16), at)
         _write(self._fd, data, self._start + index * self._stride)
         os.pwrite(self._fd, _ENTRY.pack(key, height, width, zlib.crc32(data)), at)
-        # Another run may have been writing the same record, of another state of the file.
+        # Another run may be writing the same record from a different version of the image, so check it again.
         self._unchecked[index] = self._checked
 
 

@@ -1,4 +1,4 @@
-"""Images prepared in processes of their own and handed back as batches through shared memory.
+"""Image loading in worker processes, which return batches through shared memory.
 
-What an image goes through is in ``data.augment``; the processes import no torch.
+The processes don't import torch. The transforms are in ``data.augment``.
 """

@@ -1,7 +1,7 @@
-"""Messages between the engine and an image process: neither end ever waits for the other to read.
+"""Non-blocking messages between the engine and an image process.
 
-Two ends that wait to send, each into a socket that is full of what the other has not read, wait for ever. So
-what doesn't fit into the socket stays with its sender.
+Two ends that block on sending, each into a socket full of messages that the other has not read, deadlock. So a
+message that doesn't fit into the socket is buffered by its sender.
 """
 
 import select
@@ -14,7 +14,7 @@ _MOST_READ = 1 << 16
 
 
 class Channel:
-    """One end of a connected socket, which is its own from now on. Messages arrive whole and in order."""
+    """One end of a connected socket, which it takes ownership of. Messages arrive whole and in order."""
 
     def __init__(self, end: socket.socket) -> None:
         end.setblocking(False)
@@ -23,19 +23,20 @@ class Channel:
         self._unread = bytearray()
 
     def fileno(self) -> int:
+        """Return the socket's file descriptor."""
         return self._socket.fileno()
 
     @property
     def behind(self) -> bool:
-        """Whether something waits here for the other end to read."""
+        """Whether messages are buffered because the socket was full."""
         return bool(self._unsent)
 
     def send(self, message: bytes) -> None:
-        """Let a message wait for the next ``flush``."""
+        """Queue a message for the next ``flush``."""
         self._unsent += _LENGTH.pack(len(message)) + message
 
     def flush(self) -> None:
-        """Send as much as fits now. Raises OSError when the other end is gone."""
+        """Send as much as the socket takes without blocking. Raises OSError if the other end is closed."""
         while self._unsent:
             try:
                 sent = self._socket.send(self._unsent)
@@ -44,9 +45,9 @@ class Channel:
             del self._unsent[:sent]
 
     def receive(self) -> list[bytes]:
-        """Return messages that have come, perhaps none. Raises EOFError or OSError when the other end is gone.
+        """Return the messages that have arrived, possibly none.
 
-        By then all that it had sent was returned.
+        Raises EOFError or OSError if the other end is closed, after all its messages have been returned.
         """
         try:
             data = self._socket.recv(_MOST_READ)
@@ -66,11 +67,12 @@ class Channel:
         return messages
 
     def close(self) -> None:
+        """Close the socket; buffered messages are lost."""
         self._socket.close()
 
 
 def wait(channels: Sequence[Channel], seconds: float | None = None) -> list[Channel]:
-    """Wait until something can be received or what waits can be sent; return the channels where, none if too late."""
+    """Wait until a channel can receive or flush; return those channels, or none after ``seconds``."""
     poller, by_number = select.poll(), {channel.fileno(): channel for channel in channels}
     for channel in channels:
         poller.register(channel, select.POLLIN | (select.POLLOUT if channel.behind else 0))

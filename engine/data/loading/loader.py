@@ -1,4 +1,4 @@
-"""Batches prepared ahead of the model, by image processes into shared memory."""
+"""Batches prepared ahead of the model by image processes, in shared memory."""
 
 import math
 import mmap
@@ -19,17 +19,18 @@ from engine.data.order import Indices
 from engine.recipe.recipe import Recipe
 
 OnDone = Callable[[ImageSet, int, Done], None]
+"""Called for each image with its set, its index in the set, and the answer of the image process."""
 Poll = Callable[[float], object]
-"""Called about once a second while images are waited for, with the seconds since any came; it may raise to leave."""
+"""Called about once a second while waiting for images, with the seconds since the last one; may raise to stop."""
 _IMAGES_AHEAD = 8
-"""Images for each process that are prepared or on their way while the model computes."""
+"""Images prepared or requested in advance for each process while the model computes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """``pixels`` (n, size, size, 3) uint8, and the ``indices`` of the images that could be read.
+    """Pixels (n, size, size, 3) uint8, and the indices (n,) of the images that could be read.
 
-    The pixels are the loader's own memory: they hold until the next batch is asked for.
+    ``pixels`` is a view of the loader's memory, valid until the next batch is requested.
     """
 
     pixels: npt.NDArray[np.uint8]
@@ -47,7 +48,7 @@ class _Pending:
 
 
 class Loader:
-    """Prepares the images of one recipe on ``pool``; on an empty one in the caller's own thread when asked for."""
+    """Loads the images of one recipe through ``pool``, or in the caller's thread if the pool is empty."""
 
     def __init__(
         self, recipe: Recipe, ground: tuple[int, int, int], places: list[CachePlace], pool: Pool
@@ -57,16 +58,16 @@ class Loader:
         self._pending: dict[int, _Pending] = {}
         self._ticket = 0
         data = recipe.data
-        # A rest of one image joins the batch before it.
-        most = (data.batch_size + 1) * 3
-        self._slot_bytes = most * max(self._preparer.size("train"), self._preparer.size("val")) ** 2
+        # The last batch may hold one more image: ``train_batches`` merges a remainder of one.
+        side = max(self._preparer.size("train"), self._preparer.size("val"))
+        self._slot_bytes = (data.batch_size + 1) * 3 * side**2
         self._ahead = 1 + math.ceil(_IMAGES_AHEAD * len(pool) / data.batch_size)
-        # Twice: a prediction is made while the batches of an epoch lie ready.
+        # Twice as many: a prediction may run while the batches of an epoch are ready.
         self._free = list(range(2 * (self._ahead + 1)))
         if len(pool):
-            # Never smaller: an image process may still have the memory of an earlier loader before it.
-            grown = max(os.fstat(pool.memory).st_size, len(self._free) * self._slot_bytes)
-            os.ftruncate(pool.memory, grown)
+            # Never shrunk: an image process may still be writing for an earlier loader.
+            needed = max(os.fstat(pool.memory).st_size, len(self._free) * self._slot_bytes)
+            os.ftruncate(pool.memory, needed)
             self._shared = np.frombuffer(mmap.mmap(pool.memory, 0), np.uint8)
             setup = Setup(recipe.model_dump_json().encode(), ground, self._slot_bytes, places)
             pool.set_up(setup)
@@ -75,31 +76,31 @@ class Loader:
         self, images: ImageSet, plan: Iterable[Indices], epoch: int, on_done: OnDone,
         poll: Poll = lambda _: None,
     ) -> Iterator[Batch]:  # fmt: skip
-        """Yield the plan's batches in order; ``on_done`` hears of each image.
+        """Yield the batches of ``plan`` in order, calling ``on_done`` for each image.
 
-        An image that can't be used is left out of its batch, which may so become empty. The pixels don't
-        depend on how many processes there are. Raises UserError when image processes die one after the other, and
-        what ``poll`` raises. Without image processes a read that stalls is in this thread, and ``poll`` isn't called.
+        An image that can't be used is missing from its batch, which may become empty. The pixels don't depend on
+        the number of processes. Without processes, images are read in this thread and ``poll`` isn't called. Raises
+        UserError if image processes keep dying, and whatever ``poll`` raises.
         """
         if not len(self._pool):
             for indices in plan:
-                yield self._alone(images, indices, epoch, on_done)
+                yield self._load_here(images, indices, epoch, on_done)
             return
         waiting: deque[_Pending] = deque()
         try:
             for indices in plan:
-                waiting.append(self._begin(images, indices, epoch, poll))
+                waiting.append(self._request(images, indices, epoch, poll))
                 if len(waiting) > self._ahead:
                     yield self._finish(images, waiting, on_done, poll)
-                    self._let_go(waiting.popleft())
+                    self._discard(waiting.popleft())
             while waiting:
                 yield self._finish(images, waiting, on_done, poll)
-                self._let_go(waiting.popleft())
+                self._discard(waiting.popleft())
         finally:
             for pending in waiting:
-                self._let_go(pending)
+                self._discard(pending)
 
-    def _alone(self, images: ImageSet, indices: Indices, epoch: int, on_done: OnDone) -> Batch:
+    def _load_here(self, images: ImageSet, indices: Indices, epoch: int, on_done: OnDone) -> Batch:
         size = self._preparer.size(images.split)
         good: list[int] = []
         pixels = np.empty((len(indices), size, size, 3), np.uint8)
@@ -112,9 +113,9 @@ class Loader:
                 good.append(place)
         return Batch(pixels[: len(good)], indices[good])
 
-    def _begin(self, images: ImageSet, indices: Indices, epoch: int, poll: Poll) -> _Pending:
-        while not self._free:  # batches that were left, but whose images are still being prepared
-            self._hear(poll)
+    def _request(self, images: ImageSet, indices: Indices, epoch: int, poll: Poll) -> _Pending:
+        while not self._free:  # abandoned batches whose images are still being prepared
+            self._receive(poll)
         self._ticket += 1
         pending = _Pending(self._ticket, self._free.pop(), indices, len(indices))
         self._pending[pending.ticket] = pending
@@ -128,7 +129,7 @@ class Loader:
     def _finish(self, images: ImageSet, waiting: deque[_Pending], on_done: OnDone, poll: Poll) -> Batch:
         pending = waiting[0]
         while pending.left:
-            self._hear(poll)
+            self._receive(poll)
         count, size = len(pending.indices), self._preparer.size(images.split)
         good: list[int] = []
         for place, index in enumerate(pending.indices.tolist()):
@@ -140,9 +141,9 @@ class Loader:
         pixels = self._shared[start : start + count * size * size * 3].reshape(count, size, size, 3)
         return Batch(pixels if len(good) == count else pixels[good], pending.indices[good])
 
-    def _hear(self, poll: Poll) -> None:
+    def _receive(self, poll: Poll) -> None:
         if not (answers := self._pool.take()):
-            # Not within ``take``: what is done meanwhile may read images, too.
+            # Outside ``take``, because ``poll`` may load images itself.
             poll(self._pool.quiet)
         for done in answers:
             pending = self._pending[done.ticket]
@@ -151,7 +152,7 @@ class Loader:
             if not pending.left and pending.abandoned:
                 self._release(pending)
 
-    def _let_go(self, pending: _Pending) -> None:
+    def _discard(self, pending: _Pending) -> None:
         if pending.left:
             pending.abandoned = True
         else:

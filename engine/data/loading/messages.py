@@ -1,4 +1,4 @@
-"""What the engine and its image processes say to each other."""
+"""Message types between the engine and its image processes, encoded as MessagePack arrays."""
 
 import msgspec
 
@@ -6,30 +6,35 @@ from engine.data.images import Split
 
 
 class Setup(msgspec.Struct, array_like=True, tag=True):
-    """Said to a new image process before its first task, and whenever it is to prepare images otherwise."""
+    """Configuration of an image process, sent before its first task and whenever it changes."""
 
     recipe: bytes
     """The recipe as JSON."""
     ground: tuple[int, int, int]
-    """The colour of erased parts, RGB."""
+    """The colour of erased rectangles, RGB."""
     slot_bytes: int
+    """Bytes of shared memory per batch."""
     caches: list["CachePlace"]
 
 
 class CachePlace(msgspec.Struct, array_like=True):
-    """Where the decoded images of a split are kept: the first ``count`` of its ``images``, in the open file ``fd``."""
+    """The cache file of a split: ``fd`` holds the first ``count`` of its ``images``, each at most ``stride`` bytes."""
 
     split: Split
     fd: int
     path: bytes
-    """The file's own path, or nothing for memory that both sides hold open as ``fd``."""
+    """The file's path; empty for memory that both sides have open as ``fd``."""
     images: int
     count: int
     stride: int
 
 
 class Task(msgspec.Struct, array_like=True, tag=True):
-    """Prepare one image and lay it into the shared memory."""
+    """A request to prepare one image and write it into shared memory.
+
+    ``slot`` is the batch's region of that memory, ``place`` the image's position in the batch, ``index`` its position
+    in the split. ``ticket`` identifies the batch.
+    """
 
     ticket: int
     slot: int
@@ -41,13 +46,13 @@ class Task(msgspec.Struct, array_like=True, tag=True):
 
 
 class Done(msgspec.Struct, array_like=True):
-    """The answer to a Task."""
+    """The answer to a ``Task`` with the same ``ticket`` and ``place``."""
 
     ticket: int
     place: int
     stamp: int = 0
-    """Differs when the file's size or time differs."""
+    """A hash of the file's size, modification time and inode, 0 for a file that can't be read."""
     problem: str = ""
-    """Why the image can't be used; nothing when it lies in its place."""
+    """Why the image can't be used; empty if its pixels were written."""
     note: str = ""
-    """What is odd about an image that is used."""
+    """A warning about an image that is used; empty if there is none."""

@@ -1,4 +1,4 @@
-"""From a file to the pixels of a batch: decode or take from the cache, augment or square."""
+"""Prepare one image for a batch: decode it or read it from the cache, then augment or pad it."""
 
 import math
 import os
@@ -14,25 +14,26 @@ from engine.recipe.recipe import Recipe
 from engine.recipe.sections import Augment
 
 _LARGE = 20_000
+"""Longer side, px, from which on an image is reported with a note."""
 
 
 def train_side(size: int, augment: Augment) -> int:
-    """Return the longer side, px, that a training picture is kept at.
+    """Return the longer side, px, to which training images are reduced before augmentation.
 
-    Enough for the smallest crop to be about ``size`` px wide, and never more than twice that.
+    Large enough that the smallest crop is about ``size`` px wide, and at most ``2 * size``.
     """
     least = augment.crop_scale[0] if augment.enabled else 1.0
     return min(2 * size, round(size / math.sqrt(max(least, 0.01))))
 
 
 class Preparer:
-    """Prepares the images of one recipe. The pixels are the same with a cache and without."""
+    """Prepares the images of one recipe. The pixels are the same with and without a cache."""
 
     def __init__(self, recipe: Recipe, ground: tuple[int, int, int], caches: dict[Split, Cache]) -> None:
         self._recipe = recipe
         self._ground = ground
         self._caches = caches
-        self._full = False
+        self._cache_full = False
         data = recipe.data
         self._side = train_side(data.train_size, recipe.augment)
         self._geometry = {
@@ -42,11 +43,11 @@ class Preparer:
         }
 
     def size(self, split: Split) -> int:
-        """Return the side of a prepared image, px."""
+        """Return the side of a prepared image of ``split``, px."""
         return self._recipe.data.train_size if split == "train" else self._recipe.data.val_size
 
     def prepare(self, task: Task) -> tuple[Done, Pixels | None]:
-        """Return the answer to ``task``, and the pixels (size, size, 3) unless the image can't be used."""
+        """Return the answer to ``task`` and the pixels (size, size, 3), None if the image can't be used."""
         done = Done(task.ticket, task.place)
         try:
             return done, self._prepared(task, done)
@@ -56,15 +57,15 @@ class Preparer:
 
     def _prepared(self, task: Task, done: Done) -> Pixels:
         recipe, path = self._recipe, os.fsdecode(task.path)
-        kept = self._kept(task, path, done)
+        pixels = self._load(task, path, done)
         if task.split != "train":
-            return kept
+            return pixels
         return augmented(
-            kept, recipe.augment, size=recipe.data.train_size, pad=recipe.data.pad,
+            pixels, recipe.augment, size=recipe.data.train_size, pad=recipe.data.pad,
             seed=recipe.train.seed, epoch=task.epoch, index=task.index, ground=self._ground,
         )  # fmt: skip
 
-    def _kept(self, task: Task, path: str, done: Done) -> Pixels:
+    def _load(self, task: Task, path: str, done: Done) -> Pixels:
         try:
             status = Path(path).stat()
         except OSError as error:
@@ -74,32 +75,30 @@ class Preparer:
         if cache is None:
             return self._decoded(task.split, path, done)
         key = record_key(task.path, status.st_size, status.st_mtime_ns, self._geometry[task.split])
-        found = cache.get(task.index, key)
-        if found is None:
-            found = self._decoded(task.split, path, done)
-            self._keep(cache, task.index, key, found, done)
-        return found
+        cached = cache.get(task.index, key)
+        if cached is None:
+            cached = self._decoded(task.split, path, done)
+            self._store(cache, task.index, key, cached, done)
+        return cached
 
-    def _keep(self, cache: Cache, index: int, key: bytes, pixels: Pixels, done: Done) -> None:
-        if self._full:
+    def _store(self, cache: Cache, index: int, key: bytes, pixels: Pixels, done: Done) -> None:
+        if self._cache_full:
             return
         try:
             cache.put(index, key, pixels)
         except OSError as error:
-            self._full = True
-            done.note = f"decoded images are no longer kept: {error.strerror}; the run goes on, decoding anew"
+            self._cache_full = True
+            done.note = f"decoded images are no longer cached: {error.strerror}; the run continues"
 
     def _decoded(self, split: Split, path: str, done: Done) -> Pixels:
         data = self._recipe.data
         side = self._side if split == "train" else data.val_size
-        # Stretched, the shorter side needs as many pixels as the longer one.
-        picture = read_image(Path(path), least=side, shorter=data.pad == "stretch")
-        if picture.short:
-            done.note = (
-                f"{path}: its last row is empty, as if it had fewer than the header says; used as it is"
-            )
-        elif max(picture.width, picture.height) >= _LARGE:
-            done.note = f"{path}: {picture.width}x{picture.height} px: used, shrunk to {side} px"
+        # With ``stretch`` the shorter side needs as many pixels as the longer one.
+        decoded = read_image(Path(path), least=side, shorter=data.pad == "stretch")
+        if decoded.short:
+            done.note = f"{path}: its last row is empty, so the file may be truncated; used as it is"
+        elif max(decoded.width, decoded.height) >= _LARGE:
+            done.note = f"{path}: {decoded.width}x{decoded.height} px: used, shrunk to {side} px"
         if split == "train":
-            return reduced(picture.pixels, side, data.pad)
-        return to_square(picture.pixels, side, data.pad)
+            return reduced(decoded.pixels, side, data.pad)
+        return to_square(decoded.pixels, side, data.pad)

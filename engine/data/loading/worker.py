@@ -1,6 +1,6 @@
-"""An image process: prepares one image after the other into shared memory, without torch.
+"""An image process: prepares images one by one and writes them into shared memory, without importing torch.
 
-``python -m engine.data.loading.worker SOCKET MEMORY``: two open file descriptors. It ends when the socket does.
+``python -m engine.data.loading.worker SOCKET MEMORY`` takes two open file descriptors and exits when the socket closes.
 """
 
 import mmap
@@ -22,8 +22,8 @@ from engine.recipe.recipe import Recipe
 
 
 def main() -> None:
-    """Answer tasks until the engine lets go of the socket, by closing it or by dying."""
-    # A scheduler's or a terminal's signal is for the engine, which may still need images for what it finishes.
+    """Answer tasks until the engine closes the socket or dies."""
+    # Schedulers and terminals signal the whole process group, but the engine may still need images to finish its step.
     for ignored in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1):
         signal.signal(ignored, signal.SIG_IGN)
     channel, memory = Channel(socket.socket(fileno=int(sys.argv[1]))), int(sys.argv[2])
@@ -34,7 +34,7 @@ def main() -> None:
 
 
 def open_caches(places: list[CachePlace]) -> dict[Split, Cache]:
-    """Open each split's cache; a file that can't be opened is one that isn't used."""
+    """Open the cache of each split, skipping files that can't be opened."""
     caches: dict[Split, Cache] = {}
     for place in places:
         fd = place.fd
@@ -48,7 +48,7 @@ def open_caches(places: list[CachePlace]) -> dict[Split, Cache]:
 
 
 def _incoming(channel: Channel) -> Iterator[bytes]:
-    """Yield what the engine says. Raises EOFError or OSError when it is gone."""
+    """Yield the engine's messages. Raises EOFError or OSError if the engine closes the socket."""
     while True:
         wait([channel])
         channel.flush()
