@@ -34,7 +34,7 @@ def test_a_run_is_not_resumed_through_a_link(run: RunDir, tmp_path: Path, name: 
         (run.path / name).symlink_to(target)
         said = refusal("resume", "mine", "--headless", cwd=tmp_path)
         assert said == (
-            f"runs/mine/{name} is a link, and a run writes into files of its own; "
+            f"runs/mine/{name} is a link, but a run writes only to its own files; "
             "put the file in its place, or remove it"
         )
         (run.path / name).unlink()
