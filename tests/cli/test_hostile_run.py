@@ -91,7 +91,7 @@ def test_a_list_waits_for_no_pipe(run: RunDir, tmp_path: Path, names: tuple[str,
 def test_labels_that_are_a_pipe_are_named(run: RunDir) -> None:
     os.mkfifo(run.path / "labels.toml")
     with pytest.raises(
-        UserError, match=r"labels\.toml can't be read: it is no regular file; mend or remove it"
+        UserError, match=r"labels\.toml can't be read: it is no regular file; fix or remove it"
     ):
         read_labels(run)
 
