@@ -10,16 +10,16 @@ import shutil
 import statistics
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import torch
 
 from engine.control.commands import Spool
-from engine.control.controls import Controls, Steered
+from engine.control.run_control import Request, RunControl
 from engine.data.images import scan
 from engine.data.loading.pool import Pool, worker_count
-from engine.journal.events import EpochEnded, Event, Step
+from engine.journal.events import EpochEnded, EpochStarted, Event, Step
 from engine.journal.log import JournalWriter
 from engine.journal.state import OutlierStage
 from engine.outliers.files.acting import OutlierActions
@@ -39,13 +39,15 @@ SETTINGS = (
 STEP = Step(epoch=1, step=41, steps=103, loss=1.2345, train_acc=51.2, images_per_s=213.7, eta=1015.0)
 
 
-class Switch(Controls):
+class Switch(RunControl):
     """Journal and look for commands, on for every other step. Times each step up to the next one."""
 
     def __init__(self, run: RunDir) -> None:
         self.journal = JournalWriter(run.journal)
-        super().__init__(Spool(run.commands), self.emit, DiskSpace(run.path, self.journal.append_all))
+        self.disk = DiskSpace(run.path, self.journal.append_all)
+        super().__init__(Spool(run.commands), self.emit, self.disk)
         self._on = True
+        self._epoch = self._done = 0
         self._last = (0, 0, 0.0, 0.0)
         self.steps: dict[int, list[tuple[bool, float, float]]] = {}
         """By epoch: whether on, seconds, seconds of the processor in the training thread."""
@@ -54,6 +56,9 @@ class Switch(Controls):
 
     def emit(self, *events: Event) -> None:
         started = time.perf_counter()
+        for event in events:
+            if isinstance(event, EpochStarted):
+                self._epoch, self._done = event.epoch, 0
         if not all(isinstance(event, Step) for event in events):
             self.journal.append_all(*events)
             self.in_epochs += time.perf_counter() - started
@@ -61,8 +66,9 @@ class Switch(Controls):
             self.journal.append_all(*events)
             self.in_steps += time.perf_counter() - started
 
-    def between_steps(self, run: Steered) -> None:
-        epoch, done = run.position()
+    def requests(self) -> Iterator[Request]:
+        epoch, done = self._epoch, self._done
+        self._done += 1  # one call before each step, and then one before each batch of the validation
         now = (epoch, done, time.perf_counter(), time.thread_time())
         if now[:2] == (self._last[0], self._last[1] + 1) and done > 1:
             timed = (self._on, now[2] - self._last[2], now[3] - self._last[3])
@@ -72,7 +78,7 @@ class Switch(Controls):
         self._on = done % 4 in (0, 3)
         if self._on:
             started = time.perf_counter()
-            super().between_steps(run)
+            yield from super().requests()
             self.in_steps += time.perf_counter() - started
 
 
@@ -108,8 +114,8 @@ def train(folder: Path) -> Switch:
     switch = Switch(run)
     data = scan(recipe.data, recipe.train.seed, run.split)
     pool = Pool(worker_count(recipe.data.workers))
-    outliers = OutlierActions(run, recipe, OutlierStage(), switch.journal.append, switch.room)
-    training = Training(run, recipe, data, switch, switch.emit, set(), pool, outliers)
+    outliers = OutlierActions(run, recipe, OutlierStage(), switch.journal.append, switch.disk)
+    training = Training(run, recipe, data, switch, switch.disk, switch.emit, set(), pool, outliers)
     try:
         training.prepare(lambda *_: None, resume=False)
         training.run(lambda *_: None, predicted=False)

@@ -1,6 +1,6 @@
-"""Write the pages that are made from the program itself: recipes.md and journal.md.
+"""Generate recipes.md and journal.md from the source code.
 
-``python assets/docs/generate.py [FOLDER]``, from a checkout; the pages go beside this file, or into FOLDER.
+Run ``python assets/docs/generate.py [FOLDER]`` from a checkout. The pages are written beside this file, or to FOLDER.
 """
 
 import ast
@@ -13,43 +13,50 @@ from pathlib import Path
 from typing import Any, get_args
 
 from engine.journal import events
-from engine.journal import events as outlier_events
-from engine.journal import events as steering_events
 from engine.recipe.recipe import LIVE_KEYS, Recipe, preset_names, presets_folder
 
 Table = Sequence[tuple[str, ...]]
+"""The rows of a table, each a tuple of cells."""
 
 _ABOUT_RECIPES = """\
-# Recipes, key by key
+# Recipe reference
 
-A recipe says what to train and how. It is a TOML file; what it leaves out has the default. `vrdl-tui train DATA
---recipe FILE` takes one, `--set KEY=VALUE` changes a key of it. Every run keeps its whole recipe as `recipe.toml`,
-which is a good start for one of your own. Keys marked with \\* can be changed while the run goes on: `=` in the live
-view, or `vrdl-tui send RUN set optim.lr=1e-4`.
+A recipe is a TOML file with the settings of a run. Omitted keys have their defaults. `vrdl-tui train DATA --recipe
+FILE` reads one, and `--set KEY=VALUE` changes a key. Every run has its complete recipe in `recipe.toml`, a good
+starting point for your own. Keys marked with \\* can be changed while the run trains: `=` in the live view, or
+`vrdl-tui send RUN set optim.lr=1e-4`.
 
-The `recipe.toml` of a run that was stopped or cut off may be edited before it is resumed. What is changed is in force
-from the next step on, and the journal has a `setting_changed` for each key, by `recipe.toml`. Another
-`data.batch_size`, `train.seed` or `optim.grad_accum_steps` begins the epoch under way again. A run refuses, in a line
-that says what to do instead: another `model.name`, `model.pretrained` or `model.weights` once there is a checkpoint,
-another `schedule.monitor` once there is a best epoch, another `[outliers]` once its stage has judged a class, another
-split into training and validation images, fewer `train.epochs` than are begun, another `train.share`."""
+## Editing the recipe of a run
+
+You can edit `recipe.toml` of a stopped or interrupted run before you resume it. Changes take effect from the next step
+on, and the journal has a `setting_changed` event by `recipe.toml` for each key. A change of `data.batch_size`,
+`train.seed` or `optim.grad_accum_steps` starts the current epoch again.
+
+These changes are refused, with a message that says what to do instead:
+
+* `model.name`, `model.pretrained` or `model.weights`, once there is a checkpoint
+* `schedule.monitor`, once there is a best epoch
+* any key of `[outliers]`, once the outlier stage has finished a class
+* another split into training and validation images
+* fewer `train.epochs` than have begun
+* `train.share`"""
 
 _ABOUT_JOURNAL = """\
 # The journal
 
-`events.jsonl` in a run's folder says all that happened to the run: one JSON object a line, in order, only ever added
-to. Reading it while the run goes on is safe: a last line without its line feed isn't whole yet.
+`events.jsonl` in a run's folder records everything that happens to the run. It is append-only, with one JSON object per
+line, in order. Reading it while the run trains is safe: a last line without a line feed is incomplete.
 
 ```json
 {sample}
 ```
 
 Every line has `type`, `seq` (its number, from 1) and `t` (seconds since the Unix epoch, UTC). Epochs and steps count
-from 1; accuracies are percents, losses mean cross-entropies, durations seconds, sizes bytes. A reader passes over types
-and fields that it doesn't know: later versions may add some. A `run_started` with `resumed_epoch` above 0 makes void
-what was told of that epoch and later ones.
+from 1. Accuracies are percentages, losses mean cross-entropies, durations seconds, sizes bytes. Readers should ignore
+types and fields that they don't know, since later versions may add some. A `run_started` with `resumed_epoch` above 0
+invalidates earlier events of that epoch and of later ones.
 
-`events.index` beside it is a help for opening long journals, and may be removed at any time."""
+`events.index` in the same folder speeds up the opening of long journals. It can be deleted at any time."""
 
 
 def table(head: tuple[str, ...], rows: Table) -> Iterator[str]:
@@ -59,7 +66,7 @@ def table(head: tuple[str, ...], rows: Table) -> Iterator[str]:
 
 
 def _prose(docstring: str) -> str:
-    """Return a docstring as a paragraph."""
+    """Return a docstring as a Markdown paragraph."""
     text = " ".join(docstring.split()).replace("``", "`")
     return re.sub(r"REPORT\.md section (\d)", r"section \1 of the report", text)
 
@@ -68,6 +75,7 @@ def _prose(docstring: str) -> str:
 
 
 def recipes_page() -> str:
+    """Return the content of recipes.md."""
     lines = [_ABOUT_RECIPES]
     for name, field in Recipe.model_fields.items():
         section: Any = field.annotation
@@ -75,8 +83,8 @@ def recipes_page() -> str:
         rows = [_key(name, key, facts) for key, facts in schema.items()]
         about = [_prose(section.__doc__), ""] if section.__doc__ else []
         lines += ["", f"## [{name}]", "", *about]
-        lines += table(("key", "value", "default", "what it is"), rows)
-    lines += ["", "## The recipes that come along", ""]
+        lines += table(("key", "value", "default", "description"), rows)
+    lines += ["", "## Built-in recipes", ""]
     for preset in preset_names():
         lines += _preset(presets_folder() / f"{preset}.toml")
     return "\n".join(lines).rstrip() + "\n"
@@ -92,8 +100,8 @@ def _range(facts: dict[str, Any]) -> str:
         return ", ".join(f"`{value}`" for value in facts["enum"])
     if facts["type"] == "array":
         return f"two numbers, each {_limits(facts['prefixItems'][0])}"
-    word = {"string": "text", "integer": "whole number", "number": "number", "boolean": "`true`, `false`"}
-    return f"{word[facts['type']]} {_limits(facts)}".strip()
+    names = {"string": "text", "integer": "integer", "number": "number", "boolean": "`true`, `false`"}
+    return f"{names[facts['type']]} {_limits(facts)}".strip()
 
 
 def _limits(facts: dict[str, Any]) -> str:
@@ -135,20 +143,17 @@ def _preset(path: Path) -> Iterator[str]:
         for key, value in keys.items()
         if value != defaults[section][key]
     ]
-    yield from (*table(("key", "here", "default"), rows), "")
+    yield from (*table(("key", "value", "default"), rows), "")
 
 
 # journal.md
 
 
 def journal_page() -> str:
-    body = [
-        node
-        for one in (events, outlier_events, steering_events)
-        for node in ast.parse(inspect.getsource(one)).body
-    ]
+    """Return the content of journal.md."""
+    body = ast.parse(inspect.getsource(events)).body
     classes = {node.name: node for node in body if isinstance(node, ast.ClassDef)}
-    words = {
+    literals = {
         node.targets[0].id: ", ".join(f"`{value}`" for value in ast.literal_eval(node.value.slice))
         for node in body
         if isinstance(node, ast.Assign)
@@ -160,11 +165,11 @@ def journal_page() -> str:
     lines = [_ABOUT_JOURNAL.format(sample=sample)]
     for kind in get_args(events.AnyEvent):
         if kind is not events.UnknownEvent:
-            lines += _event(kind.__struct_config__.tag, classes[kind.__name__], words)
+            lines += _event(kind.__struct_config__.tag, classes[kind.__name__], literals)
     return "\n".join(lines) + "\n"
 
 
-def _event(tag: str, node: ast.ClassDef, words: dict[str, str]) -> Iterator[str]:
+def _event(tag: str, node: ast.ClassDef, literals: dict[str, str]) -> Iterator[str]:
     yield from ("", f"## {tag}", "")
     if about := ast.get_docstring(node):
         yield from (_prose(about), "")
@@ -173,29 +178,30 @@ def _event(tag: str, node: ast.ClassDef, words: dict[str, str]) -> Iterator[str]
         if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name):
             text = after.value if isinstance(after, ast.Expr) else None
             meaning = text.value if isinstance(text, ast.Constant) and isinstance(text.value, str) else ""
-            rows.append((f"`{field.target.id}`", _type(field.annotation, words), _prose(meaning)))
-    yield from table(("field", "type", "what it is"), rows)
+            rows.append((f"`{field.target.id}`", _type(field.annotation, literals), _prose(meaning)))
+    yield from table(("field", "type", "description"), rows)
 
 
-def _type(node: ast.expr, words: dict[str, str]) -> str:
+def _type(node: ast.expr, literals: dict[str, str]) -> str:
     match node:
         case ast.Name(id=name):
-            plain = {"str": "text", "int": "whole number", "float": "number", "bool": "true or false"}
-            return plain[name] if name in plain else words[name]
+            plain = {"str": "text", "int": "integer", "float": "number", "bool": "true or false"}
+            return plain[name] if name in plain else literals[name]
         case ast.BinOp(left=left):
-            return f"{_type(left, words)}, or null"
+            return f"{_type(left, literals)}, or null"
         case ast.Subscript(value=ast.Name(id="Literal"), slice=values):
             return ", ".join(f"`{value}`" for value in ast.literal_eval(values))
         case ast.Subscript(value=ast.Name(id="list"), slice=item):
-            return f"list of {_type(item, words)}"
+            return f"list of {_type(item, literals)}"
         case ast.Subscript(value=ast.Name(id="dict"), slice=ast.Tuple(elts=[_, value])):
-            return f"table of {_type(value, words)}"
+            return f"table of {_type(value, literals)}"
         case ast.Subscript(value=ast.Name(id="tuple"), slice=ast.Tuple(elts=items)):
-            return f"[{', '.join(_type(item, words) for item in items)}]"
+            return f"[{', '.join(_type(item, literals) for item in items)}]"
     raise NotImplementedError(ast.unparse(node))
 
 
 def main() -> None:
+    """Write both pages."""
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent
     for name, page in (("recipes.md", recipes_page()), ("journal.md", journal_page())):
         (folder / name).write_text(page, encoding="utf-8")

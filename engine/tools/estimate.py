@@ -16,7 +16,6 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from engine.core.errors import UserError
 from engine.core.offline import keep_offline
 from engine.recipe.recipe import Recipe, load_recipe
 from engine.tools.helper import run, say
@@ -74,8 +73,8 @@ def _estimate(recipe: Recipe, folder: Path) -> None:
             room = DiskSpace(run.path, lambda _: None)
             trainer = Trainer(run, recipe, feed, built.module, device, lambda _: None, room)
             watch = _Stopwatch(trainer)
-            with contextlib.suppress(_Enough):
-                trainer.train(watch)
+            with contextlib.suppress(_Enough), trainer.logging():
+                trainer.epoch(watch.tick)
             watch.validate(Validation(run, feed, trainer.precision), len(data.val))
         finally:
             feed.close()
@@ -95,7 +94,7 @@ def _bare(recipe: Recipe) -> Recipe:
 
 
 class _Stopwatch:
-    """Stands at the helm, where it is asked before each step; ends the training once enough of them were timed."""
+    """Times the steps of one epoch, and ends it once enough of them were timed."""
 
     def __init__(self, trainer: "Trainer") -> None:
         self._trainer = trainer
@@ -103,15 +102,13 @@ class _Stopwatch:
         self._done = 0
         self._steps: list[float] = []
 
-    def save_by_time(self) -> None:
-        """Nothing is saved: the run is thrown away."""
-
-    def between_steps(self) -> None:
+    def tick(self, moment: object = None) -> None:
+        """Take the time since the last call, which came one step of the weights before. Raises _Enough."""
         now, trainer = self._now(), self._trainer
         taken, self._last = now - self._last, now
         done, accumulate = trainer.progress.step, trainer.recipe.optim.grad_accum_steps
         made, self._done = done - self._done, done  # fewer than ``accumulate`` at the end of an epoch
-        if not done:
+        if not made:
             return
         late = now - self._began > _MOST_SECONDS
         # The first steps set up what the others use; where there are no others they have to do.
@@ -120,9 +117,6 @@ class _Stopwatch:
             self._tell(None)
         if late or len(self._steps) >= _MOST_STEPS or done >= trainer.steps:
             raise _Enough
-
-    def while_waiting(self, quiet: float, *, saves: bool) -> None:
-        """Nobody asks anything of this run."""
 
     def validate(self, validation: "Validation", images: int) -> None:
         """Time some batches of the validation, and tell all that is known."""
@@ -138,15 +132,6 @@ class _Stopwatch:
         with contextlib.suppress(_Enough):
             validation.validate(self._trainer.eval_model, poll, label_smoothing=0.0, epoch=1)
         self._tell((self._now() - began) / done * batches)
-
-    def after_epoch(self) -> None:
-        raise _Enough
-
-    def save(self, which: object, reason: str) -> None:
-        """Nothing of this is kept."""
-
-    def recover(self, problem: UserError) -> None:
-        raise problem
 
     def _now(self) -> float:
         import torch

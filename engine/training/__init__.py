@@ -1,4 +1,4 @@
 """One run from start to end: session, trainer, optimiser, validation, checkpoints, prediction.
 
-Everything that is light enough to be shown or asked without torch lives in the packages it imports.
+Code that works without torch belongs to the packages below this one.
 """

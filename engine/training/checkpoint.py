@@ -1,10 +1,21 @@
-"""Checkpoints: a folder of safetensors that appears whole, written beside the training.
+"""Save and load checkpoints: folders of safetensors files, each replaced as a whole.
 
-``checkpoints/best`` and ``checkpoints/last`` hold ``model.safetensors``: the weights that are judged, their
-running mean where one is kept (plain timm names, the model's facts in its metadata). ``last`` also holds
-``train_state.safetensors``: the optimiser, the weights themselves where ``model.safetensors`` has their mean,
-the best epoch's confusion matrix, which images the run has, and in its metadata the loss scaler, the counters, and in
-which precision and on which device it was trained. ``best`` also holds ``validation.csv``, of its own weights.
+* ``best`` and ``last`` hold ``model.safetensors``: the weights that are validated (their EMA if the run keeps one),
+  under timm's names, with ``ModelFacts`` in the metadata.
+* ``best`` also holds ``validation.csv``, the predictions of its weights.
+* ``last`` also holds ``train_state.safetensors``: the optimiser, the raw weights if ``model.safetensors`` has their
+  EMA, the best epoch's confusion matrix and the list of images; in the metadata the counters, the loss scaler, the
+  precision and the device.
+
+Entries of ``checkpoints/``, where X is ``best`` or ``last``:
+
+==================  ============================================================================
+``X``               the current checkpoint
+``.X.new``          a checkpoint that is being written; removed by ``settle``
+``.X.old``          the previous checkpoint, between the two renames of a save
+``.best.known``     the ``best`` that ``last`` refers to, until ``last`` is saved again
+``.last.first``     the ``last`` from before the first step, until a save of ``last`` knows a best epoch
+==================  ============================================================================
 """
 
 import json
@@ -48,19 +59,21 @@ from engine.run.train_state import (
 from engine.training.optimizer import optimizer_misfit, restore_optimizer
 
 Tensors = dict[str, torch.Tensor]
+"""Tensors by name, as a state dict."""
 Which = Literal["best", "last"]
+"""The kinds of checkpoint: the best epoch's weights, and the state to resume from."""
 
 _RAW = "model."
 _BEST_CELLS = "best_cells"
-"""(cells, 3): true class, predicted class, images; int32. A header, which is read before torch is imported, has no
-room for the millions that there may be."""
+"""int32 (cells, 3): true class, predicted class, images. A tensor, since there may be millions: the metadata is read
+before torch is imported and stays small."""
 _LISTING = "listing."
 _MOST = (1 << 31) - 1
 
 
 @dataclass(frozen=True, slots=True)
 class ModelFacts:
-    """What anyone needs to use the weights: kept in the safetensors' metadata under ``vrdl_tui``."""
+    """What is needed to use the weights; JSON under ``vrdl_tui`` in the metadata of ``model.safetensors``."""
 
     name: str
     classes: list[str]
@@ -70,15 +83,16 @@ class ModelFacts:
     pad: str
     dropout: float
     best_epoch: int = 0
-    """The epoch that gave the best score when this was saved: in ``best``, its own."""
+    """The best epoch when this was saved; in ``best``, the epoch of its weights."""
 
     def at_best(self, epoch: int) -> "ModelFacts":
+        """Return a copy with ``epoch`` as the best epoch."""
         return replace(self, best_epoch=epoch)
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A moment of a run, copied off the device: safe to write while training goes on."""
+    """The state of a run, copied to the host: safe to write while training continues."""
 
     which: tuple[Which, ...]
     reason: str
@@ -88,41 +102,42 @@ class Snapshot:
     optimizer: Tensors
     scaler: dict[str, Any]
     precision: str = ""
-    """In which the weights were trained, as ``Precision.name`` has it."""
+    """The precision of training, a ``Precision.name``."""
     device: str = ""
-    """On which: ``cpu``, ``cuda``, ``mps``."""
+    """The device type of training: ``cpu``, ``cuda``, ``mps``."""
     raw_model: Tensors = field(default_factory=dict)
-    """The weights in training, where ``model`` is their running mean."""
+    """The weights in training, if ``model`` holds their EMA; else empty."""
     listing: Listing | None = None
-    """The run's images; None: ``last`` isn't saved."""
+    """The run's images; None if ``last`` isn't saved."""
     judged: bytes = b""
-    """What ``best`` says of the validation images: validation.csv's content."""
+    """Content of ``validation.csv``, for ``best``."""
     picture: Callable[[], object] | None = None
-    """Draws the picture that belongs to ``best``. Raises only for a journal that can't be written."""
+    """Draws the confusion matrix that belongs to ``best``. Raises only if the journal can't be written."""
 
     def size(self, which: Which) -> int:
-        """Return about how many bytes its files take."""
-        parts = (self.model, self.optimizer, self.raw_model) if which == "last" else (self.model,)
-        listing = sum(tensor.nbytes for tensor in _tensors(self.listing).values()) if which == "last" else 0
-        return sum(tensor.nbytes for part in parts for tensor in part.values()) + listing + len(self.judged)
+        """Return the approximate size of the checkpoint's files, bytes."""
+        parts = [self.model]
+        if which == "last":
+            parts += [self.optimizer, self.raw_model, _listing_tensors(self.listing)]
+        return sum(tensor.nbytes for part in parts for tensor in part.values()) + len(self.judged)
 
 
 @dataclass(frozen=True, slots=True)
 class Resumed:
-    """Where a ``last`` checkpoint stands, and what it was trained with: ``device`` is empty where that isn't known."""
+    """The counters of a ``last`` checkpoint, and what it was trained with; an empty ``device`` is unknown."""
 
     progress: TrainState
     precision: str
     device: str
     has_scaler: bool
-    """Whether a loss scaler's state was saved, as of float16 alone."""
+    """Whether a loss scaler's state was saved; only float16 has one."""
 
 
 class LossScale(msgspec.Struct):
     """The state of torch's GradScaler."""
 
     scale: Annotated[float, msgspec.Meta(ge=0, le=2.0**127)]
-    """As a power of two the greatest that float32 holds: torch lets it grow as long as it is finite."""
+    """At most the largest power of two in float32: torch lets it grow as long as it is finite."""
     growth_factor: float
     backoff_factor: float
     growth_interval: Annotated[int, msgspec.Meta(ge=1, le=_MOST)]
@@ -130,17 +145,17 @@ class LossScale(msgspec.Struct):
 
 
 def host_copy(tensor: torch.Tensor) -> torch.Tensor:
-    """Copy to the host in the plain layout, since safetensors keeps no strides."""
+    """Return a contiguous copy on the host, since safetensors keeps no strides."""
     return tensor.detach().to("cpu", copy=True).contiguous()
 
 
 def model_tensors(model: nn.Module) -> Tensors:
-    """Copy a model's weights and statistics to the host."""
+    """Return copies of a model's parameters and buffers on the host."""
     return {name: host_copy(value) for name, value in model.state_dict().items()}
 
 
 def optimizer_tensors(optimizer: torch.optim.Optimizer) -> Tensors:
-    """Flatten the optimiser's state to ``index.name`` tensors on the host."""
+    """Return copies of the optimiser's state on the host, named ``INDEX.NAME``."""
     states = optimizer.state_dict()["state"]
     return {
         f"{index}.{name}": host_copy(value)
@@ -150,12 +165,13 @@ def optimizer_tensors(optimizer: torch.optim.Optimizer) -> Tensors:
 
 
 def save(folder: Path, which: Which, snapshot: Snapshot) -> int:
-    """Write ``folder/which`` whole, open to nobody to whom ``folder`` is closed, and return its size in bytes.
+    """Write ``folder/which``, synced and with the permissions of ``folder``, and return its size in bytes.
 
-    At every moment one complete checkpoint can be found, by ``find``; the ``best`` that was there when ``last`` was
-    saved is kept until that is saved again, for ``settle_best``, and a ``last`` from before the first step until
-    there are best weights, for ``find_first``. Raises OSError, SafetensorError, and UserError as ``settle``, in which
-    case the one before is untouched.
+    ``find`` finds a complete checkpoint at any moment: the previous one until the new one is in place. Two more are
+    kept aside: the ``best`` that ``last`` refers to, for ``settle_best``, and the ``last`` from before the first step,
+    for ``find_first``.
+
+    Raises OSError, SafetensorError, and UserError as ``settle``; the previous checkpoint is then unchanged.
     """
     target, fresh, old = folder / which, folder / f".{which}.new", folder / f".{which}.old"
     settle(folder, which)
@@ -164,7 +180,7 @@ def save(folder: Path, which: Which, snapshot: Snapshot) -> int:
         facts = {"vrdl_tui": json.dumps(asdict(snapshot.facts))}
         _write(snapshot.model, fresh / MODEL, {"format": "pt", **facts})
         if which == "last":
-            table = {
+            metadata = {
                 "progress": encode(snapshot.progress),
                 "scaler": json.dumps(snapshot.scaler),
                 "precision": snapshot.precision,
@@ -172,8 +188,8 @@ def save(folder: Path, which: Which, snapshot: Snapshot) -> int:
             }
             raw = {f"{_RAW}{name}": value for name, value in snapshot.raw_model.items()}
             cells = _cells_tensors(snapshot.progress.best_cells)
-            kept = snapshot.optimizer | raw | cells | _tensors(snapshot.listing)
-            _write(kept, fresh / TRAIN_STATE, table)
+            tensors = snapshot.optimizer | raw | cells | _listing_tensors(snapshot.listing)
+            _write(tensors, fresh / TRAIN_STATE, metadata)
         elif snapshot.judged:
             (fresh / VALIDATION).write_bytes(snapshot.judged)
         size = sum(_sync(file) for file in fresh.iterdir())
@@ -198,12 +214,12 @@ def save(folder: Path, which: Which, snapshot: Snapshot) -> int:
 
 
 def find(folder: Path, which: Which) -> Path | None:
-    """Return the folder of the newest complete checkpoint of a kind, None if there is none."""
+    """Return the folder of the newest complete checkpoint of a kind, or None. Raises as ``train_state.newest``."""
     return newest(folder, which)
 
 
 def find_first(folder: Path) -> Path | None:
-    """Return the folder of the checkpoint from before the first step, None where none is kept."""
+    """Return the folder of the checkpoint from before the first step, or None if none is kept."""
     return next((path for path in (folder / FIRST, folder / "last") if _is_first(path)), None)
 
 
@@ -216,10 +232,9 @@ def _is_first(last: Path) -> bool:
 
 
 def load_model_file(checkpoint: Path) -> tuple[Tensors, ModelFacts]:
-    """Read a checkpoint's weights and facts.
+    """Return a checkpoint's weights and facts.
 
-    Raises UserError naming the file when it is damaged or can't be read, MemoryError or RuntimeError where there is no
-    memory for it.
+    Raises UserError naming the file if it is damaged or can't be read, MemoryError or RuntimeError if memory runs out.
     """
     path = checkpoint / MODEL
     with reading(path):
@@ -228,13 +243,12 @@ def load_model_file(checkpoint: Path) -> tuple[Tensors, ModelFacts]:
 
 
 def load_weights(checkpoint: Path, model: nn.Module, classes: list[str]) -> tuple[Tensors, ModelFacts]:
-    """Read a checkpoint's weights and facts, for ``model`` and ``classes``.
+    """Return a checkpoint's weights and facts, checked against ``model`` and ``classes``.
 
-    Raises UserError when the checkpoint is damaged, doesn't fit, or was made for other classes; else as
-    ``load_model_file``.
+    Raises UserError if the checkpoint has other classes or doesn't fit ``model``, and as ``load_model_file``.
     """
     tensors, facts = load_model_file(checkpoint)
-    # First: with another number of classes the head has another shape.
+    # Classes before shapes: another number of classes changes the head's shape.
     if changes := class_changes(facts.classes, classes):
         raise UserError(
             f"the data's classes are no longer those of the checkpoint; {changes}; put the folders back as they were, "
@@ -249,22 +263,23 @@ def load_last(
     checkpoint: Path, model: nn.Module, judged: nn.Module, optimizer: torch.optim.Optimizer,
     scaler: torch.amp.GradScaler, classes: list[str],
 ) -> Resumed:  # fmt: skip
-    """Put models, optimiser and scaler back to a ``last`` checkpoint and return where it stands.
+    """Load a ``last`` checkpoint into the models, the optimiser and the scaler, and return its counters.
 
-    ``judged`` is the running mean of ``model``, or ``model`` itself where none is kept. A ``scaler`` for which nothing
-    was saved stays as it is, and one that is switched off takes nothing: a checkpoint is resumed in any precision.
-    Raises UserError when the checkpoint is damaged, doesn't fit, or was made for other ``classes``; all of it is
-    checked before anything is put back. Else as ``load_model_file``.
+    ``judged`` is the EMA of ``model``, or ``model`` itself if none is kept. A checkpoint can be resumed in any
+    precision: ``scaler`` is unchanged if it is disabled or if no state was saved.
+
+    Everything is checked before anything is loaded. Raises UserError if the checkpoint has other ``classes`` or doesn't
+    fit, and as ``load_model_file``.
     """
     tensors, _ = load_weights(checkpoint, judged, classes)
     path = checkpoint / TRAIN_STATE
     with reading(path):
-        table = read_metadata(path)
-        progress = decode(table["progress"])
-        loss_scale = _parse_scaler(table["scaler"])
+        metadata = read_metadata(path)
+        progress = decode(metadata["progress"])
+        loss_scale = _parse_scaler(metadata["scaler"])
         state = {key: value for key, value in read_tensors(path).items() if not key.startswith(_LISTING)}
         if (cells := state.pop(_BEST_CELLS, None)) is not None:
-            progress.best_cells = _cells_of(cells)
+            progress.best_cells = _parse_cells(cells)
     raw = {key.removeprefix(_RAW): state.pop(key) for key in list(state) if key.startswith(_RAW)}
     if any(not 0 <= cell[side] < len(classes) for cell in progress.best_cells for side in (0, 1)):
         raise unusable(path, "its confusion matrix has other classes")
@@ -279,22 +294,22 @@ def load_last(
     model.load_state_dict(raw or tensors)
     if loss_scale and scaler.is_enabled():
         scaler.load_state_dict(loss_scale)
-    # Earlier versions say neither; only float16 has a loss scaler.
-    precision = table.get("precision") or ("fp16" if loss_scale else "")
-    return Resumed(progress, precision, table.get("device", ""), has_scaler=bool(loss_scale))
+    # Version 0.1.0 saved neither precision nor device; only float16 has a loss scaler.
+    precision = metadata.get("precision") or ("fp16" if loss_scale else "")
+    return Resumed(progress, precision, metadata.get("device", ""), has_scaler=bool(loss_scale))
 
 
 def _parse_scaler(text: str) -> dict[str, Any]:
-    """Return what a loss scaler takes, {} where none was in use. Raises ValueError for anything else."""
+    """Return the state of a loss scaler, {} if none was in use. Raises ValueError for anything else."""
     try:
         table = msgspec.json.decode(text, type=dict[str, Any])
         return msgspec.to_builtins(msgspec.convert(table, LossScale)) if table else {}
     except RecursionError:
-        raise ValueError("its loss scaler is nested too deep") from None
+        raise ValueError("its loss scaler is nested too deeply") from None
 
 
 def _parse_facts(text: str) -> ModelFacts:
-    """Return the facts in a checkpoint's metadata. Raises ValueError and KeyError for what no run writes."""
+    """Return the facts in a checkpoint's metadata. Raises ValueError or KeyError if no run could have written them."""
     try:
         table = json.loads(text)
         facts = ModelFacts(
@@ -313,22 +328,22 @@ def _cells_tensors(cells: Cells) -> Tensors:
     return {_BEST_CELLS: torch.tensor(cells, dtype=torch.int32)} if cells else {}
 
 
-def _cells_of(tensor: torch.Tensor) -> Cells:
-    """Raises ValueError for anything but what ``_cells_tensors`` makes."""
+def _parse_cells(tensor: torch.Tensor) -> Cells:
+    """Return the cells in ``tensor``. Raises ValueError unless ``_cells_tensors`` could have made it."""
     if (
         tensor.dtype is not torch.int32
         or tensor.dim() != 2
         or tensor.shape[1] != 3
         or bool((tensor < 0).any())
     ):
-        raise ValueError("its confusion matrix isn't one")
+        raise ValueError("its confusion matrix is malformed")
     return [(true, predicted, images) for true, predicted, images in tensor.tolist()]
 
 
 def load_listing(checkpoint: Path) -> Listing | None:
-    """Return the images that a ``last`` checkpoint was trained on; None for one of an older version.
+    """Return the list of images of a ``last`` checkpoint, or None for a checkpoint of version 0.1.0.
 
-    Raises UserError when it is damaged.
+    Raises UserError if the checkpoint is damaged or can't be read.
     """
     path = checkpoint / TRAIN_STATE
     with reading(path):
@@ -341,17 +356,17 @@ def load_listing(checkpoint: Path) -> Listing | None:
         if not found:
             return None
         if set(found) != {"train", "val", "active"}:
-            raise ValueError("its listing of the images isn't whole")
+            raise ValueError("its list of images is incomplete or malformed")
         listing = Listing(**found)
         arrays = ((listing.train, np.int64), (listing.val, np.int64), (listing.active, np.bool_))
         if any(array.dtype != kind or array.ndim != 1 for array, kind in arrays) or (
             len(listing.active) != len(listing.train)
         ):
-            raise ValueError("its listing of the images isn't whole")
+            raise ValueError("its list of images is incomplete or malformed")
         return listing
 
 
-def _tensors(listing: Listing | None) -> Tensors:
+def _listing_tensors(listing: Listing | None) -> Tensors:
     if listing is None:
         return {}
     arrays = (("train", listing.train), ("val", listing.val), ("active", listing.active))
@@ -359,38 +374,38 @@ def _tensors(listing: Listing | None) -> Tensors:
 
 
 def _check_facts(facts: ModelFacts) -> None:
-    """Raise ValueError for facts that no run writes: room is made for images by them."""
+    """Raise ValueError for facts that no run writes: memory for images is allocated by them."""
     numbers = (*facts.mean, *facts.std)
     if not 16 <= facts.val_size <= 4096 or facts.pad not in ("square", "stretch"):
-        raise ValueError("no recipe has its val_size and pad")
+        raise ValueError("its val_size or pad is out of range")
     if (
         len(facts.mean) != 3
         or len(facts.std) != 3
         or not all(map(math.isfinite, numbers))
         or min(facts.std) <= 0
     ):
-        raise ValueError("its mean and std aren't three numbers each")
+        raise ValueError("its mean and std must be three finite numbers each, std above 0")
 
 
 def settle(folder: Path, which: Which) -> None:
-    """Clean up after a save that a kill cut short: keep the complete one, drop the rest.
+    """Clean up after a save that a kill interrupted: keep the newest complete checkpoint, remove the others.
 
-    Raises OSError, and UserError where one can't be read now: all of them stay.
+    Raises OSError, and UserError if one of them can't be read now; nothing complete is removed then.
     """
     target, old = folder / which, folder / f".{which}.old"
     shutil.rmtree(folder / f".{which}.new", ignore_errors=True)
     found = newest(folder, which)
     if found is not None and found != target:
-        shutil.rmtree(target, ignore_errors=True)  # damaged: the run went on from the older one
+        shutil.rmtree(target, ignore_errors=True)  # damaged: the run resumed from the older one
         found.rename(target)
     shutil.rmtree(old, ignore_errors=True)
 
 
 def settle_best(folder: Path, best_epoch: int) -> None:
-    """Have ``best`` be of ``best_epoch``, as the ``last`` that a run goes on from knows it, if it is there.
+    """Make ``best`` the checkpoint of ``best_epoch``, the best epoch that the resumed ``last`` knows, if it is kept.
 
-    After a kill it may be of a later epoch, which is trained anew and may turn out otherwise. Raises OSError, and
-    UserError where one of them can't be read now.
+    After a kill, ``best`` may be of a later epoch, which is trained again and may turn out differently. Raises OSError,
+    and UserError if one of them can't be read now.
     """
     target, known = folder / "best", folder / KNOWN_BEST
     if 0 < best_epoch == _epoch_of(known) != _epoch_of(target):
@@ -401,7 +416,7 @@ def settle_best(folder: Path, best_epoch: int) -> None:
 
 
 def _epoch_of(best: Path) -> int:
-    """Return of which epoch the weights are, 0 where they are damaged or gone. Raises UserError."""
+    """Return the epoch of the weights, 0 if they are damaged or missing. Raises UserError if they can't be read."""
     path = best / MODEL
     try:
         with reading(path):
@@ -414,14 +429,14 @@ def _write(tensors: Tensors, path: Path, metadata: dict[str, str]) -> None:
     try:
         save_file(tensors, path, metadata)
     except SafetensorError as error:
-        # A full disk is no matter of tensors.
+        # safetensors wraps a full disk in its own error.
         raise os_error(error, path) or error from None
 
 
 def _sync(path: Path) -> int:
     fd = os.open(path, os.O_RDONLY)
     try:
-        # safetensors makes its files for their owner alone.
+        # safetensors creates files that only their owner can read.
         os.fchmod(fd, mode_in(path.parent) & 0o644)
         os.fsync(fd)
         return os.fstat(fd).st_size

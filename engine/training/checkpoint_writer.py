@@ -1,4 +1,4 @@
-"""Checkpoints written on a thread of their own, beside the training."""
+"""Write checkpoints on a background thread while training continues."""
 
 import contextlib
 import queue
@@ -15,14 +15,14 @@ from engine.journal.events import CheckpointSaved, Event, RunWarning
 from engine.run.disk_space import DiskSpace, is_broken
 from engine.training.checkpoint import Snapshot, Which, save, settle
 
-_LOOK_EVERY = 0.05
+_POLL_SECONDS = 0.05
 
 
 class CheckpointWriter:
-    """Writes snapshots on a thread, in order, and says so in the journal once they are safe on disk.
+    """Writes snapshots in order on a background thread, and emits ``CheckpointSaved`` once each is synced to disk.
 
-    The picture that comes with a snapshot is drawn before it is saved. On a full disk a save waits for room. One that
-    fails is a warning in the journal; the checkpoint before it stays.
+    A snapshot's picture is drawn before it is saved. On a full disk, a save waits for space. A save that fails emits a
+    warning; the previous checkpoint stays.
     """
 
     def __init__(self, folder: Path, emit: Callable[[Event], object], room: DiskSpace) -> None:
@@ -32,56 +32,59 @@ class CheckpointWriter:
         self._queue: queue.Queue[Snapshot | None] = queue.Queue(maxsize=1)
         self._failure = ""
         self._broken: Exception | None = None
-        with contextlib.suppress(OSError, UserError):  # a save will say so
+        with contextlib.suppress(OSError, UserError):  # the next save reports it
             settle(folder, "best")
             settle(folder, "last")
         self._thread = threading.Thread(target=self._work, name="checkpoints", daemon=True)
         self._thread.start()
 
     def submit(self, snapshot: Snapshot) -> None:
-        """Hand a snapshot over; waits only while two others are still to be written. Raises as ``flush``."""
+        """Queue a snapshot; block only while two others are still to be written. Raises as ``flush``."""
         while True:
             try:
-                return self._queue.put(snapshot, timeout=_LOOK_EVERY)
+                return self._queue.put(snapshot, timeout=_POLL_SECONDS)
             except queue.Full:
                 self._room.wait()
 
     def is_busy(self) -> bool:
-        """Say whether a snapshot that was handed over is still to be written."""
+        """Return whether a queued snapshot is still to be written."""
         return self._queue.unfinished_tasks > 0
 
     def flush(self) -> str:
-        """Wait until everything handed over is dealt with; return why the last save failed, or nothing.
+        """Wait until the queue is empty; return why the last save failed, "" if it didn't.
 
-        Raises what ``DiskSpace.attend`` raises while a save waits for room.
+        Raises what ``DiskSpace.wait`` raises while a save waits for space.
         """
         while self._queue.unfinished_tasks:
             self._room.wait()
             with self._queue.all_tasks_done:
-                self._queue.all_tasks_done.wait_for(lambda: not self._queue.unfinished_tasks, _LOOK_EVERY)
+                self._queue.all_tasks_done.wait_for(lambda: not self._queue.unfinished_tasks, _POLL_SECONDS)
         return self._failure
 
     def check(self) -> None:
-        """Raise what keeps every later save from being written: a disk that failed or is read-only now."""
+        """Raise the error that ended all saving, if there is one: a disk that failed or became read-only."""
         if self._broken is not None:
             raise self._broken
 
     def close(self) -> None:
+        """Write what is queued, and end the thread."""
         self._queue.put(None)
         self._thread.join()
 
     def _work(self) -> None:
         while (snapshot := self._queue.get()) is not None:
             try:
-                # First: a run that was killed goes on from the epoch before, unless the picture was there by then.
+                # Before the checkpoint: a kill in between resumes from the epoch before, which draws it again.
                 if snapshot.picture is not None and not (self._room.leaving or self._broken):
                     snapshot.picture()
                 for which in snapshot.which:
                     if not (self._room.leaving or self._broken):
                         self._save(which, snapshot)
-            except Exception as error:  # of the journal, too: the training learns of it by ``check``
+            except Exception as error:  # the journal's, too; the training thread gets it from ``check``
                 self._broken = error
-                self._failure = self._failure or f"the saves have ended: {printable(str(error), 200)}"
+                self._failure = (
+                    self._failure or f"no more checkpoints are saved: {printable(str(error), 200)}"
+                )
             finally:
                 self._queue.task_done()
         self._queue.task_done()

@@ -1,4 +1,4 @@
-"""The end of an epoch: judged by the schedule, told, and the next one begun. Draws its confusion matrix, too."""
+"""The end of an epoch: the schedule's decision, the epoch's events and log line, its confusion matrix."""
 
 import contextlib
 import traceback
@@ -23,7 +23,7 @@ from engine.training.failure import cause
 
 
 class EpochEnd:
-    """Closes the epochs of one run; ``classes`` are their names, in order."""
+    """Ends the epochs of one run. ``classes`` are the class names, in label order."""
 
     def __init__(
         self, run: RunDir, classes: list[str], validation: Validation, emit: Callable[[Event], object],
@@ -34,21 +34,24 @@ class EpochEnd:
         self._validation = validation
         self._emit = emit
         self._room = room
-        self._said: set[str] = set()
-        """By whatever ``_say_once`` is to say once."""
+        self._warned: set[str] = set()
+        """Keys of the warnings that ``_warn_once`` has emitted."""
         self.picture: Callable[[], object] | None = None
-        """Draws the newest best epoch's picture; for the thread that saves, before it saves that epoch."""
+        """Draws the newest best epoch's confusion matrix; called by the thread that saves checkpoints."""
 
     def close(
         self, progress: TrainState, recipe: Recipe, log: TrainLog, result: Evaluation, seconds: float,
         images_per_s: float,
     ) -> ScheduleDecision:  # fmt: skip
-        """Judge the epoch that took ``seconds``, tell everyone, and step on to the next. Raises OSError."""
+        """Apply the schedule, emit the epoch's events, and advance ``progress`` to the next epoch.
+
+        Returns the schedule's decision. ``seconds`` is the duration of the epoch. Raises OSError.
+        """
         schedule, epochs = recipe.schedule, recipe.train.epochs
         epoch, lr, cells = progress.epoch, progress.policy.lr, result.cells()
         train_acc = 100 * progress.correct / progress.seen
         low, high = wilson(result.correct, result.seen)
-        progress.policy, verdict = advance(
+        progress.policy, decision = advance(
             schedule,
             progress.policy,
             epoch=epoch,
@@ -58,15 +61,15 @@ class EpochEnd:
         )
         log.epoch(epoch, epochs, train_acc, result.accuracy, result.loss)
         picture = ""
-        if verdict.new_best:
+        if decision.new_best:
             progress.best_val_acc, progress.best_cells = result.accuracy, cells
             picture = self._run.confusion_picture(epoch).name
-            # Where the line belongs, though the picture comes later: nothing can be put into the log afterwards.
+            # Logged before the picture is drawn, since the log is append-only and the line belongs here.
             log.confusion_matrix(picture)
             self.picture = partial(self.draw, picture, cells, f"epoch {epoch}")
-            self._help(self._run.validation, lambda: self._validation.keep(result))
-        told = self._fit_for_journal(cells, epoch)
-        self._emit(ConfusionMatrix(epoch=epoch, classes=len(self._classes), cells=told, path=picture))
+            self._write_optional(self._run.validation, lambda: self._validation.keep(result))
+        recorded = self._fit_for_journal(cells, epoch)
+        self._emit(ConfusionMatrix(epoch=epoch, classes=len(self._classes), cells=recorded, path=picture))
         policy = progress.policy
         self._emit(
             EpochEnded(
@@ -78,7 +81,7 @@ class EpochEnd:
                 val_acc_low=low,
                 val_acc_high=high,
                 val_loss=result.loss,
-                new_best=verdict.new_best,
+                new_best=decision.new_best,
                 best=policy.best or 0.0,
                 best_epoch=policy.best_epoch,
                 counter=policy.counter,
@@ -89,28 +92,29 @@ class EpochEnd:
                 seconds=seconds,
             )
         )
-        if verdict.decayed and not verdict.stop and epoch != epochs:
+        if decision.decayed and not decision.stop and epoch != epochs:
             self._emit(
-                LrDecayed(epoch=epoch + 1, old=verdict.old_lr, new=verdict.new_lr, reason=verdict.reason)
+                LrDecayed(epoch=epoch + 1, old=decision.old_lr, new=decision.new_lr, reason=decision.reason)
             )
-        progress.stopped = verdict.stop
+        progress.stopped = decision.stop
         progress.begin_next_epoch(log_length=log.length)
-        return verdict
+        return decision
 
     def put_back_judged(self, best: Path) -> None:
-        """Have validation.csv be of ``best``: after a kill it may be of an epoch that is trained anew."""
+        """Restore ``validation.csv`` from ``best``: after a kill it may be of an epoch that is trained again."""
         path = self._run.validation
-        self._help(path, lambda: put_back_judged(path, best / path.name))
+        self._write_optional(path, lambda: put_back_judged(path, best / path.name))
 
     def draw(self, name: str, cells: Cells, which: str) -> bool:
-        """Draw a confusion matrix into the run's file ``name``; return whether that was possible: no run ends for it.
+        """Draw a confusion matrix into the run's file ``name``, and return whether that succeeded.
 
-        Safe to call from several threads. Raises what waiting for room on the disk raises.
+        A failure is a warning; it doesn't end the run. Safe to call from several threads. Raises what waiting for disk
+        space raises.
         """
         correct, seen = sum(cell[2] for cell in cells if cell[0] == cell[1]), sum(cell[2] for cell in cells)
-        title = f"{which}: {correct} of {seen} validation images right"
+        title = f"{which}: {correct} of {seen} validation images correct"
         try:
-            # Here and not at the start: half a second, which no run waits for before its first picture.
+            # Imported late: matplotlib takes half a second, which would delay the first step.
             from engine.figures.confusion import confusion_png
 
             content = confusion_png(cells, self._classes, title)
@@ -120,22 +124,22 @@ class EpochEnd:
             self._warn(self._run.path / name, f"can't be drawn: {printable(cause(error), 200)}")
             return False
         path = self._run.path / name
-        return self._help(path, lambda: replace_file(path, content))
+        return self._write_optional(path, lambda: replace_file(path, content))
 
     def _fit_for_journal(self, cells: Cells, epoch: int) -> Cells:
-        """Return the cells that the journal holds, and say so once if these aren't all."""
+        """Return the cells to record in the journal; warn once if some are omitted."""
         if len(cells) <= MOST_CELLS:
             return cells
-        self._say_once(
+        self._warn_once(
             f"from epoch {epoch} on, the journal has the {MOST_CELLS:,} cells of the confusion matrix with the most "
-            f"images, of {len(cells):,}, as more of them make a line that no reader takes; the accuracies and "
-            f"{self._run.validation.name} are of all images",
+            f"images, of {len(cells):,}: a longer line can't be read back; the accuracies and "
+            f"{self._run.validation.name} cover all images",
             "cells",
         )
         return sorted(nlargest(MOST_CELLS, cells, key=lambda cell: cell[2]))
 
-    def _help(self, path: Path, write: Callable[[], object]) -> bool:
-        """Write a file that helps people, and return whether that was possible: no run ends for it."""
+    def _write_optional(self, path: Path, write: Callable[[], object]) -> bool:
+        """Write a file that the run can do without, and return whether that succeeded; a failure is a warning."""
         try:
             self._room.keep_trying(write, path)
         except OSError as error:
@@ -145,9 +149,9 @@ class EpochEnd:
         return True
 
     def _warn(self, path: Path, problem: str) -> None:
-        self._say_once(f"{printable(str(path))} {problem}; the run goes on without")
+        self._warn_once(f"{printable(str(path))} {problem}; the run continues without it")
 
-    def _say_once(self, message: str, key: str = "") -> None:
-        if (key or message) not in self._said:
-            self._said.add(key or message)
+    def _warn_once(self, message: str, key: str = "") -> None:
+        if (key or message) not in self._warned:
+            self._warned.add(key or message)
             self._emit(RunWarning(message=message))

@@ -1,4 +1,4 @@
-"""Validation: loss, top-1 accuracy, and the class that each image is taken for."""
+"""Validation: loss, top-1 accuracy, and the predicted class of each image."""
 
 import math
 from collections.abc import Callable, Iterable, Iterator
@@ -20,14 +20,15 @@ from engine.run.train_state import Cells
 from engine.training.finite import NonFiniteError
 
 Batches = Iterable[tuple[torch.Tensor, torch.Tensor]]
+"""Batches of images (n, 3, height, width) and labels (n,), on the model's device."""
 
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """Sums over ``seen`` images, and of each image, in the order of the batches, what the model says of it.
+    """Validation results: sums over ``seen`` images, and per-image predictions in the order of the batches.
 
     ``labels`` (seen,) are the true classes, ``predicted`` (seen,) the predicted ones, ``confidence`` (seen,) the
-    softmax probability of the latter, 0 to 1. ``loss`` and ``accuracy`` need at least one image.
+    softmax probability of the predicted class, 0 to 1. ``loss`` and ``accuracy`` need at least one image.
     """
 
     loss_sum: float
@@ -39,6 +40,7 @@ class Evaluation:
 
     @property
     def loss(self) -> float:
+        """Mean cross-entropy."""
         return self.loss_sum / self.seen
 
     @property
@@ -47,15 +49,15 @@ class Evaluation:
         return 100.0 * self.correct / self.seen
 
     def cells(self) -> Cells:
-        """Return (true, predicted, count) of every cell of the confusion matrix that isn't empty, in its order.
+        """Return (true, predicted, count) for each non-empty cell of the confusion matrix, in row-major order.
 
-        Takes time and memory for the images and not for the classes' square: 10,000 classes have 100 million cells.
+        Time and memory grow with the images, not with the square of the classes: 10,000 classes have 100 million cells.
         """
         if not self.seen:
             return []
         width = int(self.predicted.max()) + 1
-        places, counts = (self.labels * width + self.predicted).unique(return_counts=True)
-        columns = places // width, places % width, counts
+        flat, counts = (self.labels * width + self.predicted).unique(return_counts=True)
+        columns = flat // width, flat % width, counts
         return list(zip(*(column.tolist() for column in columns), strict=True))
 
 
@@ -63,16 +65,16 @@ class Evaluation:
 def evaluate(
     model: nn.Module, batches: Batches, most: int, label_smoothing: float, precision: Precision
 ) -> Evaluation:
-    """Judge ``model`` on batches of (images, labels), ``most`` images at most.
+    """Evaluate ``model`` on batches of at most ``most`` images in all; its training mode is restored afterwards.
 
-    The loss is the training's cross-entropy, label smoothing included, as the report's Val Loss is.
+    The loss is the training's cross-entropy, label smoothing included (method.md, Model and optimiser).
     """
     was_training = model.training
     model.eval()
     device = precision.device
     loss_sum = torch.zeros((), dtype=torch.float32, device=device)
-    # Read once at the end, as each reading waits for the device; and made at once, as small tensors that stay between a
-    # batch's large ones keep the heap from taking their room again: of 10,000 classes it grew by 10 MB a batch.
+    # Read once at the end, since each read waits for the device. Allocated once, since small tensors left between a
+    # batch's large ones fragment the heap: with 10,000 classes it grew by 10 MB per batch.
     true, predicted = torch.zeros((2, most), dtype=torch.long, device=device)
     confidence = torch.zeros(most, device=device)
     seen = 0
@@ -92,27 +94,28 @@ def evaluate(
 
 
 class Validation:
-    """Validates one run's models on its feed; ``under_way`` says whether it is at it."""
+    """Validates the models of one run on its validation images."""
 
     def __init__(self, run: RunDir, feed: BatchStream, precision: Precision) -> None:
         self.under_way = False
+        """Whether ``validate`` is running, or was left by an exception."""
         self._run = run
         self._feed = feed
         self._precision = precision
         self._folding = Folding(precision)
         self._seen: list[int] = []
         self.kept = b""
-        """validation.csv's content, as it was kept last; empty where it couldn't be written."""
+        """The content of ``validation.csv`` as ``keep`` last wrote it; empty if it couldn't be written."""
 
     def validate(
         self, model: nn.Module, poll: Callable[[], object], *, label_smoothing: float, epoch: int,
         while_waiting: Poll = lambda _: None,
     ) -> Evaluation:  # fmt: skip
-        """Return how ``model`` does; ``poll`` is called before each batch and may raise to leave.
+        """Evaluate ``model`` on the validation images.
 
-        ``while_waiting`` is called while images are waited for, as ``Loader.batches`` does, and may raise, too.
-
-        Raises UserError when no image can be read, NoNumberError when the loss is none.
+        ``poll`` is called before each batch, ``while_waiting`` while waiting for images, as by ``Loader.batches``;
+        either may raise to leave. Raises UserError if no image can be read, NonFiniteError if the loss is NaN or
+        infinite.
         """
         self._seen, self.under_way = [], True
 
@@ -129,18 +132,20 @@ class Validation:
         if not result.seen:
             raise UserError("none of the validation images can be read")
         if not math.isfinite(result.loss_sum):
-            raise NonFiniteError("the validation loss is no longer a number", epoch, 0)
+            raise NonFiniteError("the validation loss is not finite", epoch, 0)
         return result
 
     def keep(self, result: Evaluation) -> None:
-        """Write what ``result``, the newest, says of each image. Raises OSError."""
+        """Write the predictions of ``result``, the newest evaluation, to ``validation.csv``. Raises OSError."""
         val, classes = self._feed.data.val, self._feed.data.classes
-        answers = zip(self._seen, result.predicted.tolist(), result.confidence.tolist(), strict=True)
+        predictions = zip(self._seen, result.predicted.tolist(), result.confidence.tolist(), strict=True)
         self.kept = b""
         self.kept = write_judged(
             self._run.validation,
             [
-                Judged(encodable(str(val.paths[index])), classes[val.labels[index]], classes[predicted], sure)
-                for index, predicted, sure in answers
+                Judged(
+                    encodable(str(val.paths[index])), classes[val.labels[index]], classes[label], confidence
+                )
+                for index, label, confidence in predictions
             ],
         )

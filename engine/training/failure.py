@@ -1,4 +1,4 @@
-"""Why a run failed, in one line for a person."""
+"""One-line descriptions of the errors that end a run."""
 
 from engine.core.errors import UserError, is_out_of_memory
 from engine.core.text import printable
@@ -6,7 +6,7 @@ from engine.run.disk_space import is_broken
 
 
 def cause(error: BaseException) -> str:
-    """Return in a line what went wrong, without what to do about it."""
+    """Return what went wrong, in one line."""
     if isinstance(error, UserError):
         return str(error)
     if isinstance(error, OSError) and error.filename:
@@ -21,18 +21,15 @@ def cause(error: BaseException) -> str:
 
 
 def describe(error: BaseException) -> str:
-    """Return in a line why a run failed, and what to do about it.
-
-    Where nobody has put that into words yet, the traceback is in engine.log.
-    """
-    what = cause(error)
+    """Return why a run failed and how to fix it, in one line; for an unexpected error, where its traceback is."""
+    message = cause(error)
     if isinstance(error, UserError):
-        return what
+        return message
     if isinstance(error, OSError) and is_broken(error) and error.filename:
-        return f"{what}; see to the disk and resume, what was saved is kept"
+        return f"{message}; fix the disk, then resume: saved checkpoints are intact"
     if is_out_of_memory(error):
-        what += (
-            "; it is out of memory: lower data.batch_size (optim.grad_accum_steps makes up for it), data.train_size or "
+        message += (
+            "; it is out of memory: lower data.batch_size (optim.grad_accum_steps can compensate), data.train_size or "
             "data.workers in recipe.toml and resume, or start a new run with a smaller model"
         )
-    return f"{what} (the traceback is in engine.log)"
+    return f"{message} (the traceback is in engine.log)"

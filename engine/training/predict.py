@@ -1,4 +1,4 @@
-"""Test predictions from the weights of one run, or of several averaged."""
+"""Predict test images with the weights of one run, or the average of several."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -31,13 +31,16 @@ from engine.training.checkpoint import ModelFacts, Tensors, Which
 
 @dataclass(frozen=True, slots=True)
 class Predictions:
-    """``probabilities[i]`` (images, classes) belong to ``paths[i]``; unreadable images are not among them."""
+    """Class probabilities of test images, without the unreadable ones.
+
+    ``probabilities`` is float32 (images, classes), on the host; row i belongs to ``paths[i]``.
+    """
 
     paths: list[Path]
     probabilities: torch.Tensor
 
     def labels(self, classes: list[str]) -> list[str]:
-        """Return the folder's name of each image's likeliest class."""
+        """Return the name of the most probable class for each image."""
         return [classes[index] for index in self.probabilities.argmax(1).tolist()]
 
 
@@ -46,9 +49,10 @@ def predict(
     model: nn.Module, batches: Iterable[tuple[torch.Tensor, Indices]], paths: list[Path], precision: Precision, *,
     flip: bool = False, tick: Callable[[int], None],
 ) -> Predictions:  # fmt: skip
-    """Return class probabilities for batches of (images, their indices into ``paths``).
+    """Return class probabilities for batches of (images, indices into ``paths``).
 
-    ``flip`` averages each image's with those of its mirror image. ``tick`` hears how many are done.
+    ``flip`` averages the probabilities of each image and its mirror image. ``tick`` is called with the number of images
+    done.
     """
     model.eval()
     seen: list[int] = []
@@ -71,11 +75,10 @@ def _probabilities(
 
 
 def write_prediction(path: Path, paths: list[Path], labels: list[str]) -> int:
-    """Write ``image_name,pred_label``, sorted by file name, names without their extension; return the rows.
+    """Write ``image_name,pred_label``, sorted by file name, names without extension; return the number of rows.
 
-    Names and labels stand as they are, even one that a spreadsheet would run (``=1+1``): graders compare them with
-    their own. For a spreadsheet there is the file of ``write_probabilities``, which marks those as text. Raises
-    OSError.
+    Names and labels are written unchanged, even one that a spreadsheet would run (``=1+1``), since graders compare
+    them; ``write_probabilities`` marks such cells as text. Raises OSError.
     """
     pairs = sorted(zip(paths, labels, strict=True), key=lambda pair: pair[0].name)
     text = table(("image_name", "pred_label"), [(image.stem, label) for image, label in pairs])
@@ -84,24 +87,24 @@ def write_prediction(path: Path, paths: list[Path], labels: list[str]) -> int:
 
 
 def write_shares(path: Path, found: Predictions, classes: list[str]) -> None:
-    """Write the probabilities of each image, sorted as ``write_prediction`` sorts. Raises OSError."""
+    """Write the class probabilities of each image, in the order of ``write_prediction``. Raises OSError."""
     order = sorted(range(len(found.paths)), key=lambda index: found.paths[index].name)
     rows = ((found.paths[index].stem, found.probabilities[index].tolist()) for index in order)
     write_probabilities(path, rows, classes)
 
 
 Say = Callable[[dict[str, str | int]], None]
+"""Reports progress, as one JSON object."""
 
 
 def predict_runs(
     runs: list[RunDir], paths: list[Path], out: Path, which: Which, *,
     flip: bool, probabilities: Path | None = None, say: Say,
 ) -> int:  # fmt: skip
-    """Average the runs' probabilities for ``paths``, write the prediction to ``out``, return its rows.
+    """Average the runs' probabilities for ``paths``, write the prediction to ``out``, and return the number of rows.
 
-    An image that one of the runs couldn't read has no row, as one that none could read: its mean would be of others.
-    ``probabilities``: where they are written too; None: nowhere. Raises UserError when a run has no such
-    checkpoint or the runs' classes differ.
+    An image that any of the runs couldn't read has no row: its mean would be over fewer runs. ``probabilities`` is
+    an additional file for the probabilities. Raises UserError if a run has no such checkpoint or the classes differ.
     """
     loaded = [_load(run, which) for run in runs]
     classes = loaded[0][1].classes
@@ -131,13 +134,14 @@ def predict_runs(
 
 
 def _sum(one: Predictions, other: Predictions) -> Predictions:
-    """Return the sums for the images that both have."""
-    if one.paths == other.paths:  # else a file came, went or changed between the two
+    """Return the sums for the images that both have: a file may change, appear or vanish between the two."""
+    if one.paths == other.paths:
         return Predictions(one.paths, one.probabilities + other.probabilities)
     rows = {path: row for row, path in enumerate(one.paths)}
     both = [(rows[path], row) for row, path in enumerate(other.paths) if path in rows]
-    mine, its = [row for row, _ in both], [row for _, row in both]
-    return Predictions([other.paths[row] for row in its], one.probabilities[mine] + other.probabilities[its])
+    ours, theirs = [row for row, _ in both], [row for _, row in both]
+    total = one.probabilities[ours] + other.probabilities[theirs]
+    return Predictions([other.paths[row] for row in theirs], total)
 
 
 def _load(run: RunDir, which: Which) -> tuple[Tensors, ModelFacts]:
@@ -162,10 +166,10 @@ def _predict_one(
         .to(device)
         .to(memory_format=torch.channels_last)
     )
-    # The recipe may have been changed since; the weights know what they were judged on.
+    # recipe.toml may have been edited since; the checkpoint has the size and padding that its weights were scored with.
     shape = recipe.data.model_copy(update={"val_size": facts.val_size, "pad": cast(Pad, facts.pad)})
-    nothing = ImageSet("train", [], []), ImageSet("val", [], [])
-    data = DataSet(facts.classes, *nothing, ImageSet("test", paths, []), "folders")
+    empty = ImageSet("train", [], []), ImageSet("val", [], [])
+    data = DataSet(facts.classes, *empty, ImageSet("test", paths, []), "folders")
     pool = Pool(worker_count(shape.workers))
     feed = BatchStream(
         data, recipe.model_copy(update={"data": shape}), Normalize(facts.mean, facts.std, device), device,

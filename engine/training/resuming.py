@@ -1,8 +1,8 @@
-"""Whether a checkpoint's plan of its epoch still holds for the images and the recipe as they are now.
+"""Check whether the epoch of a checkpoint can be resumed at its step with the current images and recipe.
 
-A step counts images of a plan: the listing, who of it takes part, their order (``train.seed``), and how they are cut
-into batches and groups of batches. With another plan, a step of the old one would pass over some images and take others
-twice.
+A step number is a position in the epoch's plan: the training images, those excluded, their order (``train.seed``), and
+their division into batches and groups of batches. If the plan has changed, resuming at that step would skip some images
+and repeat others.
 """
 
 from collections.abc import Sequence
@@ -17,19 +17,20 @@ from engine.run.recipe_edits import Edit
 from engine.run.train_state import TrainState
 
 _PLAN = ("data.batch_size", "train.seed", "optim.grad_accum_steps")
+"""Keys that change the plan of an epoch."""
 _SCORED = ("data.val_size", "data.pad")
-"""What changes each score, whichever is monitored."""
+"""Keys that change the validation scores, whichever is monitored."""
 
 
 def reconcile(
     progress: TrainState, recipe: Recipe, edits: Sequence[Edit], before: Listing | None, now: Listing,
     scanned: DatasetScanned | None,
 ) -> list[str]:  # fmt: skip
-    """Have ``progress`` fit the plan of its epoch as it is now, and return what to warn of.
+    """Adapt ``progress`` to the epoch's current plan, and return the warnings to emit.
 
-    An epoch whose plan has changed begins again, with the weights as they are; one whose steps were all made goes on
-    to its validation. ``before`` is what the checkpoint knows of the images; None in one of an older version, of which
-    only the numbers of images can be compared, as the journal's ``scanned`` has them.
+    An epoch whose plan has changed begins again, with the weights as they are; if all its steps were done, it continues
+    with its validation. ``before`` is the checkpoint's list of images, None in a checkpoint of version 0.1.0: then only
+    the numbers of images are compared, with those in the journal's ``scanned``.
     """
     train, val = _changes(before, now, scanned)
     reasons = [str(edit) for edit in edits if edit.key in _PLAN] + ([train] if train else [])
@@ -42,7 +43,7 @@ def reconcile(
         if before is not None and step == _steps(before, recipe, edits):
             progress.cut = True
             warnings.append(
-                f"the plan of an epoch has changed: {plan}; epoch {epoch} has made its steps, the change applies "
+                f"the plan of an epoch has changed: {plan}; epoch {epoch} has finished training, so the change applies "
                 f"from epoch {epoch + 1} on"
             )
         else:
@@ -50,7 +51,7 @@ def reconcile(
             many = "step that was trained stays" if step == 1 else "steps that were trained stay"
             warnings.append(
                 f"the plan of epoch {epoch} has changed: {plan}; the epoch begins again. The {step:,} {many} in the "
-                "weights, and the images of them are trained again"
+                "weights, and their images are trained on again"
             )
     elif train:
         first = epoch + (step > 0)
@@ -75,18 +76,18 @@ def _changes(before: Listing | None, now: Listing, scanned: DatasetScanned | Non
 
 
 def _counts(before: int, now: int, split: str) -> str:
-    return f"{now:,} {split} images and no longer {before:,}" if now != before else ""
+    return f"{now:,} {split} images instead of {before:,}" if now != before else ""
 
 
 def _active(before: Listing, now: Listing) -> list[str]:
     more = int(np.count_nonzero(before.active & ~now.active))
     fewer = int(np.count_nonzero(now.active & ~before.active))
     parts = [f"{more:,} more excluded"] if more else []
-    return parts + ([f"{fewer:,} excluded no longer"] if fewer else [])
+    return parts + ([f"{fewer:,} no longer excluded"] if fewer else [])
 
 
 def _steps(before: Listing, recipe: Recipe, edits: Sequence[Edit]) -> int:
-    """Return how many steps the epoch had as it was planned."""
+    """Return the number of steps in the checkpoint's plan of the epoch."""
     size = next((int(edit.old) for edit in edits if edit.key == "data.batch_size"), recipe.data.batch_size)
     return len(train_batches(int(np.count_nonzero(before.active)), size, seed=0, epoch=1))
 
@@ -99,5 +100,5 @@ def _scores(progress: TrainState, recipe: Recipe, edits: Sequence[Edit], val: st
         return [f"the validation images have changed since the checkpoint: {val}"] if val else []
     return [
         f"validation has changed: {', '.join(reasons)}; scores from now on can't be compared with the earlier ones, "
-        f"and epoch {policy.best_epoch} stays the best until one scores higher"
+        f"and epoch {policy.best_epoch} stays the best until another scores higher"
     ]

@@ -1,4 +1,4 @@
-"""One attempt at a run: its stages from the start to the end, each announced in the journal."""
+"""One attempt at a run: its stages from start to end, each recorded in the journal."""
 
 import contextlib
 import os
@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 from engine import __version__
 from engine.control.commands import Set, Spool
-from engine.control.controls import BeforeTraining, Controls, StopRun
 from engine.control.recovery import unfinished
+from engine.control.run_control import RunControl, StopRun
 from engine.core import stop_signals
 from engine.core.errors import UserError
 from engine.core.files import remove_leftovers
@@ -61,7 +61,7 @@ _EXIT_CODES: dict[Outcome, int] = {
 
 
 class Session:
-    """Takes a run whose lock is held through to its end."""
+    """Runs one attempt at a run whose lock is held."""
 
     def __init__(self, run: RunDir) -> None:
         self._run = run
@@ -71,18 +71,18 @@ class Session:
         self._index = IndexUpdater(run.journal)
         self._spool = Spool(run.commands)
         self._room = DiskSpace(run.path, self._journal.append_all)
-        self._controls = Controls(self._spool, self._append, self._room)
-        self._room.while_waiting = self._controls.while_full
+        self._control = RunControl(self._spool, self._append, self._room)
+        self._room.while_waiting = self._control.while_full
         self._progress: TrainState | None = None
         self._edits: list[Edit] = []
         """What was changed in ``recipe.toml`` since the checkpoint, or the attempt before."""
         self._steered = False
-        """Whether commands and SIGTERM are attended to between two pieces of work; else SIGTERM ends it at once."""
+        """Whether commands and SIGTERM are handled between two steps; if not, SIGTERM ends the run at once."""
         self._telling = False
-        """Whether this thread is writing into the journal, which is not left half-way."""
+        """Whether the main thread is writing to the journal, which must not be interrupted."""
 
     def run(self) -> int:
-        """Do all of it and return the process's exit code. Nothing is raised: the reason is in the journal."""
+        """Run the attempt and return the exit code of the process. Raises nothing: the reason is in the journal."""
         outcome: Outcome
         try:
             stop_signals.answer(self._terminate)  # one that came before ends the run here
@@ -96,7 +96,7 @@ class Session:
             outcome, reason = "failed", self._why_failed(error)
         self._room.close()
         with contextlib.suppress(OSError):
-            self._controls.refuse_all("the run has ended")
+            self._control.refuse_all("the run has ended")
         return self._end(outcome, reason)
 
     def _why_failed(self, error: BaseException) -> str:
@@ -106,7 +106,7 @@ class Session:
         return describe(error)
 
     def abandon(self, reason: str) -> None:
-        """Say in the journal, wherever it is by now, that the run's folder is lost. Called on another thread."""
+        """Record in the journal, wherever it is by now, that the run's folder is gone. Called on another thread."""
         if not reason.startswith("the run was taken"):
             self._journal.append(RunEnded("failed", reason, epoch=0, best=None, best_epoch=0, exit_code=1))
 
@@ -119,7 +119,7 @@ class Session:
                     message="the weights hub can't be reached; only weights downloaded before can be used"
                 )
             )
-        # They need none of torch, and are ready when it has been imported.
+        # These processes don't import torch, and are ready by the time this one has.
         from engine.data.loading.pool import Pool, worker_count
 
         pool = Pool(worker_count(recipe.data.workers))
@@ -162,8 +162,10 @@ class Session:
             )
         known_bad = set(self._before.bad_images)
         outliers = OutlierActions(self._run, recipe, self._before.outliers, self._emit, self._room)
-        training = Training(self._run, recipe, data, self._controls, self._emit, known_bad, pool, outliers)
-        # Who was stopped for an hour has not trained for an hour.
+        training = Training(
+            self._run, recipe, data, self._control, self._room, self._emit, known_bad, pool, outliers
+        )
+        # A process that was suspended for an hour has not trained for an hour.
         signal.signal(signal.SIGCONT, lambda *_: training.restart_clock())
         sampler = SystemSampler(self._run.path, self._sampled)
         try:
@@ -185,11 +187,10 @@ class Session:
         self._stage("finding outliers", recipe.outliers.method)
         from engine.outliers.stage import Stage as OutlierStage
 
-        steered = BeforeTraining()
         self._steered = True
         OutlierStage(
             self._run, recipe, data, pool, outliers, self._emit, known_bad,
-            poll=lambda: self._controls.between_steps(steered),
+            poll=self._control.attend_before_training,
         ).run()  # fmt: skip
         self._steered = False
 
@@ -197,10 +198,10 @@ class Session:
         self._progress = peek(self._run.checkpoints)
         try:
             recipe_file = self._run.recipe
-            self._controls.in_force = self._room.keep_trying(
+            self._control.in_force = self._room.keep_trying(
                 lambda: unfinished(self._spool, self._before, self._progress, recipe_file), recipe_file
             )
-            self._controls.refuse_all("no engine was running when it was sent")
+            self._control.refuse_all("no engine was running when it was sent")
             renamed: list[str] = []
             recipe = load_recipe(self._run.recipe, note=renamed.append)
         except UserError as error:
@@ -209,7 +210,7 @@ class Session:
         unwritten = {
             command.key
             for _, command in self._spool.pending()
-            if isinstance(command, Set) and command.id in self._controls.in_force
+            if isinstance(command, Set) and command.id in self._control.in_force
         }
         self._edits = find_edits(recipe, self._before, self._progress, skip=unwritten)
         refuse_edits(self._edits, self._run, recipe, self._before, self._progress)
@@ -292,7 +293,7 @@ class Session:
         finally:
             self._telling = False
             # Also for a library that was being imported, and may have swallowed the first try.
-            if self._controls.terminate and not self._steered:
+            if self._control.terminate and not self._steered:
                 self._leave()
 
     def _append(self, *events: E) -> list[E]:
@@ -305,8 +306,8 @@ class Session:
         self._index.look()
 
     def _terminate(self, signum: int, frame: FrameType | None) -> None:
-        first = not self._controls.terminate
-        self._controls.terminate = True
+        first = not self._control.terminate
+        self._control.terminate = True
         if first and not self._steered and not self._telling:
             self._leave()
 
@@ -316,6 +317,6 @@ class Session:
 
 
 def _note(line: str) -> None:
-    """Put a line into engine.log, if that can be written."""
+    """Write a line to engine.log, if that is possible."""
     with contextlib.suppress(OSError):
         print(line, file=sys.stderr, flush=True)

@@ -1,9 +1,9 @@
-"""The heavy half of a session: model, feed, trainer and helm, made in order and let go together."""
+"""What a run trains with: stream, model, trainer and loop, made in order and closed together."""
 
 from collections.abc import Callable, Sequence
 
 from engine.compute.device import Precision, choose_device
-from engine.control.controls import Controls
+from engine.control.run_control import RunControl
 from engine.core.errors import UserError
 from engine.core.text import printable
 from engine.data.batches import BatchStream
@@ -17,35 +17,37 @@ from engine.recipe.recipe import Recipe
 from engine.recipe.sections import Model
 from engine.recipe.weights_source import weights_source
 from engine.run.directory import RunDir
+from engine.run.disk_space import DiskSpace
 from engine.run.recipe_edits import Edit
 from engine.run.train_state import TrainState
 from engine.training import checkpoint
 from engine.training.checkpoint import ModelFacts, Resumed
+from engine.training.loop import TrainingLoop
 from engine.training.resuming import reconcile
-from engine.training.steering import Steering
 from engine.training.trainer import Trainer
 
 Announce = Callable[[Stage, str], None]
 
 
 class Training:
-    """A run's training: ``prepare``, ``run``, and ``close`` whatever happened."""
+    """The training of one run: ``prepare``, ``run``, and always ``close``."""
 
     def __init__(
-        self, run: RunDir, recipe: Recipe, data: DataSet, controls: Controls,
+        self, run: RunDir, recipe: Recipe, data: DataSet, control: RunControl, disk: DiskSpace,
         emit: Callable[[Event], object], known_bad: set[str], pool: Pool, outliers: OutlierActions,
     ) -> None:  # fmt: skip
         self._run = run
         self._recipe = recipe
         self._data = data
-        self._controls = controls
+        self._control = control
+        self._disk = disk
         self._emit = emit
         self._known_bad = known_bad
         self._pool = pool
         self._outliers = outliers
-        self._feed: BatchStream | None = None
+        self._stream: BatchStream | None = None
         self._trainer: Trainer | None = None
-        self._steering: Steering | None = None
+        self._loop: TrainingLoop | None = None
         self._changed = False
         """Whether the run goes on otherwise than its checkpoint says."""
 
@@ -57,10 +59,9 @@ class Training:
         edits: Sequence[Edit] = (),
         scanned: DatasetScanned | None = None,
     ) -> None:
-        """Build the model, or bring it back from ``checkpoints/last``. Raises UserError.
+        """Build the model, or load it from ``checkpoints/last``. Raises UserError.
 
-        ``edits`` are what was changed in the recipe since that, ``scanned`` is what the attempt before told of the
-        data.
+        ``edits`` are the changes to the recipe since then, ``scanned`` is what the attempt before found of the data.
         """
         recipe, data = self._recipe, self._data
         device = choose_device(recipe.train.device)
@@ -79,14 +80,12 @@ class Training:
             dropout=model.drop_rate,
         )
         normalize = Normalize(built.mean, built.std, device)
-        self._feed = BatchStream(
+        self._stream = BatchStream(
             data, recipe, normalize, device, self._emit, self._known_bad, self._pool,
             self._outliers.exclusions,
         )  # fmt: skip
         warnings: list[str] = []
-        self._trainer = Trainer(
-            self._run, recipe, self._feed, built.module, device, self._emit, self._controls.room
-        )
+        self._trainer = Trainer(self._run, recipe, self._stream, built.module, device, self._emit, self._disk)
         if resume:
             folder = checkpoint.find(self._run.checkpoints, "last")
             if folder is None:
@@ -102,22 +101,31 @@ class Training:
             if difference := _difference(resumed, trainer.precision):
                 self._emit(RunWarning(message=difference))
             progress, known = resumed.progress, checkpoint.load_listing(folder)
-            warnings = reconcile(progress, recipe, edits, known, self._feed.listing(progress.epoch), scanned)
+            warnings = reconcile(
+                progress, recipe, edits, known, self._stream.listing(progress.epoch), scanned
+            )
             trainer.take_progress(progress)
             self._changed = bool(edits or warnings)
             checkpoint.settle_best(self._run.checkpoints, trainer.progress.policy.best_epoch)
             if (best := checkpoint.find(self._run.checkpoints, "best")) is not None:
                 trainer.closing.put_back_judged(best)
-        self._steering = Steering(
-            self._run, self._trainer, self._feed, self._controls, facts, self._outliers, self._emit
+        self._loop = TrainingLoop(
+            self._run,
+            self._trainer,
+            self._stream,
+            self._control,
+            facts,
+            self._outliers,
+            self._emit,
+            self._disk,
         )
-        self._steering.take_edits(edits)
+        self._loop.take_edits(edits)
         for message in (*warnings, *self._unmatched()):
             self._emit(RunWarning(message=message))
 
     def _unmatched(self) -> list[str]:
-        """Return, as a warning, which recorded exclusions leave nothing out."""
-        paths = self._feed.unmatched() if self._feed is not None else []
+        """Return a warning about recorded exclusions that match no image."""
+        paths = self._stream.unmatched() if self._stream is not None else []
         if not paths:
             return []
         which = "an image that was" if len(paths) == 1 else f"{len(paths):,} images that were"
@@ -127,48 +135,44 @@ class Training:
         ]
 
     def kept_images(self) -> str:
-        """Return where decoded images are kept, in words."""
-        return f"decoded images are kept {self._feed.kept}" if self._feed else ""
+        """Return a sentence that says where decoded images are cached."""
+        return f"decoded images are kept {self._stream.kept}" if self._stream else ""
 
     def run(self, announce: Announce, *, predicted: bool) -> Outcome:
         """Train to the end, then predict the test set if there is one. Raises StopRun or UserError.
 
-        ``predicted`` says that an attempt that was cut off has done so; it holds if there is nothing left to train.
+        ``predicted``: an interrupted attempt has done so, which counts if there is nothing left to train.
         """
-        if self._trainer is None or self._steering is None:
+        if self._trainer is None or self._loop is None:
             raise RuntimeError("run() before prepare()")
         progress = self._trainer.progress
         began = (progress.epoch, progress.step)
         if self._trainer.recipe.train.on_nan == "rollback" and progress.epoch == 1 and not progress.step:
-            self._steering.save(
+            self._loop.save(
                 ("last",), "before the first step"
             )  # what there is to go back to in the first epoch
         elif self._changed:
             # The checkpoint's recipe, images and rate: an attempt after this one is to compare with what holds now.
-            self._steering.save(("last",), "resumed with changes")
-        outcome = self._trainer.train(self._steering)
-        self._steering.finish_saves()
+            self._loop.save(("last",), "resumed with changes")
+        outcome = self._loop.run()
         predicted = predicted and began == (progress.epoch, progress.step)
         if len(self._data.test) and self._trainer.recipe.train.predict and not predicted:
             announce("predicting", "the test set, with the best weights")
-            self._steering.predict_at_end()
+            self._loop.predict_at_end()
         return outcome
 
     def restart_clock(self) -> None:
-        """Leave the time since the run last moved out of its pace."""
+        """Exclude the time since the last step from the pace."""
         if self._trainer is not None:
             self._trainer.pace.go_on()
 
     def close(self) -> TrainState | None:
-        """Finish what is being written, let the threads go, and return where the run stands.
-
-        None where ``prepare`` didn't come to its end.
-        """
-        if self._steering is not None:
-            self._steering.close()
-        if self._feed is not None:
-            self._feed.close()
-        return self._trainer.progress if self._trainer is not None and self._steering is not None else None
+        """Finish what is being written, end the threads, and return the train state; None if ``prepare`` failed."""
+        if self._loop is not None:
+            self._loop.close()
+        if self._stream is not None:
+            self._stream.close()
+        return self._trainer.progress if self._trainer is not None and self._loop is not None else None
 
 
 def _announce_weights(model: Model, announce: Announce) -> None:

@@ -1,4 +1,4 @@
-"""What the machine is doing: sampled on a thread every few seconds for the journal."""
+"""Sample CPU, memory, disk and GPU for the journal, on a background thread."""
 
 import contextlib
 import sys
@@ -16,7 +16,10 @@ _EVERY = 5.0
 
 
 class SystemSampler:
-    """Samples until closed; a GPU's figures where NVIDIA's library answers."""
+    """Emits a ``SystemSample`` every 5 s until closed, with GPU figures if NVIDIA's library provides them.
+
+    ``folder`` is where free disk space is measured.
+    """
 
     def __init__(self, folder: Path, emit: Callable[[Event], object]) -> None:
         self._folder = folder
@@ -26,6 +29,7 @@ class SystemSampler:
         self._thread.start()
 
     def close(self) -> None:
+        """End the thread."""
         self._end.set()
         self._thread.join()
 
@@ -34,7 +38,7 @@ class SystemSampler:
         psutil.cpu_percent()
         gpu = _Gpu()
         while not self._end.wait(_EVERY):
-            # The trainer meets a full or absent disk where it can be told.
+            # The training thread reports a full or missing disk; a sample can be skipped.
             with contextlib.suppress(OSError, psutil.Error):
                 self._emit(gpu.added_to(self._sample(process)))
 
@@ -50,7 +54,7 @@ class SystemSampler:
 
 
 class _Gpu:
-    """The GPU that torch computes on, once it does: NVIDIA's library counts those, too, that are hidden from it."""
+    """The GPU that torch uses, once it does. Found by UUID, since NVML's indices include GPUs hidden from torch."""
 
     def __init__(self) -> None:
         self._nvml: Any = None
@@ -60,17 +64,17 @@ class _Gpu:
 
             pynvml.nvmlInit()
             self._nvml = pynvml
-        except Exception:  # no driver, no library, no GPU: nothing to sample
+        except Exception:  # no driver, library or GPU
             return
 
     def _find(self) -> Any:
-        # Not imported here: the first samples are of the time in which the engine does that.
+        # Not imported here: the first samples are taken while the engine imports it.
         torch = sys.modules.get("torch")
         try:
             if torch is None or not torch.cuda.is_initialized():
                 return None
             identity = torch.cuda.get_device_properties(0).uuid
-        except (AttributeError, ImportError):  # it is half imported
+        except (AttributeError, ImportError):  # torch is partly imported
             return None
         for kind in ("GPU", "MIG"):
             with contextlib.suppress(self._nvml.NVMLError):
@@ -78,14 +82,14 @@ class _Gpu:
         return None
 
     def added_to(self, sample: SystemSample) -> SystemSample:
-        """Return the sample with those of the GPU's figures that it supports; the others stay None."""
+        """Return ``sample`` with the figures that the GPU supports; the others stay None."""
         if self._nvml is not None and self._handle is None:
             self._handle = self._find()
         if self._handle is None:
             return sample
         figures: dict[str, float | int] = {}
         nvml, handle = self._nvml, self._handle
-        # Each by itself: a slice of a GPU (MIG) has no utilisation or power of its own, unified memory no size.
+        # Separately: a MIG instance has no utilisation or power of its own, unified memory no size.
         with self._if_supported():
             figures["gpu_percent"] = nvml.nvmlDeviceGetUtilizationRates(handle).gpu
         with self._if_supported():
@@ -98,5 +102,5 @@ class _Gpu:
         return msgspec.structs.replace(sample, **figures)
 
     def _if_supported(self) -> contextlib.AbstractContextManager[None]:
-        """Suppress the errors by which NVIDIA's library, or an old binding to it, refuses a figure."""
+        """Suppress the errors that NVML, or an old binding to it, raises for an unsupported figure."""
         return contextlib.suppress(self._nvml.NVMLError, AttributeError)

@@ -2,8 +2,9 @@
 
 import math
 import time
-from collections.abc import Callable
-from typing import Protocol
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from enum import Enum, auto
 
 import torch
 from torch import nn
@@ -24,42 +25,38 @@ from engine.run.directory import RunDir
 from engine.run.disk_space import DiskSpace
 from engine.run.train_log import TrainLog
 from engine.run.train_state import TrainState
-from engine.training.checkpoint import Tensors, Which, host_copy
+from engine.training.checkpoint import Tensors, host_copy
 from engine.training.epoch_end import EpochEnd
-from engine.training.evaluate import Evaluation, Validation
+from engine.training.evaluate import Validation
 from engine.training.finite import FiniteCheck, NonFiniteError
 from engine.training.meter import Meter, Pace, Stretch, waits_of
 from engine.training.optimizer import build_optimizer, set_lr
 from engine.training.update import Update
 
+_UNSAVED_AFTER = 10.0
+"""Seconds without an image after which a step may be abandoned in order to leave: batch systems wait about 30."""
 
-class Helm(Protocol):
-    """Who steers the loop. The first three may raise StopRun, the order to leave."""
 
-    def between_steps(self) -> None: ...
+class Moment(Enum):
+    """Where an epoch is when the trainer asks what to do next."""
 
-    def while_waiting(self, quiet: float, *, saves: bool) -> None:
-        """Attend to what is asked while no image has come for ``quiet`` seconds.
+    BEFORE_STEP = auto()
+    """Before a step of the weights: no gradients are held, so that everything can be saved."""
+    BETWEEN = auto()
+    """In validation, between epochs, or waiting for images between two steps: everything can be saved."""
+    IN_STEP = auto()
+    """No image has come for a while in the middle of a step: a checkpoint would lack the gradients held."""
 
-        Without ``saves`` a checkpoint would lack the gradients of the step under way.
-        """
-        ...
 
-    def after_epoch(self) -> None: ...
-
-    def save(self, which: tuple[Which, ...], reason: str) -> None: ...
-
-    def save_by_time(self) -> None:
-        """Save ``last`` if that is due. Raises NoNumberError."""
-        ...
-
-    def recover(self, problem: NonFiniteError) -> None:
-        """Put the run back to weights that are numbers, or raise ``problem`` again."""
-        ...
+Attend = Callable[[Moment], None]
+"""Carries out what is asked of the run. May raise StopRun."""
 
 
 class Trainer:
-    """Trains ``model`` on ``feed``; whatever happens goes to ``emit``, ``train.log`` and the pictures."""
+    """Trains and validates ``model`` on the batches of ``feed``, epoch by epoch.
+
+    Events go to ``emit``, lines to ``train.log``. Saving and steering are the loop's: it is asked at each ``Moment``.
+    """
 
     def __init__(
         self, run: RunDir, recipe: Recipe, feed: BatchStream, model: nn.Module, device: torch.device,
@@ -78,7 +75,7 @@ class Trainer:
             ModelEma(self.model, recipe.train.model_ema_decay) if recipe.train.model_ema_decay else None
         )
         self.eval_model = self._mean.module if self._mean else self.model
-        """What is validated, kept and predicted with: the running mean of ``model``, or itself."""
+        """What is validated, saved and predicted with: the moving average of ``model``, or ``model`` itself."""
         self._watch = FiniteCheck(self.optimizer, self.model, self.eval_model)
         self.validation = Validation(run, feed, self.precision)
         self.closing = EpochEnd(run, feed.data.classes, self.validation, emit, room)
@@ -92,164 +89,54 @@ class Trainer:
         self._room = room
         self._meter = Meter(device, self.progress)
         self.steps = 0
-        """Of the epoch under way, as planned."""
+        """The number of steps planned for the current epoch."""
         self._log: TrainLog
-        self._helm: Helm
+        self._attend: Attend
 
-    def train(self, helm: Helm) -> Outcome:
-        """Run the epochs that are left from ``progress`` on, and return how they ended.
+    def _learn(self, batch: Batched) -> None:
+        """Add the gradients and the figures of one batch. Neither this nor ``_step`` waits for the device."""
+        alpha, seed, progress = self.recipe.mixup.alpha, self.recipe.train.seed, self.progress
+        images, labels, lam, permuted_labels = batch.images, batch.labels, 1.0, None
+        if alpha > 0:
+            lam, order = sample_mixup(alpha, len(batch), seed=seed, epoch=progress.epoch, step=progress.step)
+            permutation = to_device(torch.from_numpy(order), self.device)
+            images, permuted_labels = torch.lerp(images[permutation], images, lam), labels[permutation]
+        torch.manual_seed(step_seed(seed, progress.epoch, progress.step))
+        with self.precision.autocast():
+            outputs = self._forward(images)
+        loss = self._loss(outputs, labels)
+        if permuted_labels is not None:
+            loss = lam * loss + (1 - lam) * self._loss(outputs, permuted_labels)
+        self._update.add(loss, len(batch))
+        self._meter.add(loss, (outputs.detach().argmax(1) == labels).sum(), len(batch), progress.step)
 
-        Raises what ``helm`` raises, and UserError when there is no going on.
-        """
-        self._helm = helm
-        self._log = TrainLog(self._run.train_log, self.progress.log_length, self._room)
-        outcome: Outcome = "finished"
-        try:
-            # Also of an attempt that was cut off behind its last epoch.
-            while not self.progress.stopped and self.progress.epoch <= self.recipe.train.epochs:
-                try:
-                    self._epoch()
-                except NonFiniteError as problem:
-                    helm.recover(problem)
-                    continue
-                if not self.progress.stopped and self.progress.epoch <= self.recipe.train.epochs:
-                    helm.after_epoch()
-            if self.progress.stopped:
-                outcome = "early_stopped"
-                self._log.early_stop()
-            self._log.best_saved(self.progress.best_val_acc)
-            name, best = self._run.confusion_picture().name, f"best epoch {self.progress.policy.best_epoch}"
-            if self.closing.draw(name, self.progress.best_cells, best):
-                self._log.confusion_matrix(name)
-        finally:
-            self._log.close()
-        return outcome
+    def _step(self) -> None:
+        self._update.apply()
+        self.progress.count_update()
+        if self._mean:
+            self._mean.update(self.progress.updates)
 
-    def synced_progress(self) -> TrainState:
-        """Return ``progress`` with the sums as the device holds them now. Raises NoNumberError."""
-        self._read_meter()
-        if self.progress.step:
-            self._check_weights()
-        return self.progress
-
-    def take_progress(self, progress: TrainState) -> None:
-        """Go on from a checkpoint's counters."""
-        self.progress = progress
-        self._meter = Meter(self.device, progress)
-
-    def set_lr(self, lr: float) -> None:
-        set_lr(self.optimizer, lr)
-
-    def check_rollback(self) -> None:
-        """Raise UserError while the weights of the epoch under way are judged: their score isn't to be another's."""
-        if self.validation.under_way:
-            raise UserError("the epoch is being validated; roll back once that is done")
-
-    def take_weights(self, tensors: Tensors) -> Callable[[], None]:
-        """Put a checkpoint's weights in the place of the model's and of their mean; return what undoes it.
-
-        The optimiser's moments are of other weights and begin anew; its counts too, for they weigh the moments.
-        Where that fails, for want of memory, all are as they were.
-        """
-        moments = [value for state in self.optimizer.state.values() for value in state.values()]
-        taken = [value for module in {self.model, self.eval_model} for value in module.state_dict().values()]
-        held = [(value, host_copy(value)) for value in (*taken, *moments)]
-
-        def put_back() -> None:
-            with torch.no_grad():
-                for value, before in held:
-                    value.copy_(before)
-
-        try:
-            for module in {self.model, self.eval_model}:
-                module.load_state_dict(tensors)
-            for value in moments:
-                value.zero_()
-        except BaseException:
-            put_back()
-            raise
-        return put_back
-
-    def begin_epoch_again(self, tensors: Tensors) -> None:
-        """Have the epoch under way trained from its first step on, with a checkpoint's weights and a lower rate."""
-        self.take_weights(tensors)
-        self._update.drop()
-        self.scaler.load_state_dict(self.precision.scaler().state_dict())
-        self.progress.policy = self.progress.policy.lower(self.recipe.schedule.factor)
-        self.progress.begin_epoch_again(self._log.length)
-        self._meter = Meter(self.device, self.progress)
-
-    def cut_epoch(self) -> None:
-        """Have the epoch under way validated as it stands. Raises UserError before its first step or after its last."""
-        if not self.progress.step:
-            raise UserError("the epoch hasn't made a step yet")
-        if self.validation.under_way or self.progress.cut:
-            raise UserError("the epoch's steps are done already")
-        self.progress.cut = True
-
-    def _epoch(self) -> None:
-        progress, epochs = self.progress, self.recipe.train.epochs
-        plan = self._feed.plan(progress.epoch)
-        self.steps = len(plan)
-        self._emit(EpochStarted(epoch=progress.epoch, epochs=epochs, lr=progress.policy.lr, steps=len(plan)))
-        if not progress.announced:
-            self._log.lr(progress.epoch, epochs, progress.policy.lr)
-            progress.announce(self._log.length)
-        self._meter = Meter(self.device, progress)
-        self.set_lr(progress.policy.lr)
-        self.pace.move()
-        started = self._moving_time()
-        pace = self._train_steps(plan)
-        self._check_weights()
-        trained = self._moving_time()
-        result = self.validation.validate(
-            self.eval_model, self._between_steps, while_waiting=self._while_waiting,
-            label_smoothing=self.recipe.optim.label_smoothing, epoch=progress.epoch,
-        )  # fmt: skip
-        self._close_epoch(result, self._moving_time() - started, pace.images_per_s)
-        self.pace.epoch_overhead(self._moving_time() - trained)
-
-    def _moving_time(self) -> float:
-        """Return seconds on a clock that stands still while the run does."""
-        self._note_standing()
-        return time.monotonic() - self.pace.stood
-
-    def _between_steps(self) -> None:
-        self._note_standing()
-        self.pace.move()
-        self._helm.between_steps()
-        self._note_standing()
-
-    def _while_waiting(self, quiet: float) -> None:
-        progress, accumulate = self.progress, self.recipe.optim.grad_accum_steps
-        whole = progress.step % accumulate == 0 or self.validation.under_way
-        self._note_standing()
-        self.pace.move()
-        self._helm.while_waiting(quiet, saves=whole)
-        self._note_standing()
-
-    def _note_standing(self) -> None:
-        """Have the time for which the run has waited for room on the disk, wherever that was, not count."""
-        if self._room.has_waited():
-            self.pace.go_on()
+    def _loss(self, outputs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        return functional.cross_entropy(
+            outputs.float(), labels, label_smoothing=self.recipe.optim.label_smoothing
+        )
 
     def _train_steps(self, plan: list[Indices]) -> Stretch:
-        """Make the steps that are left of the epoch, and return what they took."""
+        """Train the remaining steps of the epoch, and return their times."""
         progress, steps, accumulate = self.progress, len(plan), self.recipe.optim.grad_accum_steps
         self._freeze.set_train(progress.epoch)
         self.pace.restart()
         left = plan[progress.step :]
         if progress.cut:  # by an attempt before this one, perhaps in the midst of a group of batches
-            self._between_steps()
+            self._ask(Moment.BETWEEN)
             left = []
         for batch in self._feed.train(left, progress.epoch, self._while_waiting, self.pace.waiting):
             if progress.step % accumulate == 0:  # gradients are in no checkpoint
-                self._between_steps()
+                self._ask(Moment.BEFORE_STEP)
                 if progress.cut:
                     break
-                self._helm.save_by_time()
             progress.step += 1
-            # Batch statistics of one image are undefined: what unreadable files left so small is passed over.
+            # Batch statistics of one image are undefined: a batch that unreadable files left so small is skipped.
             if len(batch) > min(1, len(plan[progress.step - 1]) - 1):
                 self._learn(batch)
             if progress.step % accumulate == 0 or progress.step == steps:
@@ -265,35 +152,62 @@ class Trainer:
         self._feed.judge_wait(pace.waited, pace.seconds)
         return pace
 
-    def _learn(self, batch: Batched) -> None:
-        """Add a batch's gradients and figures. Neither this nor ``_step`` waits for the device."""
-        alpha, seed, progress = self.recipe.mixup.alpha, self.recipe.train.seed, self.progress
-        images, labels, share, partner_labels = batch.images, batch.labels, 1.0, None
-        if alpha > 0:
-            share, order = sample_mixup(
-                alpha, len(batch), seed=seed, epoch=progress.epoch, step=progress.step
-            )
-            partners = to_device(torch.from_numpy(order), self.device)
-            images, partner_labels = torch.lerp(images[partners], images, share), labels[partners]
-        torch.manual_seed(step_seed(seed, progress.epoch, progress.step))
-        with self.precision.autocast():
-            outputs = self._forward(images)
-        loss = self._loss(outputs, labels)
-        if partner_labels is not None:
-            loss = share * loss + (1 - share) * self._loss(outputs, partner_labels)
-        self._update.add(loss, len(batch))
-        self._meter.add(loss, (outputs.detach().argmax(1) == labels).sum(), len(batch), progress.step)
+    def epoch(self, attend: Attend) -> ScheduleDecision:
+        """Train and validate the current epoch, or what is left of it, and begin the next one.
 
-    def _step(self) -> None:
-        self._update.apply()
-        self.progress.count_update()
-        if self._mean:
-            self._mean.update(self.progress.updates)
+        ``attend`` is called before each step of the weights and each batch of the validation, and may raise to leave.
+        Raises NonFiniteError, UserError if no image can be read, OSError.
+        """
+        self._attend = attend
+        progress, epochs = self.progress, self.recipe.train.epochs
+        plan = self._feed.plan(progress.epoch)
+        self.steps = len(plan)
+        self._emit(EpochStarted(epoch=progress.epoch, epochs=epochs, lr=progress.policy.lr, steps=len(plan)))
+        if not progress.announced:
+            self._log.lr(progress.epoch, epochs, progress.policy.lr)
+            progress.announce(self._log.length)
+        self._meter = Meter(self.device, progress)
+        self.set_lr(progress.policy.lr)
+        self.pace.move()
+        started = self._moving_time()
+        pace = self._train_steps(plan)
+        self._check_weights()
+        trained = self._moving_time()
+        result = self.validation.validate(
+            self.eval_model, lambda: self._ask(Moment.BETWEEN), while_waiting=self._while_waiting,
+            label_smoothing=self.recipe.optim.label_smoothing, epoch=progress.epoch,
+        )  # fmt: skip
+        seconds, images_per_s = self._moving_time() - started, pace.images_per_s or self.pace.images_per_s
+        decision = self.closing.close(progress, self.recipe, self._log, result, seconds, images_per_s)
+        self._meter = Meter(self.device, progress)
+        self.pace.epoch_overhead(self._moving_time() - trained)
+        return decision
 
-    def _loss(self, outputs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-        return functional.cross_entropy(
-            outputs.float(), labels, label_smoothing=self.recipe.optim.label_smoothing
-        )
+    def _ask(self, moment: Moment) -> None:
+        """Carry out what is asked of the run; the time it takes doesn't count."""
+        self._note_standing()
+        self.pace.move()
+        self._attend(moment)
+        self._note_standing()
+
+    def _while_waiting(self, quiet: float) -> None:
+        """Carry out what is asked of the run while no image has come for ``quiet`` seconds."""
+        self._note_standing()
+        self.pace.move()
+        if self.progress.step % self.recipe.optim.grad_accum_steps == 0 or self.validation.under_way:
+            self._ask(Moment.BETWEEN)
+        elif quiet >= _UNSAVED_AFTER:
+            self._ask(Moment.IN_STEP)
+
+    def _moving_time(self) -> float:
+        """Return seconds on a clock that stops while the run is paused or waits for disk space."""
+        self._note_standing()
+        return time.monotonic() - self.pace.stood
+
+    def _note_standing(self) -> None:
+        """Exclude the time for which the run has waited for disk space from its pace."""
+        if self._room.has_waited():
+            self.pace.go_on()
 
     def _tick(self, steps: int) -> None:
         progress = self.progress
@@ -327,17 +241,87 @@ class Trainer:
         if not self._watch.finds_all_finite():
             raise NonFiniteError("the weights are no longer numbers", self.progress.epoch, self.progress.step)
 
-    def _close_epoch(self, result: Evaluation, seconds: float, images_per_s: float) -> None:
-        progress, epoch = self.progress, self.progress.epoch
-        verdict = self.closing.close(
-            progress, self.recipe, self._log, result, seconds, images_per_s or self.pace.images_per_s
-        )
-        self._meter = Meter(self.device, progress)
-        ends = verdict.stop or epoch == self.recipe.train.epochs
-        self._save_due(verdict, last_due=ends or epoch % self.recipe.train.checkpoint_every == 0)
+    def has_epochs_left(self) -> bool:
+        """Return whether there is an epoch to train, or to finish."""
+        return not self.progress.stopped and self.progress.epoch <= self.recipe.train.epochs
 
-    def _save_due(self, verdict: ScheduleDecision, *, last_due: bool) -> None:
-        if verdict.new_best:
-            self._helm.save(("best", "last") if last_due else ("best",), "new best")
-        elif last_due:
-            self._helm.save(("last",), "end of epoch")
+    @contextmanager
+    def logging(self) -> Iterator[None]:
+        """Keep ``train.log`` open, from where ``progress`` knows of it."""
+        self._log = TrainLog(self._run.train_log, self.progress.log_length, self._room)
+        try:
+            yield
+        finally:
+            self._log.close()
+
+    def conclude(self) -> Outcome:
+        """Write the last lines of ``train.log`` and the best epoch's picture; return how training ended."""
+        if self.progress.stopped:
+            self._log.early_stop()
+        self._log.best_saved(self.progress.best_val_acc)
+        name, best = self._run.confusion_picture().name, f"best epoch {self.progress.policy.best_epoch}"
+        if self.closing.draw(name, self.progress.best_cells, best):
+            self._log.confusion_matrix(name)
+        return "early_stopped" if self.progress.stopped else "finished"
+
+    def synced_progress(self) -> TrainState:
+        """Return ``progress`` with the sums as the device holds them now. Raises NonFiniteError."""
+        self._read_meter()
+        if self.progress.step:
+            self._check_weights()
+        return self.progress
+
+    def take_progress(self, progress: TrainState) -> None:
+        """Continue from the counters of a checkpoint."""
+        self.progress = progress
+        self._meter = Meter(self.device, progress)
+
+    def set_lr(self, lr: float) -> None:
+        set_lr(self.optimizer, lr)
+
+    def cut_epoch(self) -> None:
+        """End the steps of the current epoch. Raises UserError before its first step or after its last."""
+        if not self.progress.step:
+            raise UserError("the epoch hasn't made a step yet")
+        if self.validation.under_way or self.progress.cut:
+            raise UserError("the epoch's steps are done already")
+        self.progress.cut = True
+
+    def check_rollback(self) -> None:
+        """Raise UserError during a validation, whose score must be of one set of weights."""
+        if self.validation.under_way:
+            raise UserError("the epoch is being validated; roll back once that is done")
+
+    def take_weights(self, tensors: Tensors) -> Callable[[], None]:
+        """Load the weights of a checkpoint into the model and its average, and return a function that undoes it.
+
+        The optimiser's state is reset, since it belongs to other weights. If loading fails, for example for lack of
+        memory, nothing has changed.
+        """
+        moments = [value for state in self.optimizer.state.values() for value in state.values()]
+        taken = [value for module in {self.model, self.eval_model} for value in module.state_dict().values()]
+        held = [(value, host_copy(value)) for value in (*taken, *moments)]
+
+        def put_back() -> None:
+            with torch.no_grad():
+                for value, before in held:
+                    value.copy_(before)
+
+        try:
+            for module in {self.model, self.eval_model}:
+                module.load_state_dict(tensors)
+            for value in moments:
+                value.zero_()
+        except BaseException:
+            put_back()
+            raise
+        return put_back
+
+    def begin_epoch_again(self, tensors: Tensors) -> None:
+        """Restart the current epoch with the weights of a checkpoint and a lower learning rate."""
+        self.take_weights(tensors)
+        self._update.drop()
+        self.scaler.load_state_dict(self.precision.scaler().state_dict())
+        self.progress.policy = self.progress.policy.lower(self.recipe.schedule.factor)
+        self.progress.begin_epoch_again(self._log.length)
+        self._meter = Meter(self.device, self.progress)

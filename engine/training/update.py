@@ -1,11 +1,11 @@
-"""One step of the optimiser: the gradients of a group of batches, averaged, clipped and applied."""
+"""One optimiser step: gradients accumulated over a group of batches, averaged, clipped and applied."""
 
 import torch
 from torch import nn
 
 
 class Update:
-    """Takes the losses of a group of batches, then makes one step of them. Nothing waits for the device."""
+    """Accumulates the gradients of a group of batches and makes one optimiser step. Never waits for the device."""
 
     def __init__(
         self, model: nn.Module, optimizer: torch.optim.Optimizer, scaler: torch.amp.GradScaler,
@@ -16,10 +16,12 @@ class Update:
         self._scaler = scaler
         self._clip_grad = clip_grad
         self._first = 0
+        """Images in the group's first batch."""
         self._images = 0
+        """Images in the group so far."""
 
     def add(self, loss: torch.Tensor, images: int) -> None:
-        """Add the gradients of a batch's mean ``loss`` over its ``images``, at least one."""
+        """Accumulate the gradients of a batch's ``loss``, its mean over ``images`` images, at least one."""
         if not self._images:
             self._optimizer.zero_grad(set_to_none=True)
             self._first = images
@@ -29,19 +31,19 @@ class Update:
         self._images += images
 
     def drop(self) -> None:
-        """Forget what was added since the last step."""
+        """Discard the gradients accumulated since the last step."""
         self._images = 0
 
     def apply(self) -> None:
-        """Make the step, if any loss was added since the last.
+        """Make the optimiser step, if any gradients were accumulated.
 
-        Each image counts alike, however many were in its batch. Gradients whose norm, taken over all
-        weights, is above ``clip_grad`` are scaled down to it (Pascanu et al. 2013); 0 clips nothing.
+        Every image has the same weight, whatever the size of its batch. If ``clip_grad`` is above 0, gradients with a
+        larger total norm are scaled down to it (Pascanu et al. 2013).
         """
         if not self._images:
             return
         if self._images != self._first:
-            # Batches were weighted against the first one, which for a lone batch changes no digit.
+            # Losses are weighted relative to the first batch, so that a single batch isn't rescaled: exact to the bit.
             gradients = [weight.grad for weight in self._model.parameters() if weight.grad is not None]
             torch._foreach_mul_(gradients, self._first / self._images)
         if self._clip_grad:

@@ -128,7 +128,7 @@ def _arm_engine(job: Job, wrapped: Callable[..., Any]) -> None:
     from engine.journal.events import CommandAccepted
     from engine.journal.log import JournalReader
     from engine.run.directory import RunDir
-    from engine.training import checkpoint, steering, system
+    from engine.training import checkpoint, loop, system
     from tests.engine.scores import make_scores
 
     # Written by Rust, which no wrapper of ``os`` sees.
@@ -136,9 +136,9 @@ def _arm_engine(job: Job, wrapped: Callable[..., Any]) -> None:
     if job.index_from:
         journal_index._WORTH, system._EVERY = job.index_from, 0.1
     make_scores(val_acc=(40.0, 50.0, 45.0, 60.0, 50.0, 55.0, 45.0, 40.0, 40.0))
-    run, between_steps, asked = RunDir(Path(job.run)), steering.Steering.between_steps, set[str]()
+    run, attend, asked = RunDir(Path(job.run)), loop.TrainingLoop._attend, set[str]()
 
-    def ask_and_go_on(self: steering.Steering) -> None:
+    def ask_and_go_on(self: loop.TrainingLoop, moment: loop.Moment) -> None:
         position = self.position()
         for number, ask in enumerate(job.asks):
             if (ask.epoch, ask.step) != position or (name := f"ask{number}") in asked:
@@ -153,9 +153,9 @@ def _arm_engine(job: Job, wrapped: Callable[..., Any]) -> None:
             place = run.commands / f"{number}-{os.getpid()}.json"
             place.with_suffix(".tmp").write_bytes(json.dumps(content).encode())
             place.with_suffix(".tmp").rename(place)
-        between_steps(self)
+        attend(self, moment)
 
-    steering.Steering.between_steps = ask_and_go_on  # type: ignore[method-assign]
+    loop.TrainingLoop._attend = ask_and_go_on  # type: ignore[method-assign]
 
 
 def _below(path: Any, folder: int | None) -> str:

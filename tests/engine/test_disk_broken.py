@@ -19,9 +19,9 @@ from tests.engine.test_resume import assert_same_end
 
 HELPFUL = {
     "ledger": "outliers.csv can't be written: {}",
-    "picture": "confusion_matrix1.png can't be written: {}; the run goes on without",
-    "picture, synced": "confusion_matrix1.png can't be written: {}; the run goes on without",
-    "validation.csv": "validation.csv can't be written: {}; the run goes on without",
+    "picture": "confusion_matrix1.png can't be written: {}; the run continues without it",
+    "picture, synced": "confusion_matrix1.png can't be written: {}; the run continues without it",
+    "validation.csv": "validation.csv can't be written: {}; the run continues without it",
     "prediction.csv": "prediction.csv can't be written: {}; vrdl-tui predict makes it once that is mended",
     "prediction.csv, in place": "prediction.csv can't be written: {}; vrdl-tui predict makes it once that is mended",
 }
@@ -48,7 +48,7 @@ def test_a_run_ends_with_one_line_and_resumes(place: Place, tmp_path: Path, poin
     )
     watcher = Watcher(run)
     watcher.look()
-    word = f"can't be written: {os.strerror(code)}; see to the disk and resume, what was saved is kept"
+    word = f"can't be written: {os.strerror(code)}; fix the disk, then resume: saved checkpoints are intact"
     if point in WRITES_NO_WORD:
         assert word in run.engine_log.read_text()
         assert watcher.state.status(alive=False) in ("starting", "interrupted")

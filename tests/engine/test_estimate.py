@@ -25,12 +25,12 @@ def test_a_last_group_of_fewer_steps(
 ) -> None:
     stands = trainer(steps, accumulate)
     watch = _Stopwatch(stands)  # type: ignore[arg-type]
-    watch.between_steps()
+    watch.tick()
     with contextlib.suppress(_Enough):
         for made in groups:
             time.sleep(0.1 * made)
             stands.progress.step += made
-            watch.between_steps()
+            watch.tick()
     assert stands.progress.step == steps
     told = [json.loads(line) for line in capfd.readouterr().out.splitlines()]
     assert told

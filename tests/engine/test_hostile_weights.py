@@ -234,11 +234,11 @@ FOREIGN: dict[str, tuple[Callable[[Any, Any], object], str]] = {
     "facts are no JSON": (lambda _, metadata: metadata.update(vrdl_tui="{"), "property name"),
     "facts are nested": (lambda _, metadata: metadata.update(vrdl_tui="[" * 100_000), "recursion"),
     "facts are a list": (lambda _, metadata: metadata.update(vrdl_tui="[]"), "list indices"),
-    "an image of 10**9 px": (told("val_size", 10**9), "no recipe has its val_size and pad"),
+    "an image of 10**9 px": (told("val_size", 10**9), "its val_size or pad is out of range"),
     "an infinite image": (told("val_size", float("inf")), "cannot convert float infinity to integer"),
-    "a padding": (told("pad", "../x"), "no recipe has its val_size and pad"),
-    "a mean of NaN": (told("mean", [float("nan")] * 3), "its mean and std aren't three numbers each"),
-    "a std of 0": (told("std", [0, 1, 1]), "its mean and std aren't three numbers each"),
+    "a padding": (told("pad", "../x"), "its val_size or pad is out of range"),
+    "a mean of NaN": (told("mean", [float("nan")] * 3), "its mean and std must be three finite numbers each"),
+    "a std of 0": (told("std", [0, 1, 1]), "its mean and std must be three finite numbers each"),
 }  # fmt: skip
 
 
@@ -316,12 +316,12 @@ def drop_state(tensors: dict[str, torch.Tensor], _: object) -> None:
 
 STATES: dict[str, tuple[Callable[[Any, Any], object], str]] = {
     "NaN": (put("0.exp_avg", poisoned), "0.exp_avg holds NaN or infinity"),
-    "shape": (put("0.exp_avg", lambda value: value[:1]), "0.exp_avg is of another shape or type"),
-    "dtype": (put("0.exp_avg", torch.Tensor.double), "0.exp_avg is of another shape or type"),
-    "missing": (drop_state, "the state of weight 0 isn't whole"),
+    "shape": (put("0.exp_avg", lambda value: value[:1]), "0.exp_avg has the wrong shape or type"),
+    "dtype": (put("0.exp_avg", torch.Tensor.double), "0.exp_avg has the wrong shape or type"),
+    "missing": (drop_state, "the state of weight 0 is incomplete"),
     "another model's": (
         lambda tensors, _: tensors.update({"9999.exp_avg": torch.zeros(3)}),
-        "it has 9999.exp_avg, which this model's optimiser has not",
+        "it has 9999.exp_avg, which this model's optimiser doesn't have",
     ),
     "another optimiser's": (
         lambda tensors, _: tensors.update({"0.momentum_buffer": torch.zeros(3)}),
@@ -345,13 +345,13 @@ STATES: dict[str, tuple[Callable[[Any, Any], object], str]] = {
         old_cells([[0, 10**9, 1]]),
         "its confusion matrix has other classes",
     ),
-    "cells of less than no image": (put("best_cells", torch.Tensor.neg), "its confusion matrix isn't one"),
-    "cells of another type": (put("best_cells", torch.Tensor.float), "its confusion matrix isn't one"),
+    "cells of less than no image": (put("best_cells", torch.Tensor.neg), "its confusion matrix is malformed"),
+    "cells of another type": (put("best_cells", torch.Tensor.float), "its confusion matrix is malformed"),
     "cells of another shape": (
         put("best_cells", lambda cells: cells[:, :2]),
-        "its confusion matrix isn't one",
+        "its confusion matrix is malformed",
     ),
-    "one cell": (put("best_cells", lambda cells: cells[0]), "its confusion matrix isn't one"),
+    "one cell": (put("best_cells", lambda cells: cells[0]), "its confusion matrix is malformed"),
     "a scaler that is a list": (garbage("[1]", "scaler"), "Expected `object`"),
     "a scaler that is nested": (garbage('{"scale":' * 100_000, "scaler"), "nested too deep"),
     "a scaler that is text": (garbage("scale", "scaler"), "malformed"),

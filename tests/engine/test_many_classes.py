@@ -145,7 +145,7 @@ def snapshot_of(progress: TrainState, model: nn.Module, recipe: Recipe, names: l
 def loaded_cells(folder: Path, model: nn.Module, recipe: Recipe, names: list[str]) -> Cells:
     optimizer = build_optimizer(model, recipe.optim)
     scaler = torch.amp.GradScaler("cpu", enabled=False)
-    return checkpoint.load_last(folder / "last", model, model, optimizer, scaler, names).best_cells
+    return checkpoint.load_last(folder / "last", model, model, optimizer, scaler, names).progress.best_cells
 
 
 def test_from_the_validation_to_the_picture(pictures: Path, runs: Path) -> None:
@@ -322,7 +322,7 @@ def test_a_picture_that_cannot_be_drawn_ends_no_training(pictures: Path, runs: P
     told = [event.message for event in watcher.events if isinstance(event, RunWarning)]
     for name in ("confusion_matrix1.png", "confusion_matrix.png"):
         (message,) = [one for one in told if f"/{name} can't be drawn: ModuleNotFoundError" in one]
-        assert message.endswith("; the run goes on without")
+        assert message.endswith("; the run continues without it")
     lines = run.train_log.read_text().splitlines()
     assert lines[2] == "Confusion Matrix saved at: confusion_matrix1.png"
     assert lines[-1].startswith("Best model weights saved!")

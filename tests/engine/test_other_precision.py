@@ -13,12 +13,12 @@ import pytest
 import torch
 
 from engine.compute.device import Amp, Precision
-from engine.control.controls import Controls, Steered
 from engine.core.tensor_file import read_metadata
 from engine.journal.events import RunWarning
 from engine.recipe.recipe import change, load_recipe
 from engine.run.directory import RunDir
 from engine.run.train_state import MODEL, TRAIN_STATE
+from engine.training.loop import Moment, TrainingLoop
 from tests.engine.conducting import Played, play
 from tests.engine.test_hostile_weights import rewrite
 from tests.engine.test_resume import assert_same_end
@@ -48,14 +48,14 @@ def _float16_on_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
 def interrupted(runs: Path, pictures: Path, amp: Amp, monkeypatch: pytest.MonkeyPatch) -> RunDir:
     """Train a run up to the second step of its second epoch."""
     run = make_run(runs, pictures, *SETTINGS, f"optim.amp={amp}")
-    obey = Controls.between_steps
+    attend = TrainingLoop._attend
 
-    def leave_there(self: Controls, steered: Steered) -> None:
-        self.terminate = steered.position() == (2, 1)
-        obey(self, steered)
+    def leave_there(self: TrainingLoop, moment: Moment) -> None:
+        self._control.terminate = self.position() == (2, 1)
+        attend(self, moment)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Controls, "between_steps", leave_there)
+        patch.setattr(TrainingLoop, "_attend", leave_there)
         played = play(run)
     assert played.code == 130, played.state.ended
     return run

@@ -154,7 +154,7 @@ def test_an_epoch_that_has_made_its_steps_is_not_trained_again(
     assert not played.images[2]
     assert each_once(played, 3, IMAGES + 8)
     (warning,) = warnings(played)
-    assert "8 training images more; epoch 2 has made its steps" in warning
+    assert "8 training images more; epoch 2 has finished training" in warning
     assert [epoch.epoch for epoch in played.state.epochs] == [1, 2, 3]
     last = [event for event in played.events if isinstance(event, Step) and event.epoch == 2][-1]
     assert (last.step, last.steps) == (7, 7)

@@ -16,7 +16,7 @@ from engine.data.loading import pool
 from engine.data.order import train_batches
 from engine.journal.events import BadImage, CommandAccepted, RunEnded, RunWarning, StageStarted
 from engine.run.directory import RunDir
-from engine.training import steering
+from engine.training import trainer
 from tests.engine.conducting import Played, Watcher, play
 from tests.engine.test_loader import Bench, made_recipe
 from tests.engine.test_resume import assert_same_end
@@ -202,7 +202,7 @@ def test_a_run_is_stopped_in_a_stall_and_resumes_exactly(
     step: int,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(steering, "_UNSAVED_AFTER", 1.0)
+    monkeypatch.setattr(trainer, "_UNSAVED_AFTER", 1.0)
     pictures, whole = unbroken
     run = make_run(runs, pictures, *SETTINGS)
     stall.write_text(names(pictures, step))

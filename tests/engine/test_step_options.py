@@ -13,7 +13,6 @@ from torch import nn
 
 from engine.analysis.stats import wilson
 from engine.control.commands import Checkpoint
-from engine.control.controls import Controls, Steered
 from engine.journal.events import CommandAccepted, EpochEnded, Event, RunWarning
 from engine.model import compiled
 from engine.model.build import build_model
@@ -24,6 +23,7 @@ from engine.recipe.sections import Optim
 from engine.run.directory import RunDir
 from engine.run.train_state import read_progress
 from engine.training import evaluate as validation
+from engine.training.loop import Moment, TrainingLoop
 from engine.training.optimizer import build_optimizer, set_lr
 from engine.training.update import Update
 from tests.engine.conducting import Played, Watcher, play
@@ -247,14 +247,14 @@ def test_all_of_them_together_resume_exactly(
     together: RunDir, pictures: Path, runs: Path, monkeypatch: pytest.MonkeyPatch, place: tuple[int, int]
 ) -> None:
     run = make_run(runs, pictures, *Together)
-    obey = Controls.between_steps
+    attend = TrainingLoop._attend
 
-    def leave_there(self: Controls, steered: Steered) -> None:
-        self.terminate = steered.position() == place
-        obey(self, steered)
+    def leave_there(self: TrainingLoop, moment: Moment) -> None:
+        self._control.terminate = self.position() == place
+        attend(self, moment)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Controls, "between_steps", leave_there)
+        patch.setattr(TrainingLoop, "_attend", leave_there)
         assert play(run).code == 130
     second = play(run)
     assert second.state.started is not None

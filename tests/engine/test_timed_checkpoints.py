@@ -14,7 +14,7 @@ from engine.journal.log import JournalReader
 from engine.run.directory import RunDir
 from engine.run.train_state import read_progress
 from engine.training.checkpoint import Which, find_first
-from engine.training.steering import Steering
+from engine.training.loop import TrainingLoop
 from tests.engine.conducting import Watcher, play
 from tests.engine.hooked import Engines
 from tests.engine.test_nan import hook
@@ -91,14 +91,14 @@ def test_the_time_is_counted_from_the_last_save_and_can_be_changed(
     pictures: Path, runs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     saves: list[tuple[float, str]] = []
-    save = Steering.save
+    save = TrainingLoop.save
 
-    def seen(self: Steering, which: tuple[Which, ...], reason: str) -> None:
+    def seen(self: TrainingLoop, which: tuple[Which, ...], reason: str) -> None:
         if "last" in which:
             saves.append((time.monotonic(), reason))
         save(self, which, reason)
 
-    monkeypatch.setattr(Steering, "save", seen)
+    monkeypatch.setattr(TrainingLoop, "save", seen)
     run = make_run(runs, pictures, "train.epochs=9999", "schedule.patience=9999", "train.checkpoint_every=7")
     off = []
 
