@@ -149,7 +149,7 @@ class ThresholdSet(Event, frozen=True):
     files: list[str] = msgspec.field(default_factory=list)
     """File names in the folder of the class, sorted as text."""
     errors: list[float] = msgspec.field(default_factory=list)
-    """The reconstruction or embedding error of each of ``files``."""
+    """The error of each of ``files``."""
     flagged: list[int] = msgspec.field(default_factory=list)
     """Positions in ``files`` of the outliers, whose error exceeds the threshold; from 0."""
     looks_like: list[str] = msgspec.field(default_factory=list)
@@ -235,7 +235,7 @@ class RunStarted(Event, frozen=True):
     outliers: str
     seed: int
     resumed_epoch: int = 0
-    """The epoch in which the run resumes; 0: it starts from the beginning. Earlier events of later epochs are void."""
+    """The epoch in which the run resumes; 0: it starts anew. What was recorded of this epoch and later ones is void."""
     resumed_step: int = 0
     """The steps of ``resumed_epoch`` that were done at the checkpoint."""
     recipe: dict[str, str] = {}
