@@ -285,7 +285,7 @@ class Step(Event, frozen=True):
     loss: float
     train_acc: float
     images_per_s: float
-    """Training throughput over the last ten seconds or more; 0 before the first measurement."""
+    """Training images per second over the last ten seconds or more; 0 before the first measurement."""
     eta: float | None
     """Seconds until the last epoch ends, without early stopping; None while unknown."""
     data_wait: float | None = None
@@ -313,7 +313,7 @@ class EpochEnded(Event, frozen=True):
     epochs_to_stop: int
     next_lr: float
     images_per_s: float
-    """Training throughput over the steps of the epoch."""
+    """Training images per second over the steps of the epoch, without validation."""
     seconds: float
     val_acc_low: float | None = None
     """Lower bound of the 95 % score interval of ``val_acc`` (Wilson 1927); None in journals of older versions."""
