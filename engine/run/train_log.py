@@ -14,10 +14,10 @@ class TrainLog:
     UserError if the file is a link or not a regular file, and OSError.
     """
 
-    def __init__(self, path: Path, length: int, room: DiskSpace) -> None:
+    def __init__(self, path: Path, length: int, disk: DiskSpace) -> None:
         self._path = path
-        self._room = room
-        self._fd = room.keep_trying(self._open, path)
+        self._disk = disk
+        self._fd = disk.keep_trying(self._open, path)
         os.ftruncate(self._fd, min(length, self.length))
         fsync_folder(path.parent)
 
@@ -57,4 +57,4 @@ class TrainLog:
 
     def _write(self, line: str) -> None:
         # Synced, because checkpoints record the length of the log.
-        self._room.keep_trying(lambda: append_whole(self._fd, f"{line}\n".encode()), self._path)
+        self._disk.keep_trying(lambda: append_whole(self._fd, f"{line}\n".encode()), self._path)
