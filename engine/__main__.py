@@ -1,4 +1,4 @@
-"""The training process: ``python -m engine RUN_DIR`` owns a run from its start to its end."""
+"""The training process: ``python -m engine RUN_DIR`` owns a run from start to end."""
 
 import argparse
 import signal
@@ -20,17 +20,17 @@ def main() -> int:
     )
     parser.add_argument("run_dir", type=Path, help="a folder with recipe.toml")
     parser.add_argument(
-        "--lock-fd", type=int, help="the run's lock, held open by whoever started this process"
+        "--lock-fd", type=int, help="file descriptor of the run's lock, inherited from the parent process"
     )
     arguments = parser.parse_args()
     tune_process()
     keep_offline()
-    # The terminal that started the run may close; the run goes on.
+    # The terminal that started the run may close without ending it.
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     run = RunDir(arguments.run_dir.resolve())
     try:
         if not is_run(run.path):
-            raise UserError(f"no run in {arguments.run_dir}; vrdl-tui train makes one")
+            raise UserError(f"no run in {arguments.run_dir}; start one with: vrdl-tui train DATA")
         lock = RunLock(arguments.lock_fd) if arguments.lock_fd is not None else run.lock(wait=1.0)
     except UserError as error:
         print(f"engine: {error}", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""What every other package stands on: errors, text, tables, files and signals. It imports no heavy library.
+"""Shared by all other packages: errors, text, tables, files and signals.
 
-It knows nothing of runs, recipes or training; it imports nothing else of the engine.
+It imports no heavy library and no other part of the engine, and knows nothing of runs, recipes or training.
 """

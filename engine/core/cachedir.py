@@ -1,4 +1,4 @@
-"""The folder of decoded images that runs share: what lies in it, who uses it, and making room."""
+"""The folder of decoded images that runs share: list its files, open one, free disk space."""
 
 import contextlib
 import fcntl
@@ -12,38 +12,41 @@ import platformdirs
 from engine.core.files import make_private
 
 DISK_LIMIT = 20 * 10**9
-"""Bytes that the cached images of all data sets may take together; the longest unused go first."""
+"""Maximum size of the cache for all data sets together, bytes; the least recently used files are removed first."""
 
 
 @dataclass(frozen=True, slots=True)
 class CacheFile:
+    """One file of the cache."""
+
     path: Path
     size: int
-    """Bytes on disk."""
+    """Bytes allocated on disk."""
     used: float
-    """When a run last began with it, seconds since the epoch."""
+    """When a run last opened it, seconds since the Unix epoch."""
 
 
 def cache_folder() -> Path:
-    """Return the folder of cached images, which need not exist; ``XDG_CACHE_HOME`` moves it."""
+    """Return the folder of cached images, which may not exist. ``XDG_CACHE_HOME`` changes its location."""
     return platformdirs.user_cache_path("vrdl-tui") / "pixels"
 
 
 def cache_files(folder: Path) -> list[CacheFile]:
-    """Return the cache's files, the longest unused first."""
+    """Return the files of the cache, least recently used first."""
     files = []
     with contextlib.suppress(FileNotFoundError):
         for path in folder.glob("*.pix"):
             with contextlib.suppress(FileNotFoundError):
                 status = path.stat()
-                # Blocks: a file has room for every image and holds those that were seen.
+                # Allocated blocks, not the length: the files are sparse, with a slot for every image.
                 files.append(CacheFile(path, status.st_blocks * 512, status.st_mtime))
     return sorted(files, key=lambda file: file.used)
 
 
 def open_cache_file(path: Path) -> int:
-    """Open (or begin) a cache file for this process's life; its use is marked, so that nobody removes it.
+    """Open or create a cache file and return its descriptor, to be kept open as long as the file is used.
 
+    A shared lock on the descriptor protects the file from ``remove_unused``; its modification time records the use.
     Raises OSError.
     """
     make_private(path.parent)
@@ -58,9 +61,9 @@ def open_cache_file(path: Path) -> int:
 
 
 def remove_unused(files: list[CacheFile], excess: float) -> tuple[int, int]:
-    """Remove files, first to last, until ``excess`` bytes are gone; return the bytes removed and kept.
+    """Remove files in the given order until ``excess`` bytes are freed; return the bytes removed and kept.
 
-    A file that a living run uses is passed over. Raises OSError when the folder can't be written to.
+    Files used by a running process are skipped. Raises OSError if the folder is not writable.
     """
     removed = kept = 0
     for file in files:
@@ -78,7 +81,7 @@ def remove_unused(files: list[CacheFile], excess: float) -> tuple[int, int]:
 
 @contextlib.contextmanager
 def _unused(path: Path) -> Iterator[bool]:
-    """Say whether nobody uses the file, and keep it so meanwhile."""
+    """Yield whether no process uses the file, which stays locked until the context exits."""
     try:
         fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
     except FileNotFoundError:

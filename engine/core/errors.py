@@ -1,26 +1,26 @@
-"""What goes wrong on the user's side of the line, as opposed to a defect of ours."""
+"""Errors caused by the user's input or system, as opposed to defects of the program."""
 
 import errno
 
 
 class UserError(Exception):
-    """Bad usage or bad input: its text is one line that names the thing at fault and the remedy.
+    """Invalid usage or input. Its message is one line that names the cause and the remedy.
 
-    The command line prints it to stderr and leaves with exit code 2; the engine, once a run has begun,
-    writes it into the journal as the reason of the end.
+    The command line prints it to stderr and exits with code 2. Once a run has begun, the engine records it in the
+    journal as the reason why the run ended.
     """
 
 
 _NO_MEMORY = (
     "out of memory", "can't allocate memory", "cannot allocate memory", "insufficient memory", "status_alloc_failed",
 )  # fmt: skip
-"""As CUDA, torch, the system, OpenCV and CUDA's libraries say it."""
+"""Parts of the messages of CUDA, torch, the operating system, OpenCV and CUDA's libraries, in lower case."""
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Say whether memory ran out, on the host or on a device.
+    """Return whether ``error`` means that memory ran out, on the host or on a device.
 
-    By words where there is no type for it: torch raises RuntimeError for memory as for anything else.
+    Errors without a type of their own are recognized by their message: torch raises RuntimeError for many causes.
     """
     if isinstance(error, UserError):
         return False

@@ -1,7 +1,7 @@
-"""Files that are written whole or not at all, and read only where they are regular files.
+"""Write files atomically, and read them only if they are regular files.
 
-A reader sees the old content or the new one, never half of one. A pipe in a file's place isn't waited for, and a
-symbolic link isn't written through.
+A reader sees either the old content or the new, never a mixture. Opening never blocks on a pipe, and nothing is
+written through a symbolic link.
 """
 
 import contextlib
@@ -20,12 +20,12 @@ _TEMPORARY = re.compile(r"\..+\.(\d{1,9})\.tmp")
 
 
 def named(error: OSError, path: Path) -> OSError:
-    """Return ``error`` with the name that a person knows, not that of a temporary file or none."""
+    """Return ``error`` with ``path`` as its file name, instead of the name of a temporary file or none."""
     return OSError(error.errno, error.strerror, str(path))
 
 
 def fsync_folder(folder: Path) -> None:
-    """Make the names in ``folder`` (a rename, a new file) survive a power cut."""
+    """Sync the entries of ``folder``, so that a rename or a new file survives a power failure."""
     fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(fd)
@@ -34,27 +34,26 @@ def fsync_folder(folder: Path) -> None:
 
 
 def mode_in(folder: Path) -> int:
-    """Return the mode for a new file in ``folder``, which the umask narrows: open to nobody to whom that is closed."""
+    """Return the mode for a new file in ``folder``: no access that the folder doesn't grant. The umask also applies."""
     return 0o666 & folder.stat().st_mode
 
 
 def make_private(folder: Path) -> None:
-    """Make a folder, and those above it that there aren't, for their owner alone. Raises OSError."""
+    """Create ``folder`` and its missing parents with mode 0o700. Raises OSError."""
     if not folder.is_dir():
         make_private(folder.parent)
         folder.mkdir(mode=0o700, exist_ok=True)
 
 
 def write_synced(path: Path, content: bytes, mode: int | None = None) -> None:
-    """Write a file that nobody reads yet and sync its content; without a ``mode`` it is as its folder is.
+    """Write a new file and sync its content. Without ``mode`` its permissions follow its folder's (``mode_in``).
 
-    What has its name makes way: nothing is written through a link, no pipe is waited for. Raises OSError, with the
-    name of the file.
+    A file, link or pipe already at ``path`` is removed, never written through. Raises OSError naming ``path``.
     """
     try:
         try:
             fd = _make(path)
-        except FileExistsError:  # of a process that was killed
+        except FileExistsError:  # left by a killed process
             path.unlink()
             fd = _make(path)
         with os.fdopen(fd, "wb") as file:
@@ -72,7 +71,7 @@ def _make(path: Path) -> int:
 
 
 def sync_data(fd: int) -> None:
-    """Return once what was written to a file is on the disk, and what it takes to read it. Raises OSError."""
+    """Sync the content of a file, and the metadata needed to read it, to the disk. Raises OSError."""
     if hasattr(os, "fdatasync"):
         os.fdatasync(fd)
     else:  # macOS
@@ -80,13 +79,13 @@ def sync_data(fd: int) -> None:
 
 
 def append_whole(fd: int, content: bytes, *, sync: bool = True) -> None:
-    """Add ``content`` to a file that is open for appending, and sync it. Raises OSError; nothing was added then.
+    """Append ``content`` to a file opened with O_APPEND, and sync it unless ``sync`` is false.
 
-    Should the file not even let itself be cut again, half of ``content`` may stay.
+    Raises OSError after truncating the file to its previous size; if that fails too, a part of ``content`` remains.
     """
     size = os.fstat(fd).st_size
     try:
-        if os.write(fd, content) != len(content):  # a disk filling up
+        if os.write(fd, content) != len(content):  # the disk filled up during the write
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         if sync:
             sync_data(fd)
@@ -97,11 +96,10 @@ def append_whole(fd: int, content: bytes, *, sync: bool = True) -> None:
 
 
 def replace_file(path: Path, content: bytes, mode: int | None = None) -> None:
-    """Put ``content`` at ``path`` whole: temporary name beside it, sync, rename, sync the folder.
+    """Replace the file at ``path`` atomically: write a temporary file beside it, sync, rename, sync the folder.
 
-    Without a ``mode`` the file is open to nobody to whom its folder is closed.
-    Raises OSError (disk full, no permission) with the name of ``path``, which is as it was; the temporary
-    file is gone.
+    Without ``mode`` the permissions follow the folder's (``mode_in``). Raises OSError (disk full, no permission)
+    naming ``path``, which is then unchanged; the temporary file is removed.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
@@ -117,7 +115,7 @@ def replace_file(path: Path, content: bytes, mode: int | None = None) -> None:
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Remove what processes that were killed in ``replace_file`` left in ``folder``; what can't be removed stays."""
+    """Remove temporary files that killed processes left in ``folder``; skip those that can't be removed."""
     for path in folder.iterdir():
         match = _TEMPORARY.fullmatch(path.name)
         if match and not _is_another(int(match[1])):
@@ -126,7 +124,7 @@ def remove_leftovers(folder: Path) -> None:
 
 
 def _is_another(pid: int) -> bool:
-    """Say whether another process of this machine has the number ``pid``."""
+    """Return whether another process on this machine has the id ``pid``."""
     if pid == os.getpid():
         return False
     try:
@@ -138,12 +136,12 @@ def _is_another(pid: int) -> bool:
     return True
 
 
-_LENT = 10.0
-"""Seconds to wait for a file that another holds a lease on (fcntl(2), F_SETLEASE)."""
+_LEASE_TIMEOUT = 10.0
+"""Seconds to wait for a file on which another process holds a lease (fcntl(2), F_SETLEASE)."""
 
 
 class UnfitFileError(OSError):
-    """What can't be the file that was asked for; as text it is the reason alone."""
+    """The file is of the wrong kind or too large. As text, only the reason."""
 
     def __str__(self) -> str:
         return str(self.strerror)
@@ -153,18 +151,19 @@ _NOT_THE_FILE = (errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.E
 
 
 def is_about_content(error: OSError) -> bool:
-    """Say whether ``error`` tells what is in a file's place: nothing, a folder, a pipe, a loop of links.
+    """Return whether ``error`` is about what is at the path: nothing, a folder, a pipe or a loop of links.
 
-    Any other tells that it can't be read now, whatever it holds: no rights, no memory, too many open files, a disk or
-    a file server that fails.
+    Any other error only says that the file can't be read now: no permission, no memory, too many open files, a failing
+    disk or file server. Its content may be sound.
     """
     return isinstance(error, UnfitFileError) or error.errno in _NOT_THE_FILE
 
 
 def open_regular(path: Path, largest: int | None = None, *, follow: bool = True) -> BinaryIO:
-    """Open a file for reading. Raises OSError, also for what is no regular file or has more than ``largest`` bytes.
+    """Open a regular file for reading, in binary mode. Never blocks on a pipe or a device.
 
-    A pipe or a device is not waited for. Without ``follow`` a link is refused.
+    Raises OSError, UnfitFileError for anything but a regular file of at most ``largest`` bytes. With ``follow=False``
+    a symbolic link is refused.
     """
     fd = _open(path, os.O_RDONLY | (0 if follow else os.O_NOFOLLOW))
     try:
@@ -180,15 +179,15 @@ def open_regular(path: Path, largest: int | None = None, *, follow: bool = True)
 
 
 def read_regular(path: Path, largest: int, *, follow: bool = True) -> bytes:
-    """Return the content of a file. Raises OSError as ``open_regular``."""
+    """Return the content of a regular file of at most ``largest`` bytes. Raises OSError as ``open_regular``."""
     with open_regular(path, largest, follow=follow) as file:
-        return file.read(largest)  # its size may be a lie, as in /proc
+        return file.read(largest)  # a file may have more than its reported size, as in /proc
 
 
 def open_own(path: Path, flags: int) -> int:
-    """Open a file that a run writes into, made if there is none, and return its descriptor.
+    """Open a file that a run writes to, created if missing, and return its descriptor.
 
-    Raises UserError for what is no file of the run's own, as ``check_own``, and OSError.
+    Raises UserError as ``check_own``, and OSError.
     """
     try:
         fd = _open(path, flags | os.O_CREAT | os.O_NOFOLLOW, mode_in(path.parent))
@@ -202,27 +201,27 @@ def open_own(path: Path, flags: int) -> int:
 
 
 def check_own(path: Path) -> None:
-    """Raise UserError if ``path`` is a link, through which a run would write elsewhere, a pipe, a folder, a device."""
+    """Raise UserError if ``path`` is a link, through which a run would write elsewhere, or not a regular file."""
     try:
         mode = path.lstat().st_mode
-    except OSError:  # it isn't there, or whoever opens it is told
+    except OSError:  # missing, or opening it will report the error
         return
     if stat.S_ISLNK(mode):
         raise _not_own(
-            path, "is a link, and a run writes into files of its own; put the file in its place, or remove it"
+            path, "is a link, but a run writes only to its own files; put the file in its place, or remove it"
         )
     if not stat.S_ISREG(mode):
         raise _not_own(path, "is no regular file; remove it, or put the file in its place")
 
 
 def _open(path: Path, flags: int, mode: int = 0) -> int:
-    deadline = time.monotonic() + _LENT
+    deadline = time.monotonic() + _LEASE_TIMEOUT
     while True:
         try:
-            # A pipe without a reader would be waited for; a regular file is opened at once.
+            # O_NONBLOCK, because opening a pipe would otherwise wait for its other end.
             return os.open(path, flags | os.O_NONBLOCK | os.O_CLOEXEC, mode)
         except BlockingIOError:
-            # But for one that a file server has lent to a client, until that gives it back.
+            # A lease, for example of a file server for its client: O_NONBLOCK fails until it is released.
             if time.monotonic() > deadline:
                 raise
             time.sleep(0.02)
@@ -233,5 +232,5 @@ def _not_own(path: Path, why: str) -> UserError:
 
 
 def is_plain(name: str) -> bool:
-    """Say whether ``name`` names something directly in a folder."""
+    """Return whether ``name`` is a single path component other than ``.`` and ``..``."""
     return name not in ("", ".", "..") and "/" not in name and "\0" not in name

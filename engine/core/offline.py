@@ -1,4 +1,4 @@
-"""The switch that forbids the network: ``--offline``, or VRDL_TUI_OFFLINE, which children inherit."""
+"""The switch that forbids network access: ``--offline`` or VRDL_TUI_OFFLINE, which child processes inherit."""
 
 import errno
 import os
@@ -12,19 +12,20 @@ _EVENTS = frozenset(
 
 
 def forbid_network() -> None:
-    """Forbid the network to this process and to those that it starts from now on."""
+    """Forbid network access to this process and to processes that it starts from now on."""
     os.environ[_VARIABLE] = "1"
     keep_offline()
 
 
 def is_offline() -> bool:
+    """Return whether network access is forbidden."""
     return os.environ.get(_VARIABLE, "0") not in ("", "0")
 
 
 def keep_offline() -> None:
-    """Where it is forbidden, let no connection leave this process and no name be looked up; each raises OSError.
+    """If network access is forbidden, make connections and name lookups of this process raise OSError.
 
-    Must run before timm is imported: the hub's library then doesn't try again and again.
+    Unix sockets remain allowed. Must run before timm is imported, so that the hub's library doesn't retry downloads.
     """
     if is_offline():
         os.environ["HF_HUB_OFFLINE"] = "1"

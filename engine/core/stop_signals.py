@@ -1,18 +1,18 @@
-"""The signals that ask a process of ours to stop (a person's, a scheduler's), and who answers them."""
+"""The signals by which a person or a scheduler asks a process to stop, and their handler."""
 
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-_ASK_TO_STOP = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)  # the last is a batch system's warning
+_ASK_TO_STOP = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)  # SIGUSR1: the warning of a batch system
 
 
 @contextmanager
 def held_back() -> Iterator[None]:
-    """Have a process that is started meanwhile hold these signals back until it calls ``answer``.
+    """Block these signals in processes started inside the context, until they call ``answer``.
 
-    Before it has a way of its own to end by, one would end it without a word.
+    A signal that arrives before a process has installed its handler would otherwise end it without a message.
     """
     before = signal.pthread_sigmask(signal.SIG_BLOCK, _ASK_TO_STOP)
     try:
@@ -22,7 +22,7 @@ def held_back() -> Iterator[None]:
 
 
 def answer(handler: Callable[[int, FrameType | None], None]) -> None:
-    """Have ``handler`` called for each of these signals, those that were held back too. Called on the main thread."""
+    """Install ``handler`` for these signals and unblock them, delivering pending ones. For the main thread only."""
     for number in _ASK_TO_STOP:
         signal.signal(number, handler)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _ASK_TO_STOP)

@@ -1,7 +1,7 @@
-"""The header of a safetensors file, judged before torch is imported and before a tensor is read.
+"""Check the header of a safetensors file without importing torch or reading a tensor.
 
-Its form (https://huggingface.co/docs/safetensors): eight bytes, the header's length; the header, JSON; the tensors'
-bytes, without a gap.
+The format (https://huggingface.co/docs/safetensors): eight bytes with the length of the header, the header as JSON,
+and the bytes of the tensors without gaps.
 """
 
 import json
@@ -14,20 +14,20 @@ from typing import Any
 from engine.core.files import open_regular
 
 _LARGEST_HEADER = 16 << 20
-"""Bytes; one of 10,000 tensors has about 1 MB."""
+"""Bytes; the header of 10,000 tensors has about 1 MB."""
 
 
 def read_metadata(path: Path) -> dict[str, str]:
-    """Return the metadata of a file that holds what its header says, the last byte included.
+    """Return the metadata of a safetensors file whose size matches its header.
 
-    Raises OSError, and ValueError with the reason: cut off, too long, damaged, a name given twice. At most 16 MB of it
-    are read, and a pipe or a device is not waited for.
+    Raises OSError, and ValueError with the reason: truncated, too long, damaged, or a duplicate name. Reads at most
+    16 MB and never blocks on a pipe or a device.
     """
     with open_regular(path) as file:
         available = os.fstat(file.fileno()).st_size
         (length,) = struct.unpack("<Q", file.read(8).ljust(8, b"\0"))
         if not 2 <= length <= min(_LARGEST_HEADER, available - 8):
-            raise ValueError(f"its header can't have {length:,} of its {available:,} bytes")
+            raise ValueError(f"its header can't have {length:,} bytes in a file of {available:,} bytes")
         header = _parsed(file.read(length))
     metadata = header.pop("__metadata__", {})
     if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
@@ -46,7 +46,7 @@ def _parsed(text: bytes) -> dict[str, Any]:
     except UnicodeDecodeError:
         raise ValueError("its header isn't UTF-8 text") from None
     if not isinstance(header, dict):
-        raise ValueError("its header is no table")
+        raise ValueError("its header is not a JSON object")
     return header
 
 
@@ -63,4 +63,4 @@ def _end(entry: Any) -> int:
     match entry:
         case {"data_offsets": [int(start), int(end)]} if 0 <= start <= end:
             return end
-    raise ValueError("its header doesn't say where a tensor is")
+    raise ValueError("its header lacks the offsets of a tensor")

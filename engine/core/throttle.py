@@ -1,13 +1,13 @@
-"""How often a person is told how far something is."""
+"""Limit how often progress is reported to a person."""
 
 import time
 
 _BETWEEN = 0.1
-"""Seconds."""
+"""Seconds between two reports."""
 
 
 class Throttle:
-    """Says yes at most ten times a second."""
+    """A callable that returns True at most ten times a second, and False otherwise."""
 
     def __init__(self) -> None:
         self._last = 0.0

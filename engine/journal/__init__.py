@@ -1,4 +1,4 @@
-"""What happened to a run: the typed events, the file they are appended to, and the state folded from them.
+"""The history of a run: typed events, the journal they are appended to, and the state folded from them.
 
-Nothing here decides or trains; each view and each resume reads the same state from the same file.
+Every view, and every resumed attempt, reads the same state from the same file.
 """

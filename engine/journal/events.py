@@ -1,8 +1,8 @@
 """The typed events of a run's journal, one JSON object per line.
 
-Each event carries what its panel shows, so that no view computes what the engine already knows. Epochs and
-steps count from 1. Accuracies are percents (0 to 100), losses mean cross-entropies, times seconds since the
-Unix epoch, durations seconds, sizes bytes, learning rates as the optimiser has them.
+Events carry everything that views show, so that no view computes what the engine already knows. Epochs and steps count
+from 1. Accuracies are in percent (0 to 100), losses are mean cross-entropies, times are seconds since the Unix epoch,
+durations seconds, sizes bytes, learning rates those of the optimizer.
 """
 
 import math
@@ -12,7 +12,7 @@ from typing import Annotated, Literal, TypeAlias
 import msgspec
 
 Time = Annotated[float, msgspec.Meta(ge=0, le=1e11)]
-"""Seconds since the Unix epoch, up to the year 5138: more a calendar can't tell."""
+"""Seconds since the Unix epoch, up to 1e11 (the year 5138), so that every time can be shown as a date."""
 
 
 def _snake(name: str) -> str:
@@ -20,95 +20,110 @@ def _snake(name: str) -> str:
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag=_snake):
-    """The envelope of every event: its place in the journal (``seq``, from 1) and its time."""
+    """The base of all events: the number in the journal (``seq``, from 1) and the time ``t``."""
 
     seq: int = 0
     t: Time = 0.0
 
 
 class Paused(Event, frozen=True):
+    """The run was paused after ``step`` steps of the epoch."""
+
     epoch: int
     step: int
 
 
 class Resumed(Event, frozen=True):
+    """The paused run was resumed."""
+
     epoch: int
     step: int
     paused_for: float
+    """Seconds."""
 
 
 class CommandAccepted(Event, frozen=True):
+    """The engine accepted a command."""
+
     id: str
     name: str
     by: str
-    """Who asked, as user@host."""
+    """Who sent it, as user@host."""
     detail: str = ""
     pid: int = 0
-    """The process on that host that sent it: a console, or ``vrdl-tui send``; 0 in journals of older versions."""
+    """The process on that host that sent it, a console or ``vrdl-tui send``; 0 in journals of older versions."""
     sent: float = 0.0
-    """When, by that host's clock; 0 in journals of older versions."""
+    """When it was sent, by that host's clock; 0 in journals of older versions."""
 
 
 class CommandRejected(Event, frozen=True):
+    """The engine rejected a command."""
+
     id: str
     name: str
     by: str
+    """Who sent it, as user@host."""
     reason: str
     pid: int = 0
-    """These two as in ``CommandAccepted``."""
+    """As in ``command_accepted``."""
     sent: float = 0.0
+    """As in ``command_accepted``."""
 
 
 BY_HAND = "recipe.toml"
-"""Who changed a setting that was edited in that file between two attempts."""
+"""The value of ``by`` for a setting that was edited in that file between two attempts."""
 
 
 class SettingChanged(Event, frozen=True):
+    """A key of the recipe was changed while the run was in progress or between two attempts."""
+
     key: str
     old: str
     new: str
     epoch: int
     step: int
     by: str = ""
-    """Who asked, as user@host, or ``recipe.toml`` when the file was edited between two attempts; empty in journals of
-    older versions."""
+    """Who changed it, as user@host, or ``recipe.toml`` if that file was edited between two attempts; empty in journals
+    of older versions."""
     pid: int = 0
-    """The process on that host that asked."""
+    """The process on that host that sent the command."""
 
 
 class RolledBack(Event, frozen=True):
-    """The weights are again those of ``best_epoch``; epoch, learning rate and counter are as they were."""
+    """The weights of ``best_epoch`` were restored; epoch, learning rate and counter are unchanged."""
 
     epoch: int
     step: int
     best_epoch: int
     by: str = ""
-    """These two as in ``SettingChanged``."""
+    """As in ``setting_changed``."""
     pid: int = 0
+    """As in ``setting_changed``."""
     reason: str = ""
-    """Why the engine went back by itself, to the epoch's first step; ``best_epoch`` is 0 for the last checkpoint."""
+    """Why the engine itself rolled back, to the first step of the epoch; ``best_epoch`` 0 means the last checkpoint."""
 
 
 class EpochCut(Event, frozen=True):
-    """The epoch ends after ``step`` of its ``steps``."""
+    """The epoch ends early, after ``step`` of its ``steps`` steps."""
 
     epoch: int
     step: int
     steps: int
     by: str = ""
-    """These two as in ``SettingChanged``."""
+    """As in ``setting_changed``."""
     pid: int = 0
+    """As in ``setting_changed``."""
 
 
 class OutlierProgress(Event, frozen=True):
-    """How many images the outlier stage has read, of the training and validation images together."""
+    """The number of training and validation images that the outlier stage has read."""
 
     done: int
     total: int
 
 
 class AutoencoderEpoch(Event, frozen=True):
-    """One of a class's autoencoders (method.md, Outlier detection) was trained for another epoch."""
+    """A class's autoencoder (method.md, Outlier detection) was trained for another epoch."""
 
     class_name: str
     class_index: int
@@ -120,50 +135,50 @@ class AutoencoderEpoch(Event, frozen=True):
 
 
 class ThresholdSet(Event, frozen=True):
-    """A class was judged. Every training image of it that could be read has its error here."""
+    """The threshold of a class was set. Lists the error of each of its training images that could be read."""
 
     class_name: str
     threshold: float
     largest_val_error: float | None
-    """None for a class without validation images: its threshold is the percentile."""
+    """None for a class without validation images, whose threshold is the percentile."""
     relaxed: bool
-    """Whether ``largest_val_error`` was above the percentile and so made the threshold."""
+    """Whether ``largest_val_error`` exceeded the percentile and so determined the threshold."""
     images: int
     first_threshold: float = 0.0
     """The percentile of the training errors."""
     files: list[str] = msgspec.field(default_factory=list)
-    """File names inside the class's folder, sorted as text."""
+    """File names in the folder of the class, sorted as text."""
     errors: list[float] = msgspec.field(default_factory=list)
-    """One for each of ``files``."""
+    """The error of each of ``files``."""
     flagged: list[int] = msgspec.field(default_factory=list)
-    """The positions in ``files`` of the outliers: error > threshold."""
+    """Positions in ``files`` of the outliers, whose error exceeds the threshold; from 0."""
     looks_like: list[str] = msgspec.field(default_factory=list)
-    """For each of ``flagged`` the class that it resembles more than its own; "" for none, or where the method
-    can't say."""
+    """For each of ``flagged``, the class that it resembles more than its own; "" if there is none or the method can't
+    tell."""
     note: str = ""
-    """Why the threshold isn't the report's: too few images, so that none is an outlier, or none to validate."""
+    """Why the threshold isn't the report's: too few images, so that none is an outlier, or no validation images."""
 
 
 class OutlierExcluded(Event, frozen=True):
-    """A training image is left out from epoch ``from_epoch`` on."""
+    """A training image is excluded from epoch ``from_epoch`` on."""
 
     class_name: str
     path: str
     error: float
     threshold: float
     action: str
-    """"exclude": the file is where it was; "quarantine": it was moved; "delete"."""
+    """"exclude": the file stays in place; "quarantine": it was moved; "delete": it was deleted."""
     sha256: str = ""
     looks_like: str = ""
-    """The class that it resembles more than its own; empty where the method can't say."""
+    """The class that it resembles more than its own; empty if there is none or the method can't tell."""
     moved_to: str = ""
     from_epoch: int = 1
     by: str = ""
-    """Who asked, as user@host; empty for the outlier stage itself."""
+    """Who excluded it, as user@host; empty for the outlier stage."""
 
 
 class OutlierRestored(Event, frozen=True):
-    """A training image that was left out takes part again, from epoch ``from_epoch`` on."""
+    """An excluded training image is used again from epoch ``from_epoch`` on."""
 
     class_name: str
     path: str
@@ -172,6 +187,8 @@ class OutlierRestored(Event, frozen=True):
 
 
 class OutliersDone(Event, frozen=True):
+    """The outlier stage is done."""
+
     excluded: int
     images: int
 
@@ -179,21 +196,23 @@ class OutliersDone(Event, frozen=True):
 OutlierEvent: TypeAlias = (
     AutoencoderEpoch | ThresholdSet | OutlierExcluded | OutlierRestored | OutliersDone | OutlierProgress
 )
+"""The events about outliers."""
 
 
 Stage = Literal[
     "starting", "importing", "reading data", "building model", "loading weights", "downloading weights",
     "finding outliers", "training", "predicting",
 ]  # fmt: skip
+"""The stages of an attempt at a run."""
 
 _MOST_CLASSES = 1 << 16
 MOST_CELLS = 500_000
-"""A cell takes 25 bytes at most, and readers pass over lines of more than 16 MiB."""
+"""Maximum number of cells in an event: a cell takes at most 25 bytes, and readers skip lines of more than 16 MiB."""
 _MOST_EPOCHS = 1_000_000
 
 
 class RunStarted(Event, frozen=True):
-    """An engine took the run: the first time (``attempt`` 1) or to go on with it."""
+    """An engine started the run (``attempt`` 1) or resumed it."""
 
     attempt: int
     host: str
@@ -216,19 +235,23 @@ class RunStarted(Event, frozen=True):
     outliers: str
     seed: int
     resumed_epoch: int = 0
-    """The epoch in which the run goes on; 0 for a start from nothing. Later history is void."""
+    """The epoch in which the run resumes; 0: it starts anew. What was recorded of this epoch and later ones is void."""
     resumed_step: int = 0
-    """How many steps of ``resumed_epoch`` were done at the checkpoint."""
+    """The steps of ``resumed_epoch`` that were done at the checkpoint."""
     recipe: dict[str, str] = {}
-    """Every key of ``recipe.toml`` as this attempt found it; empty in journals of older versions."""
+    """Every key of ``recipe.toml`` at the start of this attempt; empty in journals of older versions."""
 
 
 class StageStarted(Event, frozen=True):
+    """A stage of the attempt has started."""
+
     stage: Stage
     detail: str = ""
 
 
 class DatasetScanned(Event, frozen=True):
+    """The images of the run were listed."""
+
     classes: list[str]
     train_images: int
     val_images: int
@@ -237,7 +260,7 @@ class DatasetScanned(Event, frozen=True):
 
 
 class BadImage(Event, frozen=True):
-    """A file that can't be read as an image; named once, and left out."""
+    """A file can't be read as an image. It is reported once and not used."""
 
     path: str
     reason: str
@@ -245,6 +268,8 @@ class BadImage(Event, frozen=True):
 
 
 class EpochStarted(Event, frozen=True):
+    """Training of an epoch has started."""
+
     epoch: int
     epochs: int
     lr: float
@@ -252,7 +277,7 @@ class EpochStarted(Event, frozen=True):
 
 
 class Step(Event, frozen=True):
-    """At most ten a second; ``loss`` and ``train_acc`` are means over the epoch so far."""
+    """Progress within an epoch, at most ten per second. ``loss`` and ``train_acc`` are means over the epoch so far."""
 
     epoch: int
     step: int
@@ -260,17 +285,19 @@ class Step(Event, frozen=True):
     loss: float
     train_acc: float
     images_per_s: float
-    """Images trained on in the last ten seconds or more, by the time that they took; 0 before anything was timed."""
+    """Training images per second over the last ten seconds or more; 0 before the first measurement."""
     eta: float | None
-    """Seconds until the last epoch ends, should no early stop come first; None while unknown."""
+    """Seconds until the last epoch ends, without early stopping; None while unknown."""
     data_wait: float | None = None
-    """Share of the same time, percent, for which the device had nothing to do, since its images were still to come.
+    """Percentage of the same time in which the device was idle because it waited for images.
 
-    On MPS: for which the host waited for them. None while unknown.
+    On MPS, in which the host waited for images. None while unknown.
     """
 
 
 class EpochEnded(Event, frozen=True):
+    """The figures of one epoch, after its validation."""
+
     epoch: int
     lr: float
     train_acc: float
@@ -279,26 +306,29 @@ class EpochEnded(Event, frozen=True):
     val_loss: float
     new_best: bool
     best: float
-    """The best monitored score so far: percent or loss, as ``RunStarted.monitor`` says."""
+    """The best monitored score so far: percent or loss, by ``monitor`` of ``run_started``."""
     best_epoch: int
     counter: int
     patience: int
     epochs_to_stop: int
     next_lr: float
     images_per_s: float
-    """Images trained on in the epoch, by the time that its steps took."""
+    """Training images per second over the steps of the epoch, without validation."""
     seconds: float
     val_acc_low: float | None = None
-    """The 95 % score interval of ``val_acc`` (``engine.analysis.stats``); None in journals of older versions."""
+    """Lower bound of the 95 % score interval of ``val_acc`` (Wilson 1927); None in journals of older versions."""
     val_acc_high: float | None = None
+    """Its upper bound."""
 
     def __post_init__(self) -> None:
-        """Raises ValueError for an epoch that no run comes to, and that no axis could show."""
+        """Raise ValueError for an impossible epoch, which no axis could show, so that readers skip such a line."""
         if not 0 <= self.epoch <= _MOST_EPOCHS:
-            raise ValueError("an epoch that no run comes to")
+            raise ValueError(f"epoch {self.epoch} is out of range")
 
 
 class LrDecayed(Event, frozen=True):
+    """The schedule changed the learning rate."""
+
     epoch: int
     """The first epoch that trains with ``new``."""
     old: float
@@ -307,17 +337,18 @@ class LrDecayed(Event, frozen=True):
 
 
 class ConfusionMatrix(Event, frozen=True):
-    """Validation images by (true class, predicted class, count), empty cells left out."""
+    """The confusion matrix of the validation images after an epoch."""
 
     epoch: int
     classes: int
     cells: list[tuple[int, int, int]]
-    """At most 500,000: of more, those with the most images, and a warning says so."""
+    """(true class, predicted class, count), classes from 0, empty cells omitted. At most 500,000 cells: beyond that the
+    largest, with a warning."""
     path: str
-    """The picture of a new best epoch, there once that epoch's best checkpoint is saved; empty for other epochs."""
+    """The picture for a new best epoch, which exists once the best checkpoint is saved; empty for other epochs."""
 
     def __post_init__(self) -> None:
-        """Raises ValueError for cells of no class, so that such a line of a journal is passed over."""
+        """Raise ValueError for invalid classes or counts, so that readers skip such a line."""
         known = range(min(self.classes, _MOST_CLASSES))
         if self.classes > _MOST_CLASSES or not all(
             true in known and predicted in known and images >= 0 for true, predicted, images in self.cells
@@ -326,6 +357,8 @@ class ConfusionMatrix(Event, frozen=True):
 
 
 class CheckpointSaved(Event, frozen=True):
+    """A checkpoint was saved after ``step`` steps of the epoch."""
+
     which: Literal["best", "last"]
     epoch: int
     step: int
@@ -335,19 +368,23 @@ class CheckpointSaved(Event, frozen=True):
 
 
 class PredictionProgress(Event, frozen=True):
+    """The number of test images predicted so far."""
+
     done: int
     total: int
 
 
 class PredictionWritten(Event, frozen=True):
+    """The predictions for the test images were written."""
+
     path: str
     rows: int
     epoch: int
-    """The epoch whose best weights made it."""
+    """The best epoch, whose weights made the predictions."""
 
 
 class SystemSample(Event, frozen=True):
-    """What the machine is doing, every five seconds; a figure of the GPU is None where the GPU doesn't support it."""
+    """The load of the machine, every five seconds. Figures that the GPU doesn't report are None."""
 
     cpu_percent: float
     rss: int
@@ -356,8 +393,9 @@ class SystemSample(Event, frozen=True):
     disk_free: int
     gpu_percent: float | None = None
     gpu_memory_used: int | None = None
-    """Bytes, as ``gpu_memory_total``."""
+    """Bytes."""
     gpu_memory_total: int | None = None
+    """Bytes."""
     gpu_temperature: float | None = None
     """Degrees Celsius."""
     gpu_power: float | None = None
@@ -365,43 +403,49 @@ class SystemSample(Event, frozen=True):
 
 
 class DiskFull(Event, frozen=True):
-    """The run waits for room on its disk, and goes on by itself."""
+    """The disk is full. The run waits for space and resumes automatically."""
 
     need: int
+    """Bytes."""
     folder: str
 
     @property
     def words(self) -> str:
+        """The event as one line of text."""
         return f"disk full: waiting for {math.ceil(self.need / 1e6):,} MB in {self.folder}"
 
 
 class DiskFreed(Event, frozen=True):
-    """There is room again: the run goes on."""
+    """The disk has space again, and the run resumes."""
 
     waited: float
+    """Seconds."""
 
 
 class RunWarning(Event, frozen=True, tag="warning"):
+    """A problem that doesn't end the run."""
+
     message: str
 
 
 Outcome = Literal["finished", "early_stopped", "stopped", "interrupted", "failed"]
+"""How an attempt at a run ended."""
 
 
 class RunEnded(Event, frozen=True):
-    """The engine's last word. Without it and without a living engine, a run was cut off."""
+    """The last event of an attempt. A run without it and without a running engine was interrupted."""
 
     outcome: Outcome
     reason: str
     epoch: int
-    """The epoch under way, or the last one when none was; 0 before the first."""
+    """The current epoch, or the last one; 0 before the first."""
     best: float | None
     best_epoch: int
     exit_code: int
 
 
 class UnknownEvent(Event, frozen=True, tag="unknown_event"):
-    """A line of a newer version of this program: kept in sequence, shown by nobody."""
+    """An event of a newer version of the program. It keeps its number in the journal and is not shown."""
 
 
 AnyEvent: TypeAlias = (
@@ -410,6 +454,7 @@ AnyEvent: TypeAlias = (
     | SettingChanged | RolledBack | EpochCut | PredictionProgress | PredictionWritten | SystemSample | DiskFull
     | DiskFreed | RunWarning | RunEnded | UnknownEvent
 )  # fmt: skip
+"""Any event of a journal."""
 
 
 class _Envelope(msgspec.Struct):
@@ -423,12 +468,12 @@ _encoder = msgspec.json.Encoder()
 
 
 def encode_line(event: Event) -> bytes:
-    """Return the journal line of ``event``, newline included."""
+    """Return the journal line of ``event``, including the newline."""
     return _encoder.encode(event) + b"\n"
 
 
 def decode_line(line: bytes) -> AnyEvent | None:
-    """Return the event on a journal line, UnknownEvent for one of a newer version, None for damage."""
+    """Return the event on a journal line: UnknownEvent for one of a newer version, None for a damaged line."""
     try:
         return _decoder.decode(line)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):

@@ -1,4 +1,4 @@
-"""Which training images are left out in which epoch."""
+"""Which training images are excluded in which epoch."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -13,42 +13,43 @@ Change = TypeVar("Change", bound=OutlierExcluded | OutlierRestored)
 
 
 def below(change: Change, root: str | Path) -> Change:
-    """Return ``change`` with the path that its class and file name have below the training folder ``root``.
+    """Return ``change`` with its path below the training folder ``root``: class, then file name.
 
-    The journal has whole paths, and the data may have been moved since.
+    The journal records absolute paths, and the data may have been moved since.
     """
     path = encodable(str(Path(root, change.class_name, Path(change.path).name)))
     return change if path == change.path else msgspec.structs.replace(change, path=path)
 
 
 class Exclusions:
-    """The journal's changes by epoch, so that a resumed run leaves out in each epoch what the unbroken one does."""
+    """The excluded images by epoch, so that a resumed run excludes the same ones as an uninterrupted run."""
 
     def __init__(self, changes: Iterable[OutlierExcluded | OutlierRestored] = ()) -> None:
         self.changes: list[OutlierExcluded | OutlierRestored] = []
-        """In order."""
+        """In the order of the journal."""
         for change in changes:
             self.add(change)
 
     def add(self, change: OutlierExcluded | OutlierRestored) -> None:
+        """Append a change."""
         self.changes.append(change)
 
     def paths(self) -> set[str]:
-        """Return every path that was ever left out."""
+        """Return the path of every image that was ever excluded."""
         return {change.path for change in self.changes}
 
     def at(self, epoch: int) -> dict[str, OutlierExcluded]:
-        """Return, by path, what is left out in ``epoch``."""
-        left_out: dict[str, OutlierExcluded] = {}
+        """Return the images excluded in ``epoch``, by path."""
+        excluded: dict[str, OutlierExcluded] = {}
         for change in self.changes:
             if change.from_epoch > epoch:
                 continue
             if isinstance(change, OutlierExcluded):
-                left_out[change.path] = change
+                excluded[change.path] = change
             else:
-                left_out.pop(change.path, None)
-        return left_out
+                excluded.pop(change.path, None)
+        return excluded
 
     def now(self) -> dict[str, OutlierExcluded]:
-        """Return, by path, what is left out once every change is in force."""
+        """Return the images excluded once every change is in force, by path."""
         return self.at(max((change.from_epoch for change in self.changes), default=0))

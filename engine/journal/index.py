@@ -1,8 +1,8 @@
-"""A long journal's past, read quickly: what the newest ticks supersede is left out, and kept left out in a file.
+"""An index that makes long journals fast to read: their lines without superseded progress ticks.
 
-``events.index`` beside the journal holds the journal's lines up to some size without those that tell nothing any
-more. The engine renews it while the journal grows; a console that had much to read without it writes it too. It is
-only ever a help: it is used when it fits the journal, and a run is complete without it.
+``events.index`` beside the journal holds the lines up to some size of the journal, except those that later ones
+supersede. The engine updates it while the journal grows; a console that had to read much without it writes it too. It
+is optional: it is used only if it matches the journal, and a run is complete without it.
 """
 
 import hashlib
@@ -21,16 +21,16 @@ from engine.journal.state import SAMPLES_KEPT, RunState
 
 _FORMAT = 1
 _WORTH = 8 << 20
-"""Bytes of journal read beyond an index from which on writing one is worth it: about 40 ms of reading."""
+"""Least bytes of journal beyond the index for which a new one is written; reading them takes about 40 ms."""
 _LARGEST = 256 << 20
-"""Bytes; an index is read whole. One of 10,000 epochs has some 5 MB."""
+"""Bytes; an index is read in one piece. One of 10,000 epochs has about 5 MB."""
 _TAIL = 4096
 _HIGHEST_HEADER = 4096
 
 _STEP = b'\n{"type":"step",'
 _NO_STEP = re.compile(rb'\n(?!\{"type":"step",)')
-# Each says all that those of its kind before it said, as RunState folds them; no line of the log is made of one.
-# But for samples of the system, of which it holds the newest as a history, and matrices that came with a picture.
+# A later event of one of these kinds replaces the earlier ones in RunState, and the log view shows none of them.
+# Exceptions: RunState keeps the newest system samples as a history, and the confusion matrices that have a picture.
 _TICK = re.compile(
     rb'\{"type":"(step|system_sample|autoencoder_epoch|outlier_progress|prediction_progress|confusion_matrix)",'
 )
@@ -41,27 +41,28 @@ _NO_PICTURE = b',"path":"",'
 class _Header(msgspec.Struct, frozen=True):
     format: int
     size: int
-    """How many bytes of the journal the lines stand for."""
+    """Bytes of the journal that the index covers."""
     seq: int
-    """The sequence number of the last of them."""
+    """Number of the last event that it covers."""
     tail: str
-    """SHA-256 of the journal's last bytes before ``size``."""
+    """SHA-256 of the last bytes of the journal before ``size``."""
     lines: str
-    """SHA-256 of all that comes after this header's line."""
+    """SHA-256 of everything after the line of this header."""
 
 
 _header = msgspec.json.Decoder(_Header)
 
 
 def index_path(journal: Path) -> Path:
+    """Return the path of a journal's index, which may not exist."""
     return journal.with_name("events.index")
 
 
 def compact(block: bytes) -> list[bytes]:
-    """Return the lines of ``block`` but for progress ticks that a later one of their kind in it supersedes.
+    """Return the lines of ``block`` without progress ticks that a later line of the same kind supersedes.
 
-    Folded into a RunState they give the state that all the lines give. Steps, of which there are the most by
-    far, are passed over without a look into them; a line in another spelling than this program's is kept.
+    Folded into a RunState they give the same state as all lines. Steps, by far the most frequent, are skipped without
+    being parsed. A line that isn't formatted as by ``encode_line`` is kept.
     """
     text = b"\n" + block
     starts = [match.start() for match in _NO_STEP.finditer(text)]
@@ -74,8 +75,8 @@ def compact(block: bytes) -> list[bytes]:
     kept = []
     for line in reversed(lines):
         kind = match[1] if (match := _TICK.match(line)) else b""
-        told = kind == b"confusion_matrix" and _NO_PICTURE not in line
-        if not kind or told or seen[kind] < _KEPT.get(kind, 1):
+        has_picture = kind == b"confusion_matrix" and _NO_PICTURE not in line
+        if not kind or has_picture or seen[kind] < _KEPT.get(kind, 1):
             kept.append(line)
         seen[kind] += 1
     kept.reverse()
@@ -88,7 +89,7 @@ def _end(text: bytes, start: int) -> int:
 
 
 def past_state(reader: JournalReader) -> RunState:
-    """Fold what ``reader``'s journal holds already; the reader goes on behind it. Raises OSError."""
+    """Return the state of the journal of ``reader`` as it is now; the reader continues after it. Raises OSError."""
     state = RunState()
     for events in History(reader).read():
         state.apply_all(events)
@@ -96,22 +97,22 @@ def past_state(reader: JournalReader) -> RunState:
 
 
 class History:
-    """What ``reader`` has yet to read of its journal as it is now, to be read once; the reader goes on behind it."""
+    """The unread part of the journal of ``reader``, to be read once; the reader then continues after it."""
 
     def __init__(self, reader: JournalReader) -> None:
         self.indexed = 0
-        """For how many bytes of the journal its index stands."""
+        """Bytes of the journal that the index covers."""
         self._reader = reader
         self._whole = not reader.offset
         self._kept: list[bytes] = []
 
     def read(self) -> Iterator[list[AnyEvent]]:
-        """Yield the events in order, without superseded ticks. Raises OSError."""
+        """Yield lists of events in order, without superseded ticks. Raises OSError."""
         for lines in self.lines():
             yield list(self._reader.decode(lines))
 
     def lines(self) -> Iterator[list[bytes]]:
-        """Yield the lines of those events. Raises OSError."""
+        """Yield lists of the lines of those events. Raises OSError."""
         if self._whole:
             lines, self.indexed = _load(self._reader.path)
             self._reader.offset = self.indexed
@@ -124,7 +125,7 @@ class History:
             yield lines
 
     def save(self) -> None:
-        """Write the index anew if much was read that it did not hold; a folder that can't be written stays so."""
+        """Write a new index if the old one lacks much of what was read. OSErrors are ignored."""
         size = self._reader.offset
         lines, self._kept = compact(b"\n".join(self._kept)), []
         worth = size - self.indexed >= _WORTH and sum(map(len, lines)) <= min(size // 2, _LARGEST // 2)
@@ -142,17 +143,17 @@ class History:
 
 
 class IndexUpdater:
-    """Keeps the index of a journal that this process writes; for one thread."""
+    """Updates the index of a journal that this process writes. Not thread-safe."""
 
     def __init__(self, journal: Path) -> None:
         self._journal = journal
         self._due = _WORTH
-        """The size of the journal, bytes, from which on to look at it again."""
+        """Size of the journal at which to update the index, bytes."""
 
     def look(self) -> None:
-        """Renew the index if the journal has grown enough for that; what can't be read or written stays as it is.
+        """Update the index if the journal has grown enough. OSErrors are ignored.
 
-        Only what came since the last time is read: 30 ms in over an hour of a run at ten steps a second.
+        Reads only the lines since the last update, which takes 30 ms once in more than an hour at ten steps a second.
         """
         try:
             size = self._journal.stat().st_size
@@ -165,12 +166,12 @@ class IndexUpdater:
         except OSError:
             return
         self._due = past.indexed + _WORTH
-        if self._due <= size:  # no index: the next try reads all of the journal again
+        if self._due <= size:  # no index was written: the next update has to read the whole journal
             self._due = 2 * size
 
 
 def _load(journal: Path) -> tuple[list[bytes], int]:
-    """Return the index's lines and how much of the journal they stand for; nothing when it doesn't fit."""
+    """Return the lines of the index and how many bytes of the journal it covers; none and 0 if it doesn't match."""
     try:
         head, _, body = read_regular(index_path(journal), _LARGEST).partition(b"\n")
         header = _header.decode(head[:_HIGHEST_HEADER])
@@ -186,7 +187,7 @@ def _load(journal: Path) -> tuple[list[bytes], int]:
 
 
 def _before(journal: Path, size: int) -> bytes:
-    """Return the journal's last bytes before ``size``, fewer when it is shorter than that."""
+    """Return the last bytes of the journal before ``size``, at most ``_TAIL``."""
     with open_regular(journal) as file:
         return os.pread(file.fileno(), min(_TAIL, size), max(0, size - _TAIL))
 

@@ -1,4 +1,4 @@
-"""The run's journal: append events, replay them, follow a file that another process writes."""
+"""The journal of a run: append events, replay them, follow a file that another process writes."""
 
 import os
 import threading
@@ -28,30 +28,29 @@ E = TypeVar("E", bound=Event)
 
 _CHUNK = 1 << 20
 _LONGEST_LINE = 16 << 20
-# Each read lets another thread have the interpreter, and a busy one gives it back after 5 ms at the earliest:
-# few reads. What is made of them is looked at in pieces that a processor's cache holds.
+# Few, large reads: each releases the interpreter lock, which a busy thread returns after 5 ms at the earliest. What was
+# read is processed in blocks that fit into a CPU cache.
 _READ = 4 << 20
 _BLOCK = 256 << 10
 
-# Lost without harm in a power cut: the next one says the same, newer. Of outliers there may be thousands at a time;
-# an answer, the end of their stage or ``close`` syncs them before anyone relies on them.
+# Harmless to lose in a power failure, because the next event supersedes them. Exclusions can come by the thousand; an
+# answer to a command, the end of their stage or ``close`` syncs them before anything relies on them.
 _UNSYNCED = (Step, SystemSample, AutoencoderEpoch, OutlierProgress, OutlierExcluded, OutlierRestored)
 
 
 class JournalWriter:
-    """The one writer of a journal: the living engine. Safe to use from several threads.
+    """The only writer of a journal: the running engine. Thread-safe.
 
-    Opening repairs a torn last line (cut off by a crash or a power cut) by truncating it, and goes on
-    with the sequence numbers; it raises UserError for what is no file of the run's own. Each event is one ``write``;
-    all but ``_UNSYNCED`` ones are synced to disk. What can't be written, raises OSError, and neither event nor number
-    are in the file.
+    Opening removes an incomplete last line, left by a crash or a power failure, and continues the numbering. It raises
+    UserError if the file is a link or not a regular file. Each call is one ``write``; all events but the ``_UNSYNCED``
+    ones are synced to disk. A failed write raises OSError, and neither event nor number are in the file.
     """
 
     def __init__(self, path: Path) -> None:
         self._fd = open_own(path, os.O_RDWR | os.O_APPEND)
         self._lock = threading.Lock()
         self._torn = False
-        """Whether the last write failed: there may be half a line."""
+        """Whether the last write failed and may have left an incomplete line."""
         self._seq = self._repair()
         if not self._seq:
             fsync_folder(path.parent)
@@ -74,13 +73,13 @@ class JournalWriter:
         return sum(1 for _ in os.pread(self._fd, size, 0).splitlines()) if size else 0
 
     def append(self, event: E) -> E:
-        """Stamp ``event`` with the next sequence number and the time, write it, and return it stamped."""
+        """Write ``event`` with the next number and the current time, and return it with both. Raises OSError."""
         stamped: E
         (stamped,) = self.append_all(event)
         return stamped
 
     def append_all(self, *events: E) -> list[E]:
-        """Append ``events`` in one write, so that a kill leaves all of them or none."""
+        """Append ``events`` in one write, so that a kill leaves all of them or none. Raises OSError."""
         with self._lock:
             if self._torn:
                 self._seq, self._torn = self._repair(), False
@@ -98,7 +97,7 @@ class JournalWriter:
             return stamped
 
     def close(self) -> None:
-        """Sync what isn't yet, and let the file go. Raises OSError."""
+        """Sync what isn't synced yet and close the file. Raises OSError."""
         try:
             sync_data(self._fd)
         finally:
@@ -107,21 +106,23 @@ class JournalWriter:
 
 @dataclass(slots=True)
 class JournalReader:
-    """Read a journal from where the last read ended. Damaged lines are counted and skipped."""
+    """Reads a journal incrementally. Damaged lines are counted and skipped."""
 
     path: Path
     offset: int = 0
+    """Where the next read starts, bytes."""
     damaged: int = 0
+    """The number of damaged lines so far."""
 
     def read(self, limit: int = 64 * _CHUNK) -> list[AnyEvent]:
-        """Return the events that came since the last call, at most about ``limit`` bytes of them.
+        """Return the events added since the last call, at most about ``limit`` bytes of them.
 
-        A missing file has no events yet; a last line without its newline is left for the next call.
+        A missing file has no events. A last line without newline is left for the next call. Raises OSError.
         """
         return [event for block in self.blocks(limit) for event in self.decode(block.split(b"\n"))]
 
     def decode(self, lines: Iterable[bytes]) -> Iterator[AnyEvent]:
-        """Yield the events of lines of this journal, damaged ones counted and left out."""
+        """Yield the events on these lines; damaged lines are counted and skipped."""
         for line in lines:
             event = decode_line(line)
             if event is None:
@@ -130,9 +131,9 @@ class JournalReader:
                 yield event
 
     def blocks(self, limit: int = 1 << 62) -> Iterator[bytes]:
-        """Yield the whole lines that came since the last call, some 256 kB at a time, the last newline left out.
+        """Yield the complete lines added since the last call, in blocks of about 256 kB without the last newline.
 
-        ``offset`` is behind the lines that were yielded. Raises OSError, but not for a missing file.
+        ``offset`` is after the lines yielded so far. Raises OSError, but not for a missing file.
         """
         try:
             file = open_regular(self.path)
@@ -143,7 +144,7 @@ class JournalReader:
             while taken < limit:
                 chunk = os.pread(file.fileno(), size, self.offset)
                 whole = chunk.rfind(b"\n") + 1
-                if not whole and len(chunk) < size:  # the writer isn't through with it, or was cut off
+                if not whole and len(chunk) < size:  # still being written, or interrupted
                     break
                 if not whole and size < _LONGEST_LINE:
                     size *= 2

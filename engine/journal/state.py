@@ -1,4 +1,4 @@
-"""RunState: the fold of a run's events. The one model of a run that every view shows."""
+"""RunState: the state of a run folded from its events, which every view shows."""
 
 from collections import deque
 from collections.abc import Iterable
@@ -47,21 +47,21 @@ from engine.journal.exclusions import below
 
 @dataclass(slots=True)
 class OutlierStage:
-    """The outlier stage: ``method`` "none" says that it is off."""
+    """The state of the outlier stage. ``method`` is "none" if the stage is off."""
 
     method: str = "none"
     read: OutlierProgress | None = None
     current: AutoencoderEpoch | None = None
     thresholds: dict[str, ThresholdSet] = field(default_factory=dict)
-    """By class name, in the order in which they were judged."""
+    """By class name, in the order in which they were set."""
     excluded: dict[str, OutlierExcluded] = field(default_factory=dict)
-    """By path: what is left out as things stand, oldest first."""
+    """The currently excluded images by path, oldest first."""
     changes: list[OutlierExcluded | OutlierRestored] = field(default_factory=list)
-    """All that was left out and restored, in order: ``engine.journal.exclusions`` has it by epoch."""
+    """All exclusions and restorations in order; ``engine.journal.exclusions`` gives them by epoch."""
     done: OutliersDone | None = None
 
     def start(self, method: str, data: str, *, moved: bool) -> None:
-        """Begin an attempt at the run; ``moved`` says that the training folder is ``data`` from now on."""
+        """Begin an attempt at the run; if ``moved``, the training folder is ``data`` from now on."""
         self.method = method
         self.current = self.read = None
         if moved:
@@ -70,6 +70,7 @@ class OutlierStage:
                 self.apply(below(change, data))
 
     def apply(self, event: OutlierEvent) -> None:
+        """Fold one event into the state."""
         match event:
             case AutoencoderEpoch():
                 self.current = event
@@ -89,7 +90,7 @@ class OutlierStage:
                 self.done, self.current, self.read = event, None, None
 
     def _restore_moved(self, event: OutlierRestored) -> None:
-        """Restore an image whose data were moved since the last attempt began."""
+        """Restore an image whose data folder was moved since the last attempt began."""
         image = event.class_name, Path(event.path).name
         for path, one in list(self.excluded.items()):
             if (one.class_name, Path(path).name) == image:
@@ -98,7 +99,7 @@ class OutlierStage:
 
 @dataclass(frozen=True, slots=True)
 class SteeringHistory:
-    """What someone asked for while the run went on, each kind in order."""
+    """The changes that users made to a run, by kind, each in order."""
 
     settings: tuple[SettingChanged, ...] = ()
     rollbacks: tuple[RolledBack, ...] = ()
@@ -107,7 +108,7 @@ class SteeringHistory:
 
     @property
     def epochs(self) -> list[int]:
-        """Those in which something was asked for, in order."""
+        """The epochs with a change, in order."""
         steered: tuple[SettingChanged | RolledBack | EpochCut, ...] = (
             *self.settings, *self.rollbacks, *self.cuts
         )  # fmt: skip
@@ -115,15 +116,16 @@ class SteeringHistory:
 
 
 Status = Literal["starting", "running", "paused", "finished", "stopped", "interrupted", "failed"]
+"""The status of a run; ``RunState.status`` determines it."""
 
 SAMPLES_KEPT = 200
-"""Of the system's samples; at one each five seconds, the newest 17 minutes."""
+"""Number of system samples in a RunState: the newest 17 minutes, at one every five seconds."""
 _KEPT = 200
 
 
 @dataclass(slots=True)
 class EarlyStop:
-    """The counter as it stands; ``best`` is percent or loss, None before the first epoch ends."""
+    """The state of early stopping. ``best`` is percent or loss, None before the first epoch ends."""
 
     monitor: str = "val_acc"
     patience: int = 0
@@ -135,24 +137,26 @@ class EarlyStop:
 
 @dataclass(slots=True)
 class RunState:
-    """All that is known of a run from its journal. Accuracies in percent, times in seconds."""
+    """The state of a run according to its journal. Accuracies are in percent, times seconds since the Unix epoch."""
 
     started: RunStarted | None = None
+    """The start of the newest attempt."""
     first_started_at: float = 0.0
-    """When the run began, first attempt."""
+    """When the first attempt started."""
     updated_at: float = 0.0
+    """The time of the newest event."""
     stage: StageStarted | None = None
     data: DatasetScanned | None = None
     ended: RunEnded | None = None
     paused: Paused | None = None
     full: DiskFull | None = None
-    """What the run waits for, while its disk is full."""
+    """The disk space that the run waits for; None while it doesn't."""
     epoch: EpochStarted | None = None
-    """The epoch under way (or the last one)."""
+    """The current epoch or the last one."""
     step: Step | None = None
     """The newest step of ``epoch``; None before its first."""
     epochs: list[EpochEnded] = field(default_factory=list)
-    """One an epoch, in order, without those that a resume made void."""
+    """The completed epochs in order, without those that a resume made void."""
     decays: list[LrDecayed] = field(default_factory=list)
     settings: list[SettingChanged] = field(default_factory=list)
     rollbacks: list[RolledBack] = field(default_factory=list)
@@ -161,23 +165,24 @@ class RunState:
     outliers: OutlierStage = field(default_factory=OutlierStage)
     confusion: ConfusionMatrix | None = None
     best_confusion: ConfusionMatrix | None = None
-    """The newest of a best epoch: those come with a picture."""
+    """The confusion matrix of the best epoch, which has a picture."""
     checkpoints: dict[str, CheckpointSaved] = field(default_factory=dict)
-    """The newest of each kind, "best" and "last"."""
+    """The newest checkpoint of each kind, "best" and "last"."""
     predicting: PredictionProgress | None = None
     prediction: PredictionWritten | None = None
     system: SystemSample | None = None
     samples: deque[SystemSample] = field(default_factory=lambda: deque(maxlen=SAMPLES_KEPT))
-    """Those of the newest attempt, oldest first: another attempt may be on another machine."""
+    """The samples of the newest attempt, oldest first; earlier attempts may have run on other machines."""
     resumes: list[RunStarted] = field(default_factory=list)
-    """The attempts that went on from a checkpoint, in order."""
+    """The attempts that resumed from a checkpoint, in order."""
     bad_images: dict[str, BadImage] = field(default_factory=dict)
+    """By path."""
     warnings: deque[RunWarning] = field(default_factory=lambda: deque(maxlen=_KEPT))
     answers: deque[CommandAccepted | CommandRejected] = field(default_factory=lambda: deque(maxlen=_KEPT))
 
     @property
     def lr(self) -> float | None:
-        """The learning rate in force; after the last epoch, that epoch's."""
+        """The current learning rate; after the last epoch, that epoch's."""
         last = self.epochs[-1] if self.epochs else None
         if last is not None and (self.epoch is None or self.epoch.epoch <= last.epoch):
             none_follows = (
@@ -190,13 +195,13 @@ class RunState:
 
     @property
     def steered(self) -> SteeringHistory:
-        """What was asked for up to now."""
-        asked = tuple(change for change in self.outliers.changes if change.by)
-        return SteeringHistory(tuple(self.settings), tuple(self.rollbacks), tuple(self.cuts), asked)
+        """The changes that users made so far."""
+        changes = tuple(change for change in self.outliers.changes if change.by)
+        return SteeringHistory(tuple(self.settings), tuple(self.rollbacks), tuple(self.cuts), changes)
 
     @property
     def validating(self) -> bool:
-        """Whether the epoch's steps are done and its validation isn't."""
+        """Whether the training steps of the current epoch are done and its validation isn't."""
         return (
             self.epoch is not None
             and self.step is not None
@@ -206,7 +211,7 @@ class RunState:
 
     @property
     def finding_outliers(self) -> bool:
-        """Whether the outlier stage is under way, as far as the journal knows."""
+        """Whether the outlier stage is in progress, according to the journal."""
         return self.stage is not None and self.stage.stage == "finding outliers" and self.ended is None
 
     @property
@@ -215,7 +220,7 @@ class RunState:
         return self.prediction is not None and bool(self.epochs) and self.prediction.seq > self.epochs[-1].seq
 
     def status(self, *, alive: bool) -> Status:
-        """Say how the run stands; ``alive`` is whether an engine holds its lock."""
+        """Return the status of the run; ``alive`` says whether an engine holds its lock."""
         if not alive:
             if self.ended is None:
                 return "interrupted"
@@ -229,10 +234,11 @@ class RunState:
         return "running" if self.epoch is not None else "starting"
 
     def answer(self, identity: str) -> CommandAccepted | CommandRejected | None:
-        """Return the engine's word on a command, once it has come."""
+        """Return the engine's answer to the command with this id, None if there is none yet."""
         return next((answer for answer in reversed(self.answers) if answer.id == identity), None)
 
     def apply_all(self, events: Iterable[AnyEvent]) -> None:
+        """Fold events into the state, in order."""
         for event in events:
             self.apply(event)
 
@@ -328,7 +334,7 @@ class RunState:
     def _set(self, event: SettingChanged) -> None:
         try:
             lr, whole = (float(event.new), 0) if event.key == "optim.lr" else (0.0, int(event.new))
-        except ValueError:  # a setting that is no number, or damage
+        except ValueError:  # a key without a numeric value, or damage
             return
         if event.key == "schedule.patience":
             self.early_stop.patience = whole

@@ -1,4 +1,4 @@
-"""What a run is to do: the recipe's keys with their types and bounds, the learning-rate rule, folders, model names.
+"""What a run should do: recipe keys with types and bounds, learning-rate schedules, data folders, model names.
 
-Nothing here reads an image or imports torch; a console can check a recipe before any process is started.
+Imports neither torch nor an image library, so that the console can check a recipe before it starts a process.
 """

@@ -1,4 +1,4 @@
-"""Paths that a person names, and where the images of a data folder are: names only, no image is opened."""
+"""Paths given by the user, and the image files of a data folder. Only names are read; no image is opened."""
 
 import os
 from dataclasses import dataclass
@@ -11,14 +11,16 @@ from engine.core.text import encodable, printable
 IMAGE_SUFFIXES = frozenset(
     (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif")
 )
+"""Suffixes of image files, in lower case."""
+
 _ENDINGS = tuple(IMAGE_SUFFIXES)
 
 
 def expand_home(path: str | Path) -> Path:
-    """Return a path as a shell would take it, with a home folder for ``~`` or ``~user``. Raises UserError."""
+    """Return ``path`` with ``~`` or ``~user`` expanded as in a shell. Raises UserError for an unknown home folder."""
     try:
         return Path(path).expanduser()
-    except (RuntimeError, ValueError):  # no such user, or a name that none can have
+    except (RuntimeError, ValueError):  # no such user, or an invalid user name
         name = Path(path).parts[0][1:]
         why = f"there is no user {printable(name, 80)}" if name else "your home folder is not known"
         raise UserError(f"{printable(str(path))}: {why}; give the whole path") from None
@@ -26,7 +28,7 @@ def expand_home(path: str | Path) -> Path:
 
 @dataclass(frozen=True, slots=True)
 class DataFolders:
-    """``val`` and ``test`` are None where the data folder has none."""
+    """The training, validation and test folders of a data folder; ``val`` and ``test`` are None if missing."""
 
     train: Path
     val: Path | None
@@ -34,9 +36,9 @@ class DataFolders:
 
 
 def find_folders(root: Path) -> DataFolders:
-    """Read a data folder's layout: ``train/ val/ test/`` below it, or class folders directly.
+    """Return the folders of ``root``: ``train/``, ``val/`` and ``test/`` below it, or ``root`` itself as ``train``.
 
-    Raises UserError when there is no such folder.
+    Raises UserError if there is no folder ``root``.
     """
     if not root.is_dir():
         raise UserError(f"no such folder: {printable(str(root))}")
@@ -48,9 +50,10 @@ def find_folders(root: Path) -> DataFolders:
 
 
 def list_images(folder: Path) -> list[str]:
-    """Return the names of the image files directly in ``folder``, sorted as text. Raises UserError.
+    """Return the names of the image files directly in ``folder``, sorted as text.
 
-    A link counts as what it leads to; pipes, sockets, devices and links that lead nowhere are passed over, unopened.
+    A link counts as its target. Pipes, sockets, devices and broken links are skipped without being opened. Raises
+    UserError if the folder can't be read.
     """
     try:
         with os.scandir(folder) as entries:
@@ -66,9 +69,9 @@ def list_images(folder: Path) -> list[str]:
 
 
 def list_classes(folder: Path) -> dict[str, list[str]]:
-    """Return image names by class folder, classes sorted as text; folders without images are left out.
+    """Return image names by class folder, classes sorted as text; folders without images are omitted.
 
-    Raises UserError when the folder can't be read, or when a class's name isn't text.
+    Raises UserError if the folder can't be read or the name of a class isn't UTF-8 text.
     """
     try:
         with os.scandir(folder) as entries:
@@ -78,7 +81,7 @@ def list_classes(folder: Path) -> dict[str, list[str]]:
     except OSError as error:
         raise UserError(f"{printable(str(folder))} can't be read: {error.strerror}") from None
     for name in names:
-        if encodable(name) != name:  # a label has to be written into prediction.csv
+        if encodable(name) != name:  # class names are written to prediction.csv
             raise UserError(
                 f"class folder {printable(str(folder / name))}: its name isn't UTF-8 text; rename it"
             )
@@ -89,7 +92,7 @@ def list_classes(folder: Path) -> dict[str, list[str]]:
 def _is_file(entry: os.DirEntry[str]) -> bool:
     try:
         return entry.is_file()
-    except OSError:  # a link that leads in a circle, or where nobody may look
+    except OSError:  # a loop of links, or a target without permission
         return False
 
 
@@ -101,7 +104,7 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
 
 
 class Suspicion(NamedTuple):
-    """What is legal in a data folder and probably not meant."""
+    """Something in a data folder that is allowed but probably a mistake."""
 
     found: str
     remedy: str
@@ -112,7 +115,7 @@ class Suspicion(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """Image names by class for training and validation (None: to be split off), and the flat test names."""
+    """Image names by class for training and validation (None: to be split off), and the names of the test images."""
 
     train: dict[str, list[str]]
     val: dict[str, list[str]] | None
@@ -121,24 +124,25 @@ class Listing:
 
     @property
     def classes(self) -> list[str]:
+        """The names of the classes, sorted as text."""
         return list(self.train)
 
 
 def list_data(train: str, val: str, test: str, *, splits: bool = True, refuse_shared: bool = True) -> Listing:
-    """List the images that a recipe's ``[data]`` names, and judge them.
+    """List and check the images in the folders that a recipe's ``[data]`` names.
 
-    Raises UserError: no such folder, no images, one class, classes of train and val that differ, train and val
-    that share folders, with ``splits`` a class too small for a validation set to be split off. Without
-    ``refuse_shared``, shared folders are a warning: a run that has begun with them can be resumed.
+    Raises UserError if a folder is missing, if there are no images or only one class, if train and val have different
+    classes or share folders, and, with ``splits``, if a class is too small to split off validation images. With
+    ``refuse_shared=False`` shared folders are only a suspicion, so that a run that began with them can be resumed.
     """
     for key, folder in (("data.train", train), ("data.val", val), ("data.test", test)):
         if not (Path(folder).is_dir() if folder else key != "data.train"):
             raise UserError(f"{key}: no such folder: {printable(folder) or '(empty)'}")
     suspicions = []
-    if shared := _share(train, val) if val else "":
+    if shared := _overlap(train, val) if val else "":
         suspicion = Suspicion(
             f"{shared}: validation would measure images that are trained on",
-            "leave data.val empty to hold out data.val_fraction of each class, or name a folder of its own",
+            "leave data.val empty to hold out data.val_fraction of each class, or name a separate folder",
         )
         if refuse_shared:
             raise UserError(str(suspicion))
@@ -154,7 +158,7 @@ def list_data(train: str, val: str, test: str, *, splits: bool = True, refuse_sh
         raise UserError(f"only one class ({only}) in {printable(train)}; a classifier needs two")
     val_classes = list_classes(Path(val)) if val else None
     if val_classes is not None:
-        _compare(classes, val_classes, train, val)
+        _check_same_classes(classes, val_classes, train, val)
     elif splits:
         lone = [name for name, images in classes.items() if len(images) < 2]
         if lone:
@@ -164,16 +168,16 @@ def list_data(train: str, val: str, test: str, *, splits: bool = True, refuse_sh
             )
     tested = list_images(Path(test)) if test else []
     for key, folder in (("data.train", train), ("data.val", val)):
-        if folder and test and (known := _known(key, folder, test, len(tested))):
+        if folder and test and (overlap := _test_overlap(key, folder, test, len(tested))):
             suspicions.append(
-                Suspicion(known, "give test images a folder of their own, or leave data.test empty")
+                Suspicion(overlap, "give test images a folder of their own, or leave data.test empty")
             )
             break
     return Listing(classes, val_classes, tested, tuple(suspicions))
 
 
 def _identity(folder: Path) -> tuple[int, int]:
-    """Return what is the same for one folder under two names: links, bind mounts, other spellings. Raises UserError."""
+    """Return device and inode, equal for one folder under two names (links, bind mounts). Raises UserError."""
     try:
         status = folder.stat()
     except OSError as error:
@@ -192,8 +196,8 @@ def _subfolders(folder: Path) -> dict[tuple[int, int], Path]:
     return {_identity(Path(path)): Path(path) for path in found}
 
 
-def _share(train: str, val: str) -> str:
-    """Say how the two lie in one another or have a class folder in common; nothing when they don't."""
+def _overlap(train: str, val: str) -> str:
+    """Return how one folder contains the other, or which class folder they share; "" if they are separate."""
     one, other = Path(os.path.realpath(train)), Path(os.path.realpath(val))
     in_train, in_val = _identity(one), _identity(other)
     if in_train == in_val:
@@ -210,8 +214,8 @@ def _share(train: str, val: str) -> str:
     return ""
 
 
-def _known(key: str, folder: str, test: str, images: int) -> str:
-    """Say that the test folder is ``folder`` or one of its classes; nothing when it isn't."""
+def _test_overlap(key: str, folder: str, test: str, images: int) -> str:
+    """Return a message if the test folder is ``folder`` or one of its class folders, else ""."""
     identity = _identity(Path(test))
     if identity == _identity(Path(folder)):
         return (
@@ -220,13 +224,15 @@ def _known(key: str, folder: str, test: str, images: int) -> str:
         )
     if identity in _subfolders(Path(folder)):
         return (
-            f"data.test ({printable(test)}) is a class folder of {key}: the run knows these images, so their "
+            f"data.test ({printable(test)}) is a class folder of {key}: the run uses these images, so their "
             "prediction says nothing about new ones"
         )
     return ""
 
 
-def _compare(train: dict[str, list[str]], val: dict[str, list[str]], train_path: str, val_path: str) -> None:
+def _check_same_classes(
+    train: dict[str, list[str]], val: dict[str, list[str]], train_path: str, val_path: str
+) -> None:
     missing = [name for name in train if name not in val]
     extra = [name for name in val if name not in train]
     parts = [f"only in {printable(train_path)}: {_names(missing)}"] if missing else []

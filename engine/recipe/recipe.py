@@ -1,4 +1,4 @@
-"""What to train, and how: the recipe. Typed, validated whole, TOML in and out."""
+"""The recipe: what to train and how. Typed, validated as a whole, read from and written to TOML."""
 
 import os
 import tomllib
@@ -16,7 +16,7 @@ from engine.recipe.sections import Augment, Data, Mixup, Model, Optim, Outliers,
 
 
 class Recipe(Section):
-    """A complete recipe; its defaults are the report's final run but for its outlier stage, long on a CPU."""
+    """A complete recipe. Its defaults are the report's final run without the outlier stage, which is slow on a CPU."""
 
     data: Data = Data()
     augment: Augment = Augment()
@@ -34,19 +34,18 @@ class Recipe(Section):
         return self
 
     def to_toml(self) -> str:
-        """Return the recipe as TOML, every key written out."""
+        """Return the recipe as TOML, with every key."""
         return tomli_w.dumps(self.model_dump(mode="json"))
 
 
 _LARGEST_FILE = 1 << 20
 
-# Settings that a living run can take; each is read anew at every step or epoch.
 LIVE_KEYS = (
     "optim.lr", "schedule.factor", "schedule.every", "schedule.patience", "schedule.plateau_patience",
     "schedule.plateau_threshold", "train.epochs", "train.checkpoint_every",
     "train.checkpoint_minutes", "train.predict",
 )  # fmt: skip
-
+"""Keys that can be changed while a run is in progress: each is read again at every step or epoch."""
 
 RENAMED = {
     "train.accumulate": "optim.grad_accum_steps",
@@ -54,15 +53,15 @@ RENAMED = {
     "model.dropout": "model.drop_rate",
     "augment.erase_p": "augment.reprob",
 }
-"""What keys were called in version 0.1.0: they are still read."""
+"""New names by the keys' names in version 0.1.0, which are still accepted."""
 
 
 def unsaid(line: str) -> None:
-    """Say nothing: for a recipe that nobody has just written."""
+    """Ignore ``line``: the default for notes about recipes that the user hasn't just written."""
 
 
 def recipe_keys() -> list[str]:
-    """Return every dotted key of the recipe, in the order of the file."""
+    """Return every dotted key of the recipe, in file order."""
     return [
         f"{section}.{key}"
         for section, field in Recipe.model_fields.items()
@@ -77,13 +76,14 @@ def _section_fields(annotation: Any) -> Iterable[str]:
 
 
 def presets_folder() -> Path:
-    """Return the folder of the recipes that come with the program."""
+    """Return the folder of the built-in recipes."""
     engine = Path(__file__).parent.parent
     installed = engine / "recipes"
     return installed if installed.is_dir() else engine.parent / "assets" / "recipes"
 
 
 def preset_names() -> list[str]:
+    """Return the names of the built-in recipes, sorted."""
     return sorted(path.stem for path in presets_folder().glob("*.toml"))
 
 
@@ -93,11 +93,11 @@ def load_recipe(
     base: Mapping[str, Any] | None = None,
     note: Callable[[str], object] = unsaid,
 ) -> Recipe:
-    """Return the recipe of a preset's name or a TOML file, with ``settings`` (``key=value``) over it.
+    """Return the recipe of a preset's name or a TOML file, overridden by ``settings`` (``key=value``).
 
-    ``base`` is a nested table that lies between the two: where the data are, say, for a recipe taken from
-    a run on other data. ``note`` is called with one line for each key that has another name by now. Raises
-    UserError naming the source and everything that is wrong with it, all at once.
+    ``base`` is a nested table applied between the two, for example the data folders for a recipe taken from a run on
+    other data. ``note`` is called with one line for each key that was renamed. Raises UserError naming the source and
+    all errors together.
     """
     named = "recipe" if source is None else f"recipe {printable(str(source))}"
     table: dict[str, Any] = {}
@@ -119,7 +119,7 @@ def load_recipe(
 
 
 def change(recipe: Recipe, key: str, text: str) -> Recipe:
-    """Return ``recipe`` with one key set from its text, judged like a recipe. Raises UserError."""
+    """Return ``recipe`` with one key set from text, validated as a whole. Raises UserError."""
     table = recipe.model_dump(mode="json")
     problem = _put(table, f"{key}={text}")
     if problem:
@@ -131,14 +131,14 @@ def change(recipe: Recipe, key: str, text: str) -> Recipe:
 
 
 def value_of(recipe: Recipe, key: str) -> str:
-    """Return the value of a dotted key as TOML would print it, without quotes."""
+    """Return the value of a dotted key as TOML would write it, without quotes."""
     section, _, name = key.partition(".")
     value = getattr(getattr(recipe, section), name)
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def values_of(recipe: Recipe) -> dict[str, str]:
-    """Return the value of every dotted key, as ``value_of`` prints it."""
+    """Return the value of every dotted key, formatted as by ``value_of``."""
     return {key: value_of(recipe, key) for key in recipe_keys()}
 
 
@@ -163,7 +163,7 @@ def _read_toml(source: str | Path) -> dict[str, Any]:
         return tomllib.loads(text)
     except RecursionError:
         raise UserError(f"recipe {printable(str(source))} is not TOML: nested too deep") from None
-    except ValueError as error:  # not TOML, or a number of too many digits
+    except ValueError as error:  # not TOML, or an integer with too many digits
         raise UserError(f"recipe {printable(str(source))} is not TOML: {printable(str(error))}") from None
 
 
@@ -180,7 +180,7 @@ def _merge(into: dict[str, Any], table: Mapping[str, Any]) -> None:
 
 
 def _move(table: dict[str, Any], old: str, new: str, note: Callable[[str], object]) -> str:
-    """Move the value of a key's old name to the new one; return what is wrong, or nothing."""
+    """Move the value of a key's old name to the new one; return an error message, or ""."""
     (section, name), (into, key) = old.split("."), new.split(".")
     if not isinstance(table.get(section), dict) or name not in table[section]:
         return ""
@@ -192,7 +192,7 @@ def _move(table: dict[str, Any], old: str, new: str, note: Callable[[str], objec
 
 
 def _put(table: dict[str, Any], setting: str, note: Callable[[str], object] = unsaid) -> str:
-    """Set one ``key=value`` in the table; return what is wrong with it, or nothing."""
+    """Set one ``key=value`` in the table; return an error message, or ""."""
     key, equals, text = setting.partition("=")
     key = key.strip()
     if key in RENAMED:
@@ -210,7 +210,7 @@ def _put(table: dict[str, Any], setting: str, note: Callable[[str], object] = un
 
 
 def _value(text: str) -> Any:
-    """Read a value as TOML where it is TOML (numbers, true, lists, quoted text), else as plain text."""
+    """Parse a value as TOML (numbers, true, lists, quoted text), or else take it as plain text."""
     try:
         return tomllib.loads(f"value = {text}")["value"]
     except (ValueError, RecursionError):
@@ -242,6 +242,6 @@ def _explain(detail: Any) -> str:
     message = str(detail["msg"]).removeprefix("Value error, ")
     try:
         shown = printable(repr(detail["input"]), 60)
-    except ValueError:  # an int of more digits than Python writes: TOML has them in hexadecimal
-        shown = "a number of too many digits"
+    except ValueError:  # more digits than Python converts, possible with TOML's hexadecimal integers
+        shown = "a number with too many digits"
     return f"{printable(key)} = {shown}: {message[0].lower()}{message[1:]}"

@@ -1,35 +1,50 @@
-"""Learning-rate decay and early stopping (method.md, Learning-rate rule). Pure arithmetic on plain numbers."""
+"""Learning-rate schedules and early stopping (method.md, Learning-rate rule), as pure functions of numbers."""
 
 import math
 from dataclasses import dataclass, replace
 from typing import Literal, Protocol
 
 Kind = Literal["counter", "plateau", "cosine"]
+"""What lowers the learning rate; ``advance`` explains each."""
 Monitor = Literal["val_acc", "val_loss"]
+"""The score by which an epoch is better than another."""
 
 
 class Schedule(Protocol):
-    """The rule, as the recipe's ``[schedule]`` section states it."""
+    """The settings of the recipe's ``[schedule]`` section."""
 
     @property
-    def kind(self) -> Kind: ...
+    def kind(self) -> Kind:
+        """What lowers the learning rate."""
+
     @property
-    def factor(self) -> float: ...
+    def factor(self) -> float:
+        """Multiplier of the learning rate at a decay of ``counter`` or ``plateau``, between 0 and 1."""
+
     @property
-    def every(self) -> int: ...
+    def every(self) -> int:
+        """Epochs without improvement between two decays of ``counter``."""
+
     @property
-    def patience(self) -> int: ...
+    def patience(self) -> int:
+        """Epochs without improvement after which training stops."""
+
     @property
-    def monitor(self) -> Monitor: ...
+    def monitor(self) -> Monitor:
+        """The score by which an epoch is better than another."""
+
     @property
-    def plateau_patience(self) -> int: ...
+    def plateau_patience(self) -> int:
+        """Epochs without improvement that ``plateau`` tolerates before a decay."""
+
     @property
-    def plateau_threshold(self) -> float: ...
+    def plateau_threshold(self) -> float:
+        """Smallest relative decrease of the loss that counts as an improvement for ``plateau``."""
 
 
 @dataclass(frozen=True, slots=True)
 class ScheduleState:
-    """What the rule remembers between two epochs. ``best`` is None before the first epoch ends."""
+    """The state of a schedule between two epochs. ``best`` is None before the first epoch ends."""
 
     lr: float
     best: float | None = None
@@ -38,18 +53,18 @@ class ScheduleState:
     plateau_best: float | None = None
     plateau_bad_epochs: int = 0
     base_lr: float = 0.0
-    """The recipe's ``optim.lr`` from which ``lr`` has come; 0 in checkpoints of 0.1.0: not known."""
+    """The recipe's ``optim.lr`` from which ``lr`` is derived; 0, unknown, in checkpoints of version 0.1.0."""
 
     def with_lr(self, lr: float) -> "ScheduleState":
-        """Return the state with ``lr`` in force and in the recipe; every kind of schedule goes on from it."""
+        """Return the state with ``lr`` as the current and the recipe's rate; every schedule continues from it."""
         return replace(self, lr=lr, base_lr=lr)
 
     def lower(self, factor: float) -> "ScheduleState":
-        """Return the state with a lower learning rate; every kind of schedule goes on from it."""
+        """Return the state with the rate multiplied by ``factor``; every schedule continues from it."""
         return replace(self, lr=self.lr * factor)
 
     def rescaled(self, base_lr: float) -> "ScheduleState":
-        """Return the state for a recipe whose ``optim.lr`` was edited between two attempts: ``lr`` scaled alike."""
+        """Return the state after an edit of ``optim.lr`` between two attempts: ``lr`` scaled by the same ratio."""
         if self.base_lr in (0, base_lr):
             return replace(self, base_lr=base_lr)
         return replace(self, lr=self.lr * (base_lr / self.base_lr), base_lr=base_lr)
@@ -57,7 +72,7 @@ class ScheduleState:
 
 @dataclass(frozen=True, slots=True)
 class ScheduleDecision:
-    """What the rule says at the end of an epoch. ``reason`` is a line for a person; empty: no change."""
+    """The decision at the end of an epoch. ``reason`` says in one line why the rate changes; empty: it doesn't."""
 
     new_best: bool
     stop: bool
@@ -67,6 +82,7 @@ class ScheduleDecision:
 
     @property
     def decayed(self) -> bool:
+        """Whether the learning rate changes."""
         return self.new_lr != self.old_lr
 
 
@@ -79,18 +95,19 @@ def advance(
     val_acc: float,
     val_loss: float,
 ) -> tuple[ScheduleState, ScheduleDecision]:
-    """Judge epoch ``epoch`` (1-based) of ``epochs`` and return the next state with its verdict.
+    """Return the next state and the decision after epoch ``epoch`` (1-based) of ``epochs``.
 
-    ``val_acc`` is in percent, ``val_loss`` a mean cross-entropy; which one is monitored is the schedule's
-    choice, and only a strictly better score is a new best. A NaN is never better. The early-stop counter
-    works the same for every kind of schedule; the learning rate changes by the kind:
+    ``val_acc`` is in percent, ``val_loss`` a mean cross-entropy. The schedule's ``monitor`` selects one of them. Only a
+    strictly better score is a new best; NaN is never better. Early stopping is the same for every kind of schedule. The
+    learning rate depends on the kind:
 
-    * ``counter``: at each multiple of ``every`` that the counter reaches without stopping, lr *= factor;
-    * ``plateau``: torch's ReduceLROnPlateau on the validation loss, relative threshold, no cooldown;
-    * ``cosine``: half a cosine towards 0 over ``epochs``, one value an epoch, by the recursion of torch's
-      CosineAnnealingLR: each epoch's rate follows from the one before. So a rate that was set, lowered or scaled is
-      where the curve goes on, and one whose ``epochs`` change goes on from its present value to the new last epoch.
-      It never rises: extending a run that has almost decayed doesn't bring back the rates that are past.
+    * ``counter``: lr *= factor whenever the counter of epochs without a better score reaches a multiple of ``every``
+      and training doesn't stop;
+    * ``plateau``: torch's ReduceLROnPlateau on the validation loss, with a relative threshold and no cooldown;
+    * ``cosine``: half a cosine towards 0 over ``epochs``, one value per epoch, by the recursion of torch's
+      CosineAnnealingLR: each rate follows from the previous one. So the curve continues from a rate that was set,
+      lowered or scaled, and after a change of ``epochs`` from its current value to the new last epoch. It never rises:
+      extending a run that has almost decayed doesn't restore earlier rates.
     """
     score, best = (
         (val_acc, state.best) if schedule.monitor == "val_acc" else (-val_loss, _negated(state.best))
@@ -135,18 +152,18 @@ def _plateau(schedule: Schedule, state: ScheduleState, val_loss: float) -> tuple
 def cosine_lr(lr: float, epoch: int, later: int, epochs: int) -> float:
     """Return the learning rate of epoch ``later`` on the cosine curve that has ``lr`` in ``epoch``.
 
-    Both are 1-based and at most ``epochs``; in the epoch after those the curve is at 0.
+    Both epochs are 1-based and at most ``epochs``. The curve would reach 0 in epoch ``epochs + 1``.
     """
     return lr * (_cosine(later, epochs) / _cosine(epoch, epochs))
 
 
 def _cosine(epoch: int, epochs: int) -> float:
-    """Return (1 + cos(pi * (epoch - 1) / epochs)) / 2, written so that no digits cancel near its end."""
+    """Return (1 + cos(pi * (epoch - 1) / epochs)) / 2, in a form without cancellation near its end."""
     return math.sin(math.pi * (epochs - epoch + 1) / (2 * epochs)) ** 2
 
 
 def outlook(schedule: Schedule, state: ScheduleState, *, epoch: int, epochs: int) -> str:
-    """Return in words what the rule makes of the learning rate from ``epoch``, the one under way, on."""
+    """Return one line about how the learning rate will change from ``epoch``, the current one, on."""
     if epoch >= epochs:
         return f"epoch {epochs} is the last"
     if schedule.kind == "cosine":
@@ -155,15 +172,15 @@ def outlook(schedule: Schedule, state: ScheduleState, *, epoch: int, epochs: int
             f"the cosine curve goes on from {state.lr:.3g} in epoch {epoch} to {last:.3g} in epoch {epochs}"
         )
     if schedule.kind == "plateau":
-        left, bad = schedule.plateau_patience + 1 - state.plateau_bad_epochs, "on a plateau of the loss"
+        left, condition = schedule.plateau_patience + 1 - state.plateau_bad_epochs, "on a plateau of the loss"
     else:
-        left, bad = schedule.every - state.counter % schedule.every, "without a better score"
+        left, condition = schedule.every - state.counter % schedule.every, "without a better score"
         if state.counter + left >= schedule.patience:
             return "early stopping comes before the next decay"
     more = "1 more epoch" if left == 1 else f"{max(1, left)} more epochs"
-    return f"the next decay, to {state.lr * schedule.factor:.3g}, comes after {more} {bad}"
+    return f"the next decay, to {state.lr * schedule.factor:.3g}, comes after {more} {condition}"
 
 
 def epochs_to_stop(schedule_patience: int, counter: int) -> int:
-    """Return how many more epochs without a better score end the run (0: it has ended)."""
+    """Return after how many more epochs without improvement training stops; 0 if it has stopped."""
     return max(0, schedule_patience - counter)

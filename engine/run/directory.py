@@ -1,4 +1,4 @@
-"""The run directory: its files, its name, its lock, and the search for runs below a folder."""
+"""The run directory: its files, name and lock, and the search for runs below a folder."""
 
 import contextlib
 import errno
@@ -19,90 +19,102 @@ from engine.recipe.data_layout import expand_home
 from engine.run.lock import Holder, RunLock, StaleLockError, refusal, try_flock
 
 Share: TypeAlias = Literal["private", "group"]
+"""Who may read a run's folder: its owner alone, or the owner's group too."""
 
 VALIDATION = "validation.csv"
+"""Name of the file with the predictions for the validation images."""
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+=@-]{0,99}")
 
 
 @dataclass(frozen=True, slots=True)
 class RunDir:
-    """Paths of one run. Nothing here reads or writes but ``create``, ``lock`` and ``is_alive``."""
+    """The paths of one run. Only ``create``, ``lock`` and ``is_alive`` access the file system."""
 
     path: Path
 
     @property
     def name(self) -> str:
+        """The name of the folder."""
         return self.path.name
 
     @property
     def recipe(self) -> Path:
+        """The complete recipe, TOML."""
         return self.path / "recipe.toml"
 
     @property
     def journal(self) -> Path:
+        """The events, one JSON object per line."""
         return self.path / "events.jsonl"
 
     @property
     def lock_file(self) -> Path:
+        """The file that a running engine locks, and that names it."""
         return self.path / "lock"
 
     @property
     def train_log(self) -> Path:
+        """The log in the format of the report."""
         return self.path / "train.log"
 
     @property
     def engine_log(self) -> Path:
+        """The output of the engine's process."""
         return self.path / "engine.log"
 
     @property
     def commands(self) -> Path:
+        """The folder of commands sent to the engine."""
         return self.path / "commands"
 
     @property
     def checkpoints(self) -> Path:
+        """The folder of the checkpoints ``best`` and ``last``."""
         return self.path / "checkpoints"
 
     @property
     def split(self) -> Path:
-        """The recorded train/validation split of a run whose data came as one tree."""
+        """The split into training and validation images, if the data have no validation folder."""
         return self.path / "split.csv"
 
     @property
     def validation(self) -> Path:
-        """What the best weights said of each validation image: ``engine.analysis.predictions`` reads it."""
+        """The predictions of the best weights for the validation images; ``engine.analysis.predictions`` reads it."""
         return self.path / VALIDATION
 
     @property
     def outliers(self) -> Path:
-        """The ledger of all images that were ever left out."""
+        """The list of all images that were ever excluded."""
         return self.path / "outliers.csv"
 
     @property
     def outliers_picture(self) -> Path:
+        """The contact sheet of the outliers."""
         return self.path / "outliers.png"
 
     @property
     def deleted(self) -> Path:
-        """What ``outliers.action=delete`` took away."""
+        """The list of files deleted by ``outliers.action=delete``."""
         return self.path / "deleted.jsonl"
 
     @property
     def prediction(self) -> Path:
+        """The predictions for the test images."""
         return self.path / "prediction.csv"
 
     def confusion_picture(self, epoch: int | None = None) -> Path:
-        """The picture of an epoch, or of the whole run's best."""
+        """Return the path of an epoch's confusion matrix, or, without ``epoch``, of the best epoch's."""
         return self.path / f"confusion_matrix{'' if epoch is None else epoch}.png"
 
     @classmethod
     def create(
         cls, runs: Path, name: str | None, model: str, recipe_toml: str, share: Share = "private"
     ) -> "RunDir":
-        """Make a new run folder below ``runs``, whole or not at all, readable to those whom ``share`` names.
+        """Create a run folder below ``runs`` atomically, readable as ``share`` says.
 
-        Without a name it is the local time and the model. Raises UserError for a name that is taken or
-        that could leave the folder, OSError where it can't be written.
+        Without ``name`` it is named after the local time and the model. Raises UserError if the name is taken or
+        invalid, OSError if the folder can't be written.
         """
         wanted = check_name(name) if name is not None else _default_name(model)
         made = not runs.exists()
@@ -125,13 +137,13 @@ class RunDir:
         return cls(target)
 
     def lock(self, wait: float = 0.0, *, force: bool = False, writes: bool = True) -> RunLock:
-        """Take the run for one engine, or for another program that ``writes`` into its logs, or doesn't.
+        """Lock the run, trying for ``wait`` seconds.
 
-        ``wait``: seconds to try. Raises UserError if another has it, StaleLockError if one on another host seems to,
-        unless ``force`` is given; UserError too if one of the logs that are to be written is a link or no regular file.
+        Raises UserError if another process holds the lock, and StaleLockError if one on another host may, unless
+        ``force`` is given. With ``writes``, also raises UserError if a log file is a link or not a regular file.
         """
         deadline = time.monotonic() + wait
-        # Here, before anything is made: an engine that has been started could only fail.
+        # Checked before an engine is started, which could only fail.
         for path in (self.journal, self.train_log, self.engine_log) if writes else ():
             check_own(path)
         fd = open_own(self.lock_file, os.O_RDWR)
@@ -150,7 +162,7 @@ class RunDir:
             time.sleep(0.02)
 
     def is_alive(self) -> bool:
-        """Say whether an engine holds the run's lock, here or on another host."""
+        """Return whether an engine holds the run's lock, on this host or another."""
         try:
             file = open_regular(self.lock_file, follow=False)
         except OSError:
@@ -163,12 +175,12 @@ class RunDir:
 
 
 def folder_mode(share: Share) -> int:
-    """Return the mode of a run's folder; its files are open to nobody to whom the folder is closed."""
+    """Return the mode of a run's folder. Its files grant no access that the folder doesn't."""
     return 0o750 if share == "group" else 0o700
 
 
 def check_name(name: str) -> str:
-    """Return ``name`` if it can be a run's folder. Raises UserError."""
+    """Return ``name`` if it is a valid name for a run. Raises UserError."""
     if not _NAME.fullmatch(name):
         raise UserError(
             f"run name '{printable(name, 80)}': use 1 to 100 letters, digits and . _ + = @ -, "
@@ -188,7 +200,7 @@ def _default_name(model: str) -> str:
 
 
 def _rename_free(temporary: Path, runs: Path, name: str, *, numbered: bool) -> Path:
-    """Move the folder to ``name``, or with ``numbered`` to the first free of name, name-2, name-3 …"""
+    """Rename the folder to ``name``, or with ``numbered`` to the first free one of name, name-2, name-3, …"""
     for number in range(1, 1000 if numbered else 2):
         target = runs / (name if number == 1 else f"{name}-{number}")
         if os.path.lexists(target):
@@ -196,7 +208,7 @@ def _rename_free(temporary: Path, runs: Path, name: str, *, numbered: bool) -> P
         try:
             temporary.rename(target)
         except OSError as error:
-            if error.errno in (errno.ENOTEMPTY, errno.EEXIST):  # someone was quicker
+            if error.errno in (errno.ENOTEMPTY, errno.EEXIST):  # created by another process meanwhile
                 continue
             raise
         return target
@@ -204,11 +216,12 @@ def _rename_free(temporary: Path, runs: Path, name: str, *, numbered: bool) -> P
 
 
 def is_run(path: Path) -> bool:
+    """Return whether ``path`` is the folder of a run, which has a ``recipe.toml``."""
     return (path / "recipe.toml").is_file()
 
 
 def find_run(runs: Path, wanted: str | None) -> RunDir:
-    """Return the run of a name below ``runs``, of a path, or the newest one. Raises UserError."""
+    """Return the run named ``wanted`` below ``runs`` or at that path; None: the newest run. Raises UserError."""
     if wanted is None:
         listed = find_runs(runs)
         if not listed:
@@ -225,18 +238,20 @@ _DEPTH = 4
 
 
 class FoundRun(NamedTuple):
+    """A run found by ``find_runs``."""
+
     run: RunDir
     name: str
-    """Its path below the folder that was searched."""
+    """Its path relative to the folder that was searched."""
     created: float
-    """When its recipe was last written, seconds since the epoch."""
+    """When its recipe was last written, seconds since the Unix epoch."""
 
 
 def find_runs(runs: Path, depth: int = _DEPTH) -> list[FoundRun]:
-    """Return the runs below ``runs``, newest first; an absent folder has none.
+    """Return the runs below ``runs``, newest first; none if the folder is missing.
 
-    Searched are ``depth`` levels of folders, 1: those directly in ``runs``. Symbolic links aren't followed; hidden
-    folders, what is inside a run, and folders that can't be read are passed over.
+    Searches ``depth`` levels of folders (1: only those directly in ``runs``). Symbolic links are not followed. Hidden
+    folders, folders inside a run and folders that can't be read are skipped.
     """
     found: list[FoundRun] = []
     _search(str(runs), "", depth, found)

@@ -1,6 +1,6 @@
-"""What an engine does about a full disk: it says so, waits, attends to commands, and goes on by itself.
+"""Wait while the disk is full: report it, keep answering commands, and resume automatically.
 
-The word itself needs room, as do the answers to commands: a small file in the run's folder is given up for them.
+The report and the answers need disk space themselves. A small reserve file in the run's folder is removed for them.
 """
 
 import contextlib
@@ -22,22 +22,22 @@ T = TypeVar("T")
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _BROKEN = (errno.EIO, errno.EROFS)
 _TRY_EVERY = 1.0
-_LOOK_EVERY = 0.05
+_CHECK_EVERY = 0.05
 _LEAST = 10**6
-"""Bytes to wait for: with less, the next write would wait again."""
+"""Bytes to wait for; with less, the next write would have to wait again."""
 _RESERVE = 64 << 10
 
 
 def is_broken(error: OSError) -> bool:
-    """Say whether a disk failed or became read-only: what waiting doesn't mend."""
+    """Return whether a disk failed or became read-only, which waiting doesn't fix."""
     return error.errno in _BROKEN
 
 
 class DiskSpace:
-    """Room on the disk for what one run writes. Safe to use from several threads.
+    """The disk space for the files that one run writes. Thread-safe.
 
-    ``tell`` writes events into the journal and raises OSError. On the main thread ``while_waiting`` is called while the
-    run waits, with what it waits for, and may raise to leave.
+    ``tell`` appends events to the journal and raises OSError. On the main thread, ``while_waiting`` is called again and
+    again while the run waits, with the event that says what for, and may raise to leave.
     """
 
     def __init__(self, folder: Path, tell: Callable[..., object]) -> None:
@@ -46,48 +46,48 @@ class DiskSpace:
         self._reserve = folder / ".reserve"
         self._lock = threading.Lock()
         self._waiting: dict[int, DiskFull] = {}
-        """By thread."""
-        self._told: DiskFull | None = None
+        """By thread id."""
+        self._reported: DiskFull | None = None
         self._since = 0.0
         self._waited = False
         self.leaving = False
-        """Whether nothing is waited for any more: what doesn't fit raises OSError."""
+        """Whether to stop waiting: a write that doesn't fit then raises OSError."""
 
     @property
     def wanted(self) -> DiskFull | None:
-        """What is waited for just now, on whichever thread."""
+        """The largest request among the waiting threads; None if no thread waits."""
         return max(list(self._waiting.values()), key=lambda full: full.need, default=None)
 
     def keep_reserve(self) -> None:
-        """Keep some room for the word that there is none; on a disk that is full already, none is kept."""
+        """Write the reserve file; on a disk that is already full, do without it."""
         try:
-            # Random: some file systems keep zeros in no room at all.
+            # Random bytes, because some file systems store zeros without using space.
             write_synced(self._reserve, os.urandom(_RESERVE))
         except OSError:
             self._give_up_reserve()
 
     def close(self) -> None:
-        """Wait for nothing any more, and remove the reserve."""
+        """Stop waiting and remove the reserve file."""
         self.leaving = True
         self._give_up_reserve()
 
     def has_waited(self) -> bool:
-        """Say whether the main thread has waited since the last call."""
+        """Return whether the main thread has waited since the last call."""
         waited, self._waited = self._waited, False
         return waited
 
     def wait(self) -> None:
-        """Return once no thread waits; for the main thread. Raises what ``while_waiting`` raises."""
+        """Block until no thread waits; for the main thread only. Raises what ``while_waiting`` raises."""
         while (full := self.wanted) is not None:
             self._waited = True
             self.while_waiting(full)
-            time.sleep(_LOOK_EVERY)
+            time.sleep(_CHECK_EVERY)
 
     def keep_trying(self, write: Callable[[], T], path: Path, need: int = 0) -> T:
-        """Return what ``write`` returns, which writes ``path`` whole or not at all; on a full disk, wait and try again.
+        """Call ``write``, which writes ``path`` atomically, until the disk has space for it; return its result.
 
-        ``need`` is about how many bytes it takes. Raises what ``while_waiting`` raises, and any other OSError of
-        ``write``, with the name of ``path``.
+        ``need`` is the approximate size of the file, bytes. Raises what ``while_waiting`` raises, and any other OSError
+        of ``write``, naming ``path``.
         """
         try:
             return write()
@@ -100,7 +100,7 @@ class DiskSpace:
         full = DiskFull(need=max(need, _LEAST), folder=printable(str(path.parent)))
         try:
             result = self._wait_for(full, write, path)
-            while not self._is_free():
+            while not self._report_freed():
                 self._pause(full, path)
             return result
         finally:
@@ -109,7 +109,7 @@ class DiskSpace:
     def _wait_for(self, full: DiskFull, write: Callable[[], T], path: Path) -> T:
         self._give_up_reserve()
         while True:
-            self._say(full)
+            self._report_full(full)
             self._pause(full, path)
             if shutil.disk_usage(path.parent).free < full.need:
                 continue
@@ -119,20 +119,20 @@ class DiskSpace:
                 if error.errno not in _FULL:
                     raise named(error, path) from None
 
-    def _say(self, full: DiskFull) -> None:
+    def _report_full(self, full: DiskFull) -> None:
         with self._lock:
             if not self._waiting:
-                self._since, self._told = time.monotonic(), None
+                self._since, self._reported = time.monotonic(), None
             self._waiting[threading.get_ident()] = full
-            if (wanted := self.wanted) != self._told:
-                with contextlib.suppress(OSError):  # the next try says it
+            if (wanted := self.wanted) != self._reported:
+                with contextlib.suppress(OSError):  # the next attempt reports it
                     self.tell(wanted)
-                    self._told = wanted
+                    self._reported = wanted
 
-    def _is_free(self) -> bool:
-        """Say that the run goes on, unless another thread still waits; return whether the journal has room for that."""
+    def _report_freed(self) -> bool:
+        """Report that the run resumes, unless another thread waits; return False if the journal has no space for it."""
         with self._lock:
-            if len(self._waiting) == 1 and self._told is not None:
+            if len(self._waiting) == 1 and self._reported is not None:
                 self.keep_reserve()
                 try:
                     self.tell(DiskFreed(waited=time.monotonic() - self._since))
@@ -151,7 +151,7 @@ class DiskSpace:
                 self.while_waiting(self.wanted or full)
             if self.leaving:
                 raise named(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), path)
-            time.sleep(_LOOK_EVERY)
+            time.sleep(_CHECK_EVERY)
 
     def _give_up_reserve(self) -> None:
         with contextlib.suppress(OSError):

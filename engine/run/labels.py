@@ -1,4 +1,4 @@
-"""What a person wrote about a run: its tags and its note, in ``labels.toml`` of the run's folder."""
+"""The user's labels of a run, tags and a note, in ``labels.toml`` in the run's folder."""
 
 import re
 import tomllib
@@ -19,18 +19,21 @@ _LARGEST = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Labels:
+    """The tags and the note of a run."""
+
     tags: tuple[str, ...] = ()
-    """In the order in which they were given, none twice."""
+    """Unique, in the order given."""
     note: str = ""
     """One line, at most 2,000 characters."""
 
 
 def labels_file(run: RunDir) -> Path:
+    """Return the path of a run's labels, which may not exist."""
     return run.path / "labels.toml"
 
 
 def check_tags(text: str) -> tuple[str, ...]:
-    """Return the tags of ``text``, parted by spaces or commas. Raises UserError for one that can't be a tag."""
+    """Return the tags in ``text``, separated by spaces or commas. Raises UserError for an invalid tag."""
     tags = tuple(dict.fromkeys(text.replace(",", " ").split()))
     for tag in tags:
         if not _TAG.fullmatch(tag):
@@ -41,37 +44,33 @@ def check_tags(text: str) -> tuple[str, ...]:
 
 
 def check_note(text: str) -> str:
-    """Return ``text`` as one line without control characters. Raises UserError for more than 2,000 characters."""
+    """Return ``text`` as one printable line. Raises UserError if it has more than 2,000 characters."""
     note = printable(" ".join(text.split()))
     if len(note) > _LONGEST_NOTE:
-        raise UserError(f"the note has {len(note):,} characters; at most {_LONGEST_NOTE:,} are kept")
+        raise UserError(f"the note has {len(note):,} characters; at most {_LONGEST_NOTE:,} are allowed")
     return note
 
 
 def read_labels(run: RunDir) -> Labels:
-    """Return a run's labels, empty ones where there is no file. Raises UserError for a damaged file, OSError."""
+    """Return a run's labels, empty if there is no file. Raises UserError for a damaged file, and OSError."""
     path = labels_file(run)
     try:
         content = tomllib.loads(read_regular(path, _LARGEST).decode())
         tags, note = content.get("tags", []), content.get("note", "")
         if not isinstance(tags, list) or not isinstance(note, str):
-            raise UserError("tags is a list of words, note is text")
+            raise UserError("tags must be a list of words, and note a text")
         return Labels(check_tags(" ".join(map(str, tags))), check_note(note))
     except FileNotFoundError:
         return Labels()
-    except (
-        ValueError,
-        RecursionError,
-        UserError,
-        UnfitFileError,
-    ) as error:  # of TOML: a number of too many digits, too deep nesting
+    # Of tomllib: ValueError also for an integer with too many digits, RecursionError for nesting too deep.
+    except (ValueError, RecursionError, UserError, UnfitFileError) as error:
         raise UserError(
-            f"{printable(str(path))} can't be read: {printable(str(error), 120)}; mend or remove it"
+            f"{printable(str(path))} can't be read: {printable(str(error), 120)}; fix or remove it"
         ) from None
 
 
 def write_labels(run: RunDir, labels: Labels) -> None:
-    """Keep ``labels``; empty ones leave no file. Raises OSError."""
+    """Save ``labels``; empty labels remove the file. Raises OSError."""
     path = labels_file(run)
     if labels == Labels():
         path.unlink(missing_ok=True)

@@ -1,7 +1,7 @@
-"""A run's lock: ``flock``, and the holder's own word for where that lies.
+"""The lock of a run: ``flock``, and a heartbeat for file systems on which ``flock`` doesn't work across hosts.
 
-On some shared file systems (NFS without lockd, Lustre without ``flock``) each host may take the lock. So the lock's
-file names its holder, who renews it every ten seconds and at the end leaves only the host's name.
+On some shared file systems (NFS without lockd, Lustre without ``flock``) every host can acquire the lock. So the lock
+file also names its holder, which renews a timestamp every ten seconds and at the end leaves only the name of its host.
 """
 
 import contextlib
@@ -21,30 +21,31 @@ from engine.core.files import open_regular, read_regular, sync_data
 from engine.core.text import printable
 
 FOLDER_GONE = "the run's folder was moved or removed"
+"""Why an engine loses its lock if the folder is no longer there."""
 
 _EVERY = 10.0
 _STALE = 60.0
-_LOOK_EVERY = 0.5
+_CHECK_EVERY = 0.5
 _LONGEST = 4096
 
 
 class StaleLockError(UserError):
-    """A holder on another host gave no sign of life for a minute: whether it is gone only a person can say."""
+    """The holder is on another host and has sent no heartbeat for a minute; only a person can tell if it is gone."""
 
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """Who has a run: ``beat`` is when it last said so, by its own clock."""
+    """The process that holds a run. ``beat`` is its last heartbeat, seconds since the Unix epoch by its own clock."""
 
     host: str
     pid: int
     born: str = ""
-    """When the process began, where the system tells: another may have its number later."""
+    """When the process started, "" if unknown: process ids are reused."""
     beat: float = 0.0
 
     @classmethod
     def read(cls, fd: int) -> "Holder | None":
-        """Return who is named in the open file, None if nobody is."""
+        """Return the holder named in the open file, None if there is none."""
         try:
             table = json.loads(os.pread(fd, _LONGEST, 0))
             born, beat = str(table.get("born", "")), float(table.get("beat", 0))
@@ -54,17 +55,19 @@ class Holder:
 
     @classmethod
     def of(cls, pid: int) -> "Holder":
-        """Return a process of this host, as of now."""
+        """Return process ``pid`` of this host as a holder, with the current time as heartbeat."""
         return cls(socket.gethostname(), pid, _born(pid), time.time())
 
     def is_same(self, other: "Holder | None") -> bool:
+        """Return whether ``other`` is the same process."""
         return other is not None and (self.host, self.pid, self.born) == (other.host, other.pid, other.born)
 
     def is_here(self) -> bool:
+        """Return whether the holder is on this host."""
         return self.host == socket.gethostname()
 
     def is_alive(self) -> bool:
-        """Say whether it lives: here its process, elsewhere its last sign of life."""
+        """Return whether the holder is alive: on this host by its process, elsewhere by a recent heartbeat."""
         if self.is_here():
             return bool(self.born) and self.born == _born(self.pid)
         return abs(time.time() - self.beat) < _STALE
@@ -74,7 +77,7 @@ class Holder:
 
 
 class RunLock:
-    """A held lock; it is free once the last process that has ``fd`` open is gone."""
+    """A held lock. The system releases it when the last process that has ``fd`` open ends."""
 
     def __init__(self, fd: int) -> None:
         self.fd = fd
@@ -82,40 +85,41 @@ class RunLock:
         self._guard = threading.Lock()
 
     def adopt(self) -> None:
-        """Make the lock this process's own: no child inherits it, and its file names host and process."""
+        """Take the lock for this process: child processes don't inherit it, and its file names this process."""
         os.set_inheritable(self.fd, False)
         self._adopted = Holder.of(os.getpid())
         self._name(self._adopted)
 
     def hand_over(self, pid: int) -> None:
-        """Name a process that was started with ``fd`` open, and will adopt the lock."""
+        """Write the name of process ``pid``, which was started with ``fd`` open and will adopt the lock."""
         with contextlib.suppress(OSError):
             self._name(Holder.of(pid))
 
     def keep(self, path: Path, lost: Callable[[str], object]) -> None:
-        """Renew the adopted lock, the file ``path``, from now on.
+        """Renew the adopted lock, the file ``path``, on a thread of its own.
 
-        Once its folder is no longer there, or the file names another holder, ``lost`` hears why, on a thread, and the
-        process ends at once: whatever it would write next, it would write into a folder that isn't its own.
+        If its folder is gone or the file names another holder, ``lost`` is called on that thread with the reason, and
+        the process exits at once: anything it still wrote would go to a folder that it no longer owns.
         """
         arguments = (path, path.parent.stat(), lost)
         threading.Thread(target=self._keep, args=arguments, name="lock", daemon=True).start()
 
     def forget(self) -> None:
-        """Empty the file: it names nobody any more."""
+        """Empty the file, so that it names no holder."""
         os.ftruncate(self.fd, 0)
 
     def release(self) -> None:
+        """Release the lock. If this process adopted it, only the name of the host remains in the file."""
         with self._guard:
             adopted, self._adopted = self._adopted, None
             if adopted is not None and adopted.is_same(Holder.read(self.fd)):
-                # Where the run went on last: nobody has it any more. On a disk that fails a dead process is named.
+                # If the disk fails, the file keeps naming this process, which ``is_alive`` finds dead.
                 with contextlib.suppress(OSError):
                     self._write({"host": adopted.host})
         os.close(self.fd)
 
     def _name(self, holder: Holder) -> None:
-        # Of one length for one holder, so that a reader never sees half of two.
+        # Rounded to a constant length per holder, so that a reader never sees a mixture of two heartbeats.
         self._write(asdict(holder) | {"beat": round(holder.beat, 1)})
 
     def _write(self, table: dict[str, object]) -> None:
@@ -136,21 +140,21 @@ class RunLock:
                     os._exit(1)
                 if time.monotonic() - renewed >= _EVERY:
                     renewed = time.monotonic()
-                    with contextlib.suppress(OSError):  # a full disk is the training's own matter
-                        # Asked anew, a host that has another name by now would be taken for a thief.
+                    with contextlib.suppress(OSError):  # the training handles a full disk
+                        # With the host name as adopted: a host renamed since would look like another holder.
                         self._name(replace(self._adopted, beat=time.time()))
-                        sync_data(self.fd)  # other hosts see it only then
-            time.sleep(_LOOK_EVERY)
+                        sync_data(self.fd)  # makes it visible to other hosts
+            time.sleep(_CHECK_EVERY)
 
 
 def _loss(path: Path, folder: os.stat_result, mine: Holder) -> str:
-    """Return why the lock's file ``path``, in ``folder``, is no longer ``mine``; "" while it is."""
+    """Return why the lock file ``path`` in ``folder`` no longer belongs to ``mine``; "" while it does."""
     try:
         if not os.path.samestat(path.parent.stat(), folder):
             return f"{FOLDER_GONE}, and another is in its place"
     except FileNotFoundError:
         return FOLDER_GONE
-    except OSError:  # a file system that doesn't answer for a while
+    except OSError:  # a file system that is temporarily unavailable
         return ""
     try:
         with open_regular(path) as file:
@@ -161,7 +165,7 @@ def _loss(path: Path, folder: os.stat_result, mine: Holder) -> str:
 
 
 def refusal(fd: int, name: str) -> UserError | None:
-    """Return why a run whose ``flock`` was granted can't be taken all the same, None if it can."""
+    """Return why a run can't be taken although its ``flock`` was granted; None if it can."""
     holder = Holder.read(fd)
     if holder is None or holder.is_same(Holder.of(os.getpid())):
         return None
@@ -171,23 +175,26 @@ def refusal(fd: int, name: str) -> UserError | None:
         return None
     minutes = max(0, time.time() - holder.beat) / 60
     return StaleLockError(
-        f"run {name} is locked by {holder}, which gave no sign of life for {minutes:,.0f} min; "
-        f"if it is gone for sure: vrdl-tui resume {name} --force-lock"
+        f"run {name} is locked by {holder}, without a heartbeat for {minutes:,.0f} min; "
+        f"if that process is certainly gone: vrdl-tui resume {name} --force-lock"
     )
 
 
 def is_beating(path: Path, seconds: float = 1.2 * _EVERY) -> bool:
-    """Watch a lock's file for ``seconds`` and say whether its holder renews it: its clock may not be ours."""
+    """Watch a lock file for ``seconds`` and return whether it changes; its timestamp may be by another clock."""
     deadline, first = time.monotonic() + seconds, read_regular(path, _LONGEST)
     while time.monotonic() < deadline:
-        time.sleep(_LOOK_EVERY)
+        time.sleep(_CHECK_EVERY)
         if read_regular(path, _LONGEST) != first:
             return True
     return False
 
 
 def try_flock(fd: int, how: int) -> bool:
-    """Ask for the lock without waiting and say whether another has it; a file system without locks grants it."""
+    """Try to lock without waiting; return False if another process holds the lock.
+
+    File systems without locks grant it.
+    """
     try:
         fcntl.flock(fd, how | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -198,7 +205,7 @@ def try_flock(fd: int, how: int) -> bool:
 
 
 def _born(pid: int) -> str:
-    """Return when a living process began, as ticks of one boot of this host; "" where nobody can tell."""
+    """Return when a live process started: the boot's id and clock ticks since then; "" if unknown."""
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
         state, *rest = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()

@@ -1,6 +1,6 @@
-"""Moving a run's folder: rename it, move it to the trash, restore it. A running run stays where it is.
+"""Rename a run's folder, move it to the trash, restore it. A running run can't be moved.
 
-The trash of a runs folder is ``.trash`` in it; runs stay there until somebody empties it.
+The trash of a runs folder is its subfolder ``.trash``. Runs stay there until it is emptied.
 """
 
 import os
@@ -15,18 +15,18 @@ from engine.core.files import fsync_folder
 from engine.core.text import printable
 from engine.run.directory import RunDir, check_name, is_run
 
-# Who asks whether a run is alive holds its lock for an instant.
-_PATIENCE = 0.2
+# ``RunDir.is_alive`` in another process holds the lock for an instant.
+_LOCK_WAIT = 0.2
 
 
 def move_run(run: RunDir, target: Path) -> RunDir:
-    """Rename the run's folder to ``target``, which is on the same file system.
+    """Rename the run's folder to ``target`` on the same file system, with the run locked.
 
-    No engine can begin meanwhile. Raises UserError for a living run or where ``target`` is taken, OSError.
+    Raises UserError if the run is running or ``target`` exists, and OSError.
     """
     name = printable(run.name)
     try:
-        lock = run.lock(wait=_PATIENCE, writes=False)
+        lock = run.lock(wait=_LOCK_WAIT, writes=False)
     except UserError as error:
         raise UserError(f"run {name} is running; stop it first") if run.is_alive() else error from None
     try:
@@ -42,7 +42,7 @@ def move_run(run: RunDir, target: Path) -> RunDir:
 
 
 def rename_run(run: RunDir, name: str) -> RunDir:
-    """Give the run another name in the folder where it is. Raises UserError and OSError as ``move_run``."""
+    """Rename the run within its folder. Raises UserError and OSError as ``move_run``."""
     return move_run(run, run.path.with_name(check_name(name)))
 
 
@@ -51,7 +51,7 @@ _ENTRY = re.compile(r"(\d{8}T\d{6}\.\d{6}Z)-(.+)", re.DOTALL)
 
 @dataclass(frozen=True, slots=True)
 class Trashed:
-    """A run in the trash: ``name`` is its path below the runs folder, ``when`` sorts by time (UTC)."""
+    """A run in the trash. ``name`` is its former path below the runs folder, ``when`` a sortable UTC time."""
 
     path: Path
     name: str
@@ -59,23 +59,24 @@ class Trashed:
 
 
 def trash_folder(runs: Path) -> Path:
+    """Return the trash of a runs folder, which may not exist."""
     return runs / ".trash"
 
 
 def move_to_trash(runs: Path, run: RunDir) -> Trashed:
-    """Move a run that lies below ``runs`` into the trash. Raises UserError for a living run, OSError."""
+    """Move a run below ``runs`` to the trash. Raises UserError if it is running, and OSError."""
     folder = trash_folder(runs)
     folder.mkdir(mode=0o700, exist_ok=True)
     name = run.path.relative_to(runs).as_posix()
     now = time.time()
     when = time.strftime("%Y%m%dT%H%M%S", time.gmtime(now)) + f".{int(now % 1 * 1e6):06d}Z"
-    # One level deep whatever the run's own depth, so that the list is one look at one folder.
+    # Flat, whatever the depth of the run, so that listing the trash reads a single folder.
     target = folder / f"{when}-{name.replace('%', '%25').replace('/', '%2F')}"
     return Trashed(move_run(run, target).path, name, when)
 
 
 def list_trash(runs: Path) -> list[Trashed]:
-    """Return the runs in the trash, the one that was moved there last first. Raises OSError."""
+    """Return the runs in the trash, most recently moved first. Raises OSError."""
     found = []
     try:
         for path in trash_folder(runs).iterdir():
@@ -88,7 +89,7 @@ def list_trash(runs: Path) -> list[Trashed]:
 
 
 def restore(runs: Path, trashed: Trashed) -> RunDir:
-    """Bring a run back to where it was. Raises UserError where its name is taken now or it is gone, OSError."""
+    """Move a run back to its former path. Raises UserError if that exists or the run is gone, and OSError."""
     target = runs / trashed.name
     if ".." in Path(trashed.name).parts or Path(trashed.name).is_absolute():
         raise UserError(
@@ -101,7 +102,7 @@ def restore(runs: Path, trashed: Trashed) -> RunDir:
 
 
 def empty_trash(runs: Path) -> int:
-    """Remove the runs in the trash for good and return how many they were. Raises OSError."""
+    """Permanently delete the runs in the trash and return their number. Raises OSError."""
     trashed = list_trash(runs)
     for one in trashed:
         shutil.rmtree(one.path)

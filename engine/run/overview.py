@@ -1,4 +1,4 @@
-"""What a list of runs shows of each, read from the first and the last lines of its journal."""
+"""The figures of a run that lists show, read from the first and last lines of its journal."""
 
 import json
 import os
@@ -18,28 +18,29 @@ _HEAD = 16 << 10
 _TAIL = 32 << 10
 _LARGEST_LOCK = 4096
 _LARGEST_RECIPE = 1 << 20
-# Ticks: the next one says the same, newer, and they are nine lines of ten.
+# Progress ticks, superseded by later ones: nine of ten lines.
 _TICKS = tuple(
     b'{"type":"%s"' % kind for kind in (b"step", b"system_sample", b"autoencoder_epoch", b"outlier_progress")
 )
 
 
 class Overview(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A run in a few figures. Times in seconds since the epoch, 0: not known yet; text "": not known yet."""
+    """Key figures of a run. Times are seconds since the Unix epoch; a time of 0 and a text "" are unknown."""
 
     status: Status
     reason: str = ""
     model: str = ""
     data: str = ""
     host: str = ""
-    """The machine of the last engine."""
+    """Host of the last engine."""
     monitor: str = ""
     """"val_acc" or "val_loss"."""
     epoch: int = 0
-    """The one under way, or the last one; from 1, 0 before the first."""
+    """The current epoch or the last one, from 1; 0 before the first."""
     epochs: int = 0
+    """The maximum number of epochs."""
     best: float | None = None
-    """Percent or loss, as ``monitor`` says."""
+    """The best score, percent or loss by ``monitor``."""
     best_epoch: int = 0
     lr: float | None = None
     started: float = 0.0
@@ -47,10 +48,10 @@ class Overview(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 def read_ends(run: RunDir) -> tuple[RunState, int]:
-    """Fold the ends of a run's journal; return the state, and the offset (bytes) of what comes after it.
+    """Fold the first and last lines of a run's journal; return the state and the offset after them, bytes.
 
-    All that ``overview_of`` needs is in the state. Of the middle nothing is: neither the older epochs nor what
-    was decided in them. Raises OSError; a missing journal is an empty one.
+    The state has all that ``overview_of`` needs, but lacks the events in the middle. Raises OSError; a missing journal
+    counts as empty.
     """
     try:
         file = open_regular(run.journal)
@@ -72,14 +73,14 @@ def read_ends(run: RunDir) -> tuple[RunState, int]:
             state.apply_all(_without_ticks(lines[:-1]))
             if lines and (last := decode_line(lines[-1])) is not None:
                 state.apply(last)
-            # An epoch's end names the best score; where none is in sight, it is further up.
+            # Only ``epoch_ended`` has the best score: read further back until there is one.
             if state.epochs or not start:
                 return state, start + end
             length *= 8
 
 
 def overview_of(run: RunDir, state: RunState, status: Status) -> Overview:
-    """Return the overview of a state (``read_ends``'s will do); before its first start the recipe tells the plan."""
+    """Return the overview of a state, such as that of ``read_ends``; of a run never started, from its recipe."""
     started, stop = state.started, state.early_stop
     reason = state.full.words if state.full else state.ended.reason if state.ended else ""
     if started is None:
@@ -103,7 +104,7 @@ def overview_of(run: RunDir, state: RunState, status: Status) -> Overview:
 
 
 def read_events(run: RunDir, stopped: Callable[[], bool]) -> Iterator[AnyEvent]:
-    """Yield the journal's events but ticks and what later ones supersede, until ``stopped``. Raises OSError."""
+    """Yield the journal's events without ticks and superseded ones, until ``stopped()``. Raises OSError."""
     for lines in History(JournalReader(run.journal)).lines():
         if stopped():
             return
@@ -144,11 +145,6 @@ def _planned(run: RunDir, status: Status) -> Overview:
             },
             Overview,
         )
-    except (
-        OSError,
-        ValueError,
-        AttributeError,
-        RecursionError,
-        msgspec.ValidationError,
-    ):  # a recipe damaged by hand: the run is listed all the same
+    # A run with a damaged recipe is listed all the same.
+    except (OSError, ValueError, AttributeError, RecursionError, msgspec.ValidationError):
         return Overview(status=status)

@@ -1,6 +1,6 @@
-"""A recipe that was edited by hand between two attempts at a run: what was changed, and what a run refuses.
+"""Edits of ``recipe.toml`` between two attempts at a run: find them, and refuse those that a run can't take.
 
-Each key that isn't refused here takes effect from the attempt's first step on.
+An edit that isn't refused takes effect at the first step of the attempt.
 """
 
 from collections.abc import Collection, Iterator
@@ -20,13 +20,13 @@ _START = ("model.name", "model.pretrained", "model.weights")
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """One key's value before and after, as ``engine.recipe.recipe.value_of`` prints it."""
+    """The value of one key before and after, formatted as by ``engine.recipe.recipe.value_of``."""
 
     key: str
     old: str
     new: str
     was_set: bool = False
-    """Whether ``new`` is what a command had set: the checkpoint is older than that."""
+    """Whether ``new`` was set by a command, after the checkpoint was saved."""
 
     def __str__(self) -> str:
         return f"{self.key} {_value(self.old)} -> {_value(self.new)}"
@@ -35,13 +35,13 @@ class Edit:
 def find_edits(
     recipe: Recipe, before: RunState, progress: TrainState | None, skip: Collection[str] = ()
 ) -> list[Edit]:
-    """Return in what ``recipe`` differs from the one that was in force at the checkpoint ``progress``.
+    """Return the differences between ``recipe`` and the recipe in force at the checkpoint ``progress``.
 
-    Without a checkpoint it is compared with the recipe of the attempt before, of which the journal ``before`` tells;
-    of an older version's run, only the keys that its ``run_started`` names. ``skip`` are keys that a command changed
-    which is still to be written into ``recipe.toml``.
+    Without a checkpoint, compares with the previous attempt's recipe in the journal ``before``; for a run of an older
+    version, only the keys in its ``run_started``. ``skip`` are keys changed by a command whose values are not yet in
+    ``recipe.toml``.
     """
-    known = progress.recipe if progress is not None and progress.recipe else _told(before)
+    known = progress.recipe if progress is not None and progress.recipe else _recorded(before)
     was_set = {setting.key: setting.new for setting in before.settings if setting.by != BY_HAND}.items()
     return [
         Edit(key, known[key], new, was_set=(key, new) in was_set)
@@ -53,7 +53,7 @@ def find_edits(
 def refuse_edits(
     edits: list[Edit], run: RunDir, recipe: Recipe, before: RunState, progress: TrainState | None
 ) -> None:
-    """Raise UserError naming all ``edits`` that a run can't take once it has begun, and what does it instead."""
+    """Raise UserError naming all ``edits`` that a run can't take once it has begun, and the alternatives."""
     reasons = [
         f"{edit}: {reason}" for edit in edits for reason in _reasons(edit, run, recipe, before, progress)
     ]
@@ -66,7 +66,7 @@ def refuse_edits(
 
 
 def check_edits(run: RunDir, before: RunState) -> list[Edit]:
-    """Return what was edited, before an engine is started; what else is wrong with the run the engine reports.
+    """Return the edits of a run before an engine is started; other errors are left for the engine to report.
 
     Raises UserError as ``refuse_edits``.
     """
@@ -82,32 +82,32 @@ def check_edits(run: RunDir, before: RunState) -> list[Edit]:
 def _reasons(
     edit: Edit, run: RunDir, recipe: Recipe, before: RunState, progress: TrainState | None
 ) -> Iterator[str]:
-    key, judged = edit.key, bool(before.outliers.thresholds) or before.outliers.done is not None
+    key, scored = edit.key, bool(before.outliers.thresholds) or before.outliers.done is not None
     if key in _START and progress is not None:
         yield f"the checkpoint holds the weights of another {'model' if key == 'model.name' else 'start'}"
     elif key == "schedule.monitor" and progress is not None and progress.policy.best_epoch:
         yield f"the best epoch so far, {progress.policy.best_epoch}, was chosen by {edit.old}"
     elif key == "data.val" and bool(edit.old) != bool(edit.new) and (progress or run.split.exists()):
-        yield "the split into training and validation images stays as the run began"
+        yield "the split into training and validation images is fixed once the run has begun"
     elif key == "data.val_fraction" and not recipe.data.val and run.split.exists():
         yield f"the split is recorded in {run.split.name}"
-    elif key.startswith("outliers.") and judged:
-        yield "the outlier stage has judged its classes"
+    elif key.startswith("outliers.") and scored:
+        yield "the outlier stage has already set its thresholds"
     elif key == "train.epochs" and progress is not None and progress.step:
         if recipe.train.epochs < progress.epoch:
-            yield f"epoch {progress.epoch} is under way"
+            yield f"epoch {progress.epoch} has begun"
     elif key == "train.share":
         mode = "g+rX" if recipe.train.share == "group" else "go-rwx"
-        yield f"the run's files have their permissions; change them with: chmod -R {mode} {_quoted(run.path)}"
+        yield f"the run's files keep their permissions; change them with: chmod -R {mode} {_quoted(run.path)}"
 
 
-def _told(before: RunState) -> dict[str, str]:
-    """Return the recipe's values as the journal tells them, of older versions only some."""
+def _recorded(before: RunState) -> dict[str, str]:
+    """Return the recipe's values as recorded in the journal; journals of older versions have only some."""
     started = before.started
     if started is None:
         return {}
-    known = dict(started.recipe) or _named(started)
-    # The rate of a resumed attempt is that of its checkpoint, not the recipe's.
+    known = dict(started.recipe) or _from_fields(started)
+    # The rate of a resumed attempt is the checkpoint's, not the recipe's.
     since = 0 if not started.recipe and started.resumed_epoch else started.seq
     for setting in before.settings:
         if setting.seq > started.seq or (setting.key == "optim.lr" and setting.seq > since):
@@ -115,8 +115,8 @@ def _told(before: RunState) -> dict[str, str]:
     return known
 
 
-def _named(started: RunStarted) -> dict[str, str]:
-    named: dict[str, object] = {
+def _from_fields(started: RunStarted) -> dict[str, str]:
+    values: dict[str, object] = {
         "model.name": started.model,
         "data.train": started.data,
         "data.batch_size": started.batch_size,
@@ -133,8 +133,8 @@ def _named(started: RunStarted) -> dict[str, str]:
         "outliers.method": started.outliers,
     }
     if not started.resumed_epoch:
-        named["optim.lr"] = started.lr
-    return {key: str(value) for key, value in named.items()}
+        values["optim.lr"] = started.lr
+    return {key: str(value) for key, value in values.items()}
 
 
 def _value(text: str) -> str:

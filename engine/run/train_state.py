@@ -1,4 +1,4 @@
-"""Where a run stands: the counters that, with weights and optimiser, make a checkpoint."""
+"""The training state of a run: the counters that, with weights and optimizer, make a checkpoint."""
 
 import contextlib
 from collections.abc import Iterator
@@ -14,25 +14,28 @@ from engine.core.text import printable
 from engine.recipe.schedule import ScheduleState
 
 Cells = list[tuple[int, int, int]]
-"""A sparse confusion matrix: (true class, predicted class, count), empty cells left out."""
+"""A sparse confusion matrix: (true class, predicted class, count), empty cells omitted."""
 
 MODEL = "model.safetensors"
+"""Name of a checkpoint's file with the weights of the model."""
 TRAIN_STATE = "train_state.safetensors"
+"""Name of a checkpoint's file with the optimizer's state and the TrainState; only in ``last``."""
 KNOWN_BEST = ".best.known"
-"""In ``checkpoints``: the best weights that ``last`` knows of, while there are newer ones."""
+"""In ``checkpoints``: the best weights that ``last`` refers to, while there are newer ones."""
 FIRST = ".last.first"
-"""In ``checkpoints``: the ``last`` from before the first step, until there are best weights to go back to."""
+"""In ``checkpoints``: the ``last`` from before the first step, until there are best weights to roll back to."""
 
 _MOST = 1 << 53
 _LARGEST_LR = 10.0
-"""As ``optim.lr`` has it."""
+"""The upper limit of ``optim.lr``."""
 _Count = Annotated[int, msgspec.Meta(ge=0, le=_MOST)]
 
 
 class TrainState(msgspec.Struct):
-    """``step`` steps of ``epoch`` (from 1) are done; a finished epoch is step 0 of the next.
+    """The progress of training: ``step`` steps of ``epoch`` (from 1) are done.
 
-    The sums are over the epoch's steps so far. ``log_length`` is the size of ``train.log`` in bytes.
+    A finished epoch is step 0 of the next. ``loss_sum``, ``correct`` and ``seen`` are sums over the steps of the epoch
+    so far. ``log_length`` is the size of ``train.log``, bytes.
     """
 
     policy: ScheduleState
@@ -43,32 +46,34 @@ class TrainState(msgspec.Struct):
     seen: _Count = 0
     best_val_acc: float = 0.0
     best_cells: Cells = msgspec.field(default_factory=list)
-    """Of the best epoch. Not in a checkpoint's header but in its tensors, except in those of version 0.1.0."""
+    """The confusion matrix of the best epoch. Saved among a checkpoint's tensors; by version 0.1.0, in its header."""
     log_length: _Count = 0
     announced: bool = False
-    """Whether ``train.log`` has the epoch's first line."""
+    """Whether ``train.log`` has the first line of the epoch."""
     cut: bool = False
-    """Whether the rest of the epoch's steps are left out."""
+    """Whether the remaining steps of the epoch are skipped."""
     stopped: bool = False
-    """Whether the early-stop rule has ended the training: no epoch follows."""
+    """Whether early stopping has ended training, so that no epoch follows."""
     command: str = ""
-    """The id of the newest command that changed this: one that a kill left unanswered is in force all the same."""
+    """Id of the newest command that changed this state: it is in force even if a kill prevented the answer."""
 
     nan_rollbacks: _Count = 0
-    """How often the run went back to earlier weights because its numbers were none any more."""
+    """How often the run rolled back to earlier weights because of non-finite values."""
     recipe: dict[str, str] = msgspec.field(default_factory=dict)
     """Every key of the recipe in force when this was saved; empty in checkpoints of older versions."""
 
     updates: _Count | None = None
-    """The optimiser's steps since training began; None in a run of 0.1.0, which didn't count them."""
+    """Optimizer steps since training began; None in a run of version 0.1.0, which didn't count them."""
     updates_before: _Count | None = None
-    """The same when the epoch began."""
+    """``updates`` at the start of the epoch."""
 
     def count_update(self) -> None:
+        """Count one optimizer step."""
         if self.updates is not None:
             self.updates += 1
 
     def begin_next_epoch(self, log_length: int) -> None:
+        """Advance to the next epoch and reset the counters of the epoch."""
         self.epoch += 1
         self.step = 0
         self.updates_before = self.updates
@@ -77,31 +82,36 @@ class TrainState(msgspec.Struct):
         self.loss_sum, self.correct, self.seen = 0.0, 0, 0
 
     def announce(self, log_length: int) -> None:
+        """Record that ``train.log``, now ``log_length`` bytes long, has the first line of the epoch."""
         self.announced = True
         self.log_length = log_length
 
     def begin_epoch_again(self, log_length: int) -> None:
+        """Go back to the start of the current epoch and reset its counters; its first line is logged again."""
         self.epoch -= 1
-        self.updates = self.updates_before  # by when a bad number is seen depends on the clock
+        self.updates = (
+            self.updates_before
+        )  # the step at which a non-finite value is noticed depends on timing
         self.begin_next_epoch(log_length)
 
     def restart_epoch(self) -> None:
-        """Have the epoch under way trained from its first step on; ``train.log`` keeps its first line."""
+        """Go back to the first step of the current epoch; its first line in ``train.log`` is kept."""
         self.step = 0
         self.cut = False
         self.loss_sum, self.correct, self.seen = 0.0, 0, 0
 
     def copy(self) -> "TrainState":
+        """Return a shallow copy."""
         return msgspec.structs.replace(self)
 
 
 def encode(progress: TrainState) -> str:
-    """Return the counters as JSON, of a length that no data changes: without ``best_cells``."""
+    """Return the state as JSON without ``best_cells``, whose size depends on the data."""
     return msgspec.json.encode(msgspec.structs.replace(progress, best_cells=[])).decode()
 
 
 def decode(text: str) -> TrainState:
-    """Raises ValueError for anything but what ``encode`` wrote, and for counters that no run can have."""
+    """Return the state that ``encode`` wrote. Raises ValueError for any other text and for impossible values."""
     try:
         progress = msgspec.json.decode(text, type=TrainState)
     except RecursionError:
@@ -109,16 +119,16 @@ def decode(text: str) -> TrainState:
     if not 0 <= progress.policy.lr <= _LARGEST_LR:
         raise ValueError(f"its learning rate is {progress.policy.lr:g}")
     if not 0 <= progress.policy.base_lr <= _LARGEST_LR:
-        raise ValueError(f"its learning rate at the start is {progress.policy.base_lr:g}")
+        raise ValueError(f"its initial learning rate is {progress.policy.base_lr:g}")
     return progress
 
 
 def newest(checkpoints: Path, which: str) -> Path | None:
-    """Return the folder of the newest complete checkpoint of a kind, None where there is none.
+    """Return the folder of the newest complete checkpoint of a kind, "best" or "last"; None if there is none.
 
-    One whose files aren't as long as their headers say, or whose headers can't be read, gives way to the one before
-    it, if a save that was cut short left that. Where nothing else is there it is returned: who loads it says what is
-    wrong. Raises UserError for one that can't be read now: it may be sound, and is not passed over.
+    A checkpoint whose headers can't be read, or don't match the sizes of its files, is skipped for the previous one, if
+    an interrupted save left that. If there is no other, it is returned, and loading it reports the error. Raises
+    UserError for a checkpoint that can't be read now, which may be sound and so is not skipped.
     """
     names = (which, f".{which}.old", KNOWN_BEST if which == "best" else FIRST)
     found = [path for path in (checkpoints / name for name in names) if path.exists()]
@@ -126,17 +136,17 @@ def newest(checkpoints: Path, which: str) -> Path | None:
 
 
 def peek(checkpoints: Path) -> TrainState | None:
-    """Return where ``checkpoints/last`` stands, from its files' headers, before torch is imported.
+    """Return the state in ``checkpoints/last`` from the headers of its files, without importing torch.
 
-    None when there is none; of one that is damaged, and of a save cut short, the older. Raises UserError when all of
-    them are damaged, and when one can't be read now.
+    None if there is no checkpoint; the state of the previous one if ``last`` is damaged or incomplete. Raises UserError
+    if all of them are damaged or one can't be read now.
     """
     folder = newest(checkpoints, "last")
     return None if folder is None else read_progress(folder)
 
 
 def read_progress(folder: Path) -> TrainState:
-    """Return the counters of a ``last`` checkpoint. Raises UserError naming the file and the remedy."""
+    """Return the state in the ``last`` checkpoint at ``folder``. Raises UserError naming the file and the remedy."""
     path = folder / MODEL
     with reading(path):
         read_metadata(path)
@@ -146,16 +156,16 @@ def read_progress(folder: Path) -> TrainState:
 
 
 class DamagedError(UserError):
-    """A checkpoint's file that doesn't hold what a checkpoint holds."""
+    """A file of a checkpoint is damaged or isn't one."""
 
 
 @contextlib.contextmanager
 def reading(path: Path) -> Iterator[None]:
-    """Raise UserError, of a checkpoint's file ``path``, for what reading and parsing it raises.
+    """Turn errors of reading and parsing a checkpoint's file ``path`` into UserError.
 
-    ValueError and KeyError, and OSError that tells what is in its place, are its damage: DamagedError. Any other
-    OSError says nothing about its content: nobody is told to remove it. What runs out of memory, and what is a defect
-    of ours, is let through.
+    ValueError, KeyError, and OSError about the content become DamagedError. Any other OSError says nothing about the
+    content, so its message doesn't advise to remove the file. Running out of memory and defects of the program pass
+    through.
     """
     try:
         yield
@@ -173,11 +183,11 @@ def reading(path: Path) -> Iterator[None]:
 
 
 def unusable(path: Path, reason: object) -> DamagedError:
-    """Return what to tell of a checkpoint's file that is damaged, or isn't this run's."""
+    """Return the error for a checkpoint's file that is damaged or belongs to another run."""
     folder = printable(str(path.parent))
     return DamagedError(
-        f"checkpoint {printable(str(path))} can't be used: {printable(str(reason), 200)}; put {folder} back from a "
-        "copy, or remove it to go on from the one before it, if there is one, or else from the start"
+        f"checkpoint {printable(str(path))} can't be used: {printable(str(reason), 200)}; restore {folder} from "
+        "a copy, or remove it to resume from the previous checkpoint, if there is one, or else from the start"
     )
 
 

@@ -34,7 +34,7 @@ def test_a_run_is_not_resumed_through_a_link(run: RunDir, tmp_path: Path, name: 
         (run.path / name).symlink_to(target)
         said = refusal("resume", "mine", "--headless", cwd=tmp_path)
         assert said == (
-            f"runs/mine/{name} is a link, and a run writes into files of its own; "
+            f"runs/mine/{name} is a link, but a run writes only to its own files; "
             "put the file in its place, or remove it"
         )
         (run.path / name).unlink()
@@ -91,7 +91,7 @@ def test_a_list_waits_for_no_pipe(run: RunDir, tmp_path: Path, names: tuple[str,
 def test_labels_that_are_a_pipe_are_named(run: RunDir) -> None:
     os.mkfifo(run.path / "labels.toml")
     with pytest.raises(
-        UserError, match=r"labels\.toml can't be read: it is no regular file; mend or remove it"
+        UserError, match=r"labels\.toml can't be read: it is no regular file; fix or remove it"
     ):
         read_labels(run)
 

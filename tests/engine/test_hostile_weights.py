@@ -258,7 +258,7 @@ def refusal(run: RunDir) -> str:
     optimizer = build_optimizer(model, recipe.optim)
     scaler = torch.amp.GradScaler("cpu", enabled=False)
     with pytest.raises(
-        UserError, match=r"put .* back from a copy, or remove it to go on from the one before"
+        UserError, match=r"restore .* from a copy, or remove it to resume from the previous checkpoint"
     ) as caught:
         checkpoint.load_last(run.checkpoints / "last", model, model, optimizer, scaler, list(COLOURS))
     assert str(caught.value).isprintable()
@@ -479,7 +479,7 @@ def test_another_program_s_tensors_are_no_checkpoint(tmp_path: Path) -> None:
     (folder / "best").mkdir(parents=True)
     save_file({"w": torch.zeros(2)}, folder / "best" / MODEL)
     with pytest.raises(
-        UserError, match=r"best/model\.safetensors can't be used: 'vrdl_tui'; put .* back from a copy"
+        UserError, match=r"best/model\.safetensors can't be used: 'vrdl_tui'; restore .* from a copy"
     ):
         checkpoint.load_model_file(folder / "best")
     assert struct.unpack("<Q", (folder / "best" / MODEL).read_bytes()[:8])[0] < 200

@@ -131,7 +131,7 @@ async def test_damaged_labels_are_said_not_overwritten(runs: Path, console: Cons
     async with console(None).run_test(size=(120, 40)) as pilot:
         await listed(pilot)
         await pilot.press("down", "N", "a", "enter")
-        await shows(pilot, "labels.toml can't be read", "mend or remove it")
+        await shows(pilot, "labels.toml can't be read", "fix or remove it")
     assert damaged.read_text() == "tags = ["
 
 

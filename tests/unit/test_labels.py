@@ -47,5 +47,5 @@ def test_a_note_is_one_line_that_steers_no_terminal() -> None:
 @pytest.mark.parametrize("content", ["tags = [", "tags = 3", "note = []", 'tags = ["a:b"]', "\xff"])
 def test_a_damaged_file_is_named(run: RunDir, content: str) -> None:
     labels_file(run).write_bytes(content.encode("latin-1"))
-    with pytest.raises(UserError, match=r"labels.toml can't be read: .*; mend or remove it"):
+    with pytest.raises(UserError, match=r"labels.toml can't be read: .*; fix or remove it"):
         read_labels(run)

@@ -191,7 +191,7 @@ def test_toml_writes_every_key_out() -> None:
 def test_a_number_that_python_does_not_write(tmp_path: Path) -> None:
     path = tmp_path / "huge.toml"
     path.write_text(f"[train]\nepochs = 0x{'f' * 5000}\n")
-    with pytest.raises(UserError, match=r"train\.epochs = a number of too many digits"):
+    with pytest.raises(UserError, match=r"train\.epochs = a number with too many digits"):
         load_recipe(path)
 
 
