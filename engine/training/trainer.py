@@ -98,7 +98,9 @@ class Trainer:
         alpha, seed, progress = self.recipe.mixup.alpha, self.recipe.train.seed, self.progress
         images, labels, lam, permuted_labels = batch.images, batch.labels, 1.0, None
         if alpha > 0:
-            lam, permutation = sample_mixup(alpha, len(batch), seed=seed, epoch=progress.epoch, step=progress.step)
+            lam, permutation = sample_mixup(
+                alpha, len(batch), seed=seed, epoch=progress.epoch, step=progress.step
+            )
             order = to_device(torch.from_numpy(permutation), self.device)
             images, permuted_labels = torch.lerp(images[order], images, lam), labels[order]
         torch.manual_seed(step_seed(seed, progress.epoch, progress.step))
