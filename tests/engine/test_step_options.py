@@ -316,6 +316,7 @@ def test_what_does_not_compile_is_trained_as_it_is(
     assert "no compiler here" in warning
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler on a CPU")
 def test_the_compiled_forward_gives_the_models_own_numbers(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
