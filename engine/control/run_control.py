@@ -183,6 +183,7 @@ class RunControl:
         if isinstance(request.command, Terminate):
             raise reason
         self._emit(rejected(request.command, str(reason)))
+        request.reported = True
 
     def pause(self, request: Request, epoch: int, step: int) -> None:
         """Pause the run after ``step`` steps of ``epoch``. Raises UserError if it is paused."""
@@ -227,6 +228,7 @@ class RunControl:
         for request in self.requests():
             with self.answering(request):
                 self._obey_before_training(request)
+        self.has_paused()  # there is no clock yet
 
     def _obey_before_training(self, request: Request) -> None:
         found = "what was found so far is in the journal"

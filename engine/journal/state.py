@@ -141,6 +141,8 @@ class RunState:
 
     started: RunStarted | None = None
     """The start of the newest attempt."""
+    started_unrecorded: RunStarted | None = None
+    """The last attempt whose ``run_started`` records no recipe: one of version 0.1.0."""
     first_started_at: float = 0.0
     """When the first attempt started."""
     updated_at: float = 0.0
@@ -302,6 +304,8 @@ class RunState:
             self.first_started_at = event.t
         moved = self.started is not None and self.started.data != event.data
         self.started = event
+        if not event.recipe:
+            self.started_unrecorded = event
         self.stage = self.epoch = self.step = self.paused = self.full = self.ended = self.predicting = None
         self.outliers.start(event.outliers, event.data, moved=moved)
         self.samples.clear()

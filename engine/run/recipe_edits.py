@@ -41,7 +41,10 @@ def find_edits(
     version, only the keys in its ``run_started``. ``skip`` are keys changed by a command whose values are not yet in
     ``recipe.toml``.
     """
-    known = progress.recipe if progress is not None and progress.recipe else _recorded(before)
+    if progress is None:
+        known = _recorded(before, before.started)
+    else:  # a checkpoint without a recipe is of an attempt that recorded none
+        known = progress.recipe or _recorded(before, before.started_unrecorded)
     was_set = {setting.key: setting.new for setting in before.settings if setting.by != BY_HAND}.items()
     return [
         Edit(key, known[key], new, was_set=(key, new) in was_set)
@@ -93,6 +96,9 @@ def _reasons(
         yield f"the split is recorded in {run.split.name}"
     elif key.startswith("outliers.") and scored:
         yield "the outlier stage has already set its thresholds"
+    elif key == "train.epochs" and progress is not None and progress.stopped:
+        if progress.policy.counter >= recipe.schedule.patience:
+            yield "the run has stopped early; raise schedule.patience too"
     elif key == "train.epochs" and progress is not None and progress.step:
         if recipe.train.epochs < progress.epoch:
             yield f"epoch {progress.epoch} has begun"
@@ -101,9 +107,8 @@ def _reasons(
         yield f"the run's files keep their permissions; change them with: chmod -R {mode} {_quoted(run.path)}"
 
 
-def _recorded(before: RunState) -> dict[str, str]:
-    """Return the recipe's values as recorded in the journal; journals of older versions have only some."""
-    started = before.started
+def _recorded(before: RunState, started: RunStarted | None) -> dict[str, str]:
+    """Return the recipe's values as recorded in the journal by and since an attempt; 0.1.0 recorded only some."""
     if started is None:
         return {}
     known = dict(started.recipe) or _from_fields(started)

@@ -100,10 +100,6 @@ class TrainState(msgspec.Struct):
         self.cut = False
         self.loss_sum, self.correct, self.seen = 0.0, 0, 0
 
-    def copy(self) -> "TrainState":
-        """Return a shallow copy."""
-        return msgspec.structs.replace(self)
-
 
 def encode(progress: TrainState) -> str:
     """Return the state as JSON without ``best_cells``, whose size depends on the data."""

@@ -22,7 +22,7 @@ from engine.tools.helper import run, say
 
 if TYPE_CHECKING:
     from engine.training.evaluate import Validation
-    from engine.training.trainer import Trainer
+    from engine.training.trainer import Moment, Trainer
 
 _WARM_UP = 2
 _MOST_STEPS = 10
@@ -102,8 +102,10 @@ class _Stopwatch:
         self._done = 0
         self._steps: list[float] = []
 
-    def tick(self, moment: object = None) -> None:
-        """Take the time since the last call, which came one step of the weights before. Raises _Enough."""
+    def tick(self, moment: "Moment") -> None:
+        """Take the time since the last step of the weights. Raises _Enough."""
+        if moment.name != "BEFORE_STEP":  # waiting for images is part of the step
+            return
         now, trainer = self._now(), self._trainer
         taken, self._last = now - self._last, now
         done, accumulate = trainer.progress.step, trainer.recipe.optim.grad_accum_steps

@@ -228,7 +228,7 @@ def _is_first(last: Path) -> bool:
         progress = read_progress(last)
     except UserError:
         return False
-    return (progress.epoch, progress.step) == (1, 0)
+    return (progress.epoch, progress.step) == (1, 0) and not progress.updates
 
 
 def load_model_file(checkpoint: Path) -> tuple[Tensors, ModelFacts]:

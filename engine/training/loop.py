@@ -140,6 +140,7 @@ class TrainingLoop:
             while trainer.has_epochs_left():
                 try:
                     self._save_due(trainer.epoch(self._attend))
+                    trainer.note_overhead()
                 except NonFiniteError as problem:
                     self._recover(problem)
                     continue
@@ -163,13 +164,16 @@ class TrainingLoop:
 
     def _attend(self, moment: Moment) -> None:
         """Carry out what was decided since the last call. Raises StopRun."""
-        self._writer.check()
         if moment is Moment.IN_STEP:
             self._control.leave_unsaved()
             return
-        for request in self._control.requests():
-            with self._control.answering(request):
-                self._obey(request)
+        self._writer.check()
+        try:
+            for request in self._control.requests():
+                with self._control.answering(request):
+                    self._obey(request)
+        except _TrainingEndsError as end:
+            raise end.error from None
         if self._control.has_paused():
             self.trainer.pace.go_on()
         if moment is Moment.BEFORE_STEP and not self.trainer.progress.cut:
@@ -306,11 +310,8 @@ class TrainingLoop:
         Raises UserError with the reason if that can't be done. Raised unchanged is what ends training itself:
         StopRun, a journal that can't be written, image processes that keep dying.
         """
-        try:
-            with _refused_if_it_fails(self._run.journal):
-                rows, epoch = self._predict()
-        except _TrainingEndsError as end:
-            raise end.error from None
+        with _refused_if_it_fails(self._run.journal):
+            rows, epoch = self._predict()
         self._emit(PredictionWritten(path=self._run.prediction.name, rows=rows, epoch=epoch))
 
     def _heed_signal(self) -> None:
@@ -320,7 +321,10 @@ class TrainingLoop:
     def predict_at_end(self) -> None:
         """Write the prediction of a finished run; one that can't be made is a warning, since training is complete."""
         try:
-            self._predict_now()
+            try:
+                self._predict_now()
+            except _TrainingEndsError as end:
+                raise end.error from None
         except UserError as error:
             older = ", and prediction.csv is an older one" if self._run.prediction.is_file() else ""
             words = f"no prediction{older}: {error}; vrdl-tui predict makes it once that is mended"
@@ -488,7 +492,7 @@ class TrainingLoop:
     def _note_epochs(self, edit: Edit) -> str:
         """Return how a cosine schedule continues after an edit of ``train.epochs``; empty for another edit."""
         lr, kind = self.trainer.progress.policy.lr, self.trainer.recipe.schedule.kind
-        if edit.key != "train.epochs" or kind != "cosine":
+        if edit.key != "train.epochs" or kind != "cosine" or self.trainer.progress.epoch == 1:
             return ""
         return (
             f"train.epochs in recipe.toml is {edit.new} and was {edit.old}: the cosine curve goes on from {lr:.3g} to "

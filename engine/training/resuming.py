@@ -29,8 +29,9 @@ def reconcile(
     """Adapt ``progress`` to the epoch's current plan, and return the warnings to emit.
 
     An epoch whose plan has changed begins again, with the weights as they are; if all its steps were done, it continues
-    with its validation. ``before`` is the checkpoint's list of images, None in a checkpoint of version 0.1.0: then only
-    the numbers of images are compared, with those in the journal's ``scanned``.
+    with its validation, except from a checkpoint of version 0.1.0. ``before`` is the checkpoint's list of images, None
+    in a checkpoint of version 0.1.0: then only the numbers of images are compared, with those in the journal's
+    ``scanned``.
     """
     train, val = _changes(before, now, scanned)
     reasons = [str(edit) for edit in edits if edit.key in _PLAN] + ([train] if train else [])

@@ -104,6 +104,8 @@ class Training:
             warnings = reconcile(
                 progress, recipe, edits, known, self._stream.listing(progress.epoch), scanned
             )
+            # A higher schedule.patience reopens a run that stopped early.
+            progress.stopped = progress.stopped and progress.policy.counter >= recipe.schedule.patience
             trainer.take_progress(progress)
             self._changed = bool(edits or warnings)
             checkpoint.settle_best(self._run.checkpoints, trainer.progress.policy.best_epoch)
@@ -147,10 +149,10 @@ class Training:
             raise RuntimeError("run() before prepare()")
         progress = self._trainer.progress
         began = (progress.epoch, progress.step)
-        if self._trainer.recipe.train.on_nan == "rollback" and progress.epoch == 1 and not progress.step:
-            self._loop.save(
-                ("last",), "before the first step"
-            )  # what there is to go back to in the first epoch
+        untrained = (progress.epoch, progress.step, progress.updates) == (1, 0, 0)
+        if self._trainer.recipe.train.on_nan == "rollback" and untrained:
+            # What the first epoch can go back to.
+            self._loop.save(("last",), "before the first step")
         elif self._changed:
             # The checkpoint's recipe, images and rate: an attempt after this one is to compare with what holds now.
             self._loop.save(("last",), "resumed with changes")

@@ -90,6 +90,7 @@ class Trainer:
         self._meter = Meter(device, self.progress)
         self.steps = 0
         """The number of steps planned for the current epoch."""
+        self._trained = 0.0
         self._log: TrainLog
         self._attend: Attend
 
@@ -182,7 +183,7 @@ class Trainer:
         seconds, images_per_s = self._moving_time() - started, pace.images_per_s or self.pace.images_per_s
         decision = self.closing.close(progress, self.recipe, self._log, result, seconds, images_per_s)
         self._meter = Meter(self.device, progress)
-        self.pace.epoch_overhead(self._moving_time() - trained)
+        self._trained = trained
         return decision
 
     def _ask(self, moment: Moment) -> None:
@@ -242,6 +243,10 @@ class Trainer:
     def _check_weights(self) -> None:
         if not self._watch.finds_all_finite():
             raise NonFiniteError("the weights are no longer numbers", self.progress.epoch, self.progress.step)
+
+    def note_overhead(self) -> None:
+        """Count the time since the last step of the epoch that has ended as its overhead: validation and saving."""
+        self.pace.epoch_overhead(self._moving_time() - self._trained)
 
     def has_epochs_left(self) -> bool:
         """Return whether there is an epoch to train, or to finish."""

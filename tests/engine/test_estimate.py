@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from engine.tools.estimate import _Enough, _Stopwatch
+from engine.training.trainer import Moment
 
 
 def trainer(steps: int, accumulate: int) -> SimpleNamespace:
@@ -25,12 +26,13 @@ def test_a_last_group_of_fewer_steps(
 ) -> None:
     stands = trainer(steps, accumulate)
     watch = _Stopwatch(stands)  # type: ignore[arg-type]
-    watch.tick()
+    watch.tick(Moment.BEFORE_STEP)
     with contextlib.suppress(_Enough):
         for made in groups:
             time.sleep(0.1 * made)
+            watch.tick(Moment.BETWEEN)  # images are waited for
             stands.progress.step += made
-            watch.tick()
+            watch.tick(Moment.BEFORE_STEP)
     assert stands.progress.step == steps
     told = [json.loads(line) for line in capfd.readouterr().out.splitlines()]
     assert told

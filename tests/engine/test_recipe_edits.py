@@ -25,6 +25,7 @@ from engine.run.train_state import TrainState, read_progress
 from tests.cli.calling import call, refusal
 from tests.engine.conducting import Played, Watcher, play
 from tests.engine.recording import record
+from tests.engine.scores import make_scores
 from tests.made_data import make_pictures, make_run
 
 SETTINGS = ("train.epochs=3", "data.batch_size=4", "schedule.patience=100", "schedule.every=50")
@@ -252,3 +253,20 @@ def test_what_is_edited_while_a_run_goes_on_outlives_a_set(
     edit(run, "train.epochs", epoch)
     played = record(run, monkeypatch)
     assert [one[0] for one in told(played)] == ["schedule.patience", "optim.weight_decay", "train.epochs"]
+
+
+def test_a_run_that_stopped_early_trains_on_with_more_patience_only(
+    pictures: Path, runs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_scores(val_acc=(60.0, 50.0, 50.0, 50.0, 50.0, 50.0), monkeypatch=monkeypatch)
+    run = make_run(runs, pictures, "train.epochs=5", "schedule.patience=1")
+    assert [event.epoch for event in play(run).events if isinstance(event, EpochStarted)] == [1, 2]
+    edit(run, "train.epochs", 6)
+    refused = play(run)
+    assert refused.code == 1
+    assert "train.epochs 5 -> 6: the run has stopped early; raise schedule.patience too" in reason(refused)
+    edit(run, "schedule.patience", 9)
+    resumed = play(run)
+    assert resumed.code == 0
+    epochs = [event.epoch for event in resumed.events if isinstance(event, EpochStarted)]
+    assert epochs == [1, 2, 3, 4, 5, 6]
