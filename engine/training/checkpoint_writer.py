@@ -25,10 +25,10 @@ class CheckpointWriter:
     warning; the previous checkpoint stays.
     """
 
-    def __init__(self, folder: Path, emit: Callable[[Event], object], room: DiskSpace) -> None:
+    def __init__(self, folder: Path, emit: Callable[[Event], object], disk: DiskSpace) -> None:
         self._folder = folder
         self._emit = emit
-        self._room = room
+        self._disk = disk
         self._queue: queue.Queue[Snapshot | None] = queue.Queue(maxsize=1)
         self._failure = ""
         self._broken: Exception | None = None
@@ -44,7 +44,7 @@ class CheckpointWriter:
             try:
                 return self._queue.put(snapshot, timeout=_POLL_SECONDS)
             except queue.Full:
-                self._room.wait()
+                self._disk.wait()
 
     def is_busy(self) -> bool:
         """Return whether a queued snapshot is still to be written."""
@@ -56,7 +56,7 @@ class CheckpointWriter:
         Raises what ``DiskSpace.wait`` raises while a save waits for space.
         """
         while self._queue.unfinished_tasks:
-            self._room.wait()
+            self._disk.wait()
             with self._queue.all_tasks_done:
                 self._queue.all_tasks_done.wait_for(lambda: not self._queue.unfinished_tasks, _POLL_SECONDS)
         return self._failure
@@ -75,10 +75,10 @@ class CheckpointWriter:
         while (snapshot := self._queue.get()) is not None:
             try:
                 # Before the checkpoint: a kill in between resumes from the epoch before, which draws it again.
-                if snapshot.picture is not None and not (self._room.leaving or self._broken):
+                if snapshot.picture is not None and not (self._disk.leaving or self._broken):
                     snapshot.picture()
                 for which in snapshot.which:
-                    if not (self._room.leaving or self._broken):
+                    if not (self._disk.leaving or self._broken):
                         self._save(which, snapshot)
             except Exception as error:  # the journal's, too; the training thread gets it from ``check``
                 self._broken = error
@@ -94,12 +94,12 @@ class CheckpointWriter:
         self._failure = ""
         folder, need = self._folder, snapshot.size(which)
         try:
-            size = self._room.keep_trying(lambda: save(folder, which, snapshot), folder / which, need)
+            size = self._disk.keep_trying(lambda: save(folder, which, snapshot), folder / which, need)
         except (OSError, SafetensorError, UserError) as error:
             self._failure = f"checkpoint {which} could not be written: {printable(str(error), 200)}"
             if isinstance(error, OSError) and is_broken(error):
                 raise
-            if not self._room.leaving:
+            if not self._disk.leaving:
                 self._emit(RunWarning(message=self._failure))
             return
         best = which == "best"

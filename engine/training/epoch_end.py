@@ -27,13 +27,13 @@ class EpochEnd:
 
     def __init__(
         self, run: RunDir, classes: list[str], validation: Validation, emit: Callable[[Event], object],
-        room: DiskSpace,
+        disk: DiskSpace,
     ) -> None:  # fmt: skip
         self._run = run
         self._classes = classes
         self._validation = validation
         self._emit = emit
-        self._room = room
+        self._disk = disk
         self._warned: set[str] = set()
         """Keys of the warnings that ``_warn_once`` has emitted."""
         self.picture: Callable[[], object] | None = None
@@ -141,9 +141,9 @@ class EpochEnd:
     def _write_optional(self, path: Path, write: Callable[[], object]) -> bool:
         """Write a file that the run can do without, and return whether that succeeded; a failure is a warning."""
         try:
-            self._room.keep_trying(write, path)
+            self._disk.keep_trying(write, path)
         except OSError as error:
-            if not self._room.leaving:
+            if not self._disk.leaving:
                 self._warn(path, f"can't be written: {error.strerror}")
             return False
         return True

@@ -96,11 +96,11 @@ def evaluate(
 class Validation:
     """Validates the models of one run on its validation images."""
 
-    def __init__(self, run: RunDir, feed: BatchStream, precision: Precision) -> None:
+    def __init__(self, run: RunDir, stream: BatchStream, precision: Precision) -> None:
         self.under_way = False
         """Whether ``validate`` is running, or was left by an exception."""
         self._run = run
-        self._feed = feed
+        self._stream = stream
         self._precision = precision
         self._folding = Folding(precision)
         self._seen: list[int] = []
@@ -120,13 +120,13 @@ class Validation:
         self._seen, self.under_way = [], True
 
         def polled() -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-            for batch in self._feed.val(while_waiting):
+            for batch in self._stream.val(while_waiting):
                 poll()
                 if len(batch):
                     self._seen += batch.indices.tolist()
                     yield batch.images, batch.labels
 
-        most = len(self._feed.data.val)
+        most = len(self._stream.data.val)
         result = evaluate(self._folding(model), polled(), most, label_smoothing, self._precision)
         self.under_way = False
         if not result.seen:
@@ -137,7 +137,7 @@ class Validation:
 
     def keep(self, result: Evaluation) -> None:
         """Write the predictions of ``result``, the newest evaluation, to ``validation.csv``. Raises OSError."""
-        val, classes = self._feed.data.val, self._feed.data.classes
+        val, classes = self._stream.data.val, self._stream.data.classes
         predictions = zip(self._seen, result.predicted.tolist(), result.confidence.tolist(), strict=True)
         self.kept = b""
         self.kept = write_judged(

@@ -70,9 +70,9 @@ class Session:
         self._journal = JournalWriter(run.journal)
         self._index = IndexUpdater(run.journal)
         self._spool = Spool(run.commands)
-        self._room = DiskSpace(run.path, self._journal.append_all)
-        self._control = RunControl(self._spool, self._append, self._room)
-        self._room.while_waiting = self._control.while_full
+        self._disk = DiskSpace(run.path, self._journal.append_all)
+        self._control = RunControl(self._spool, self._append, self._disk)
+        self._disk.while_waiting = self._control.while_full
         self._progress: TrainState | None = None
         self._edits: list[Edit] = []
         """What was changed in ``recipe.toml`` since the checkpoint, or the attempt before."""
@@ -86,7 +86,7 @@ class Session:
         outcome: Outcome
         try:
             stop_signals.answer(self._terminate)  # one that came before ends the run here
-            self._room.keep_reserve()
+            self._disk.keep_reserve()
             outcome, reason = self._stages(), ""
         except StopRun as order:
             outcome, reason = order.outcome, order.reason
@@ -94,7 +94,7 @@ class Session:
             with contextlib.suppress(OSError):
                 traceback.print_exc()
             outcome, reason = "failed", self._why_failed(error)
-        self._room.close()
+        self._disk.close()
         with contextlib.suppress(OSError):
             self._control.refuse_all("the run has ended")
         return self._end(outcome, reason)
@@ -138,7 +138,7 @@ class Session:
 
         moves = recipe.outliers.method != "none" and recipe.outliers.action != "exclude"
         record = self._run.split
-        data = self._room.keep_trying(
+        data = self._disk.keep_trying(
             lambda: scan(recipe.data, recipe.train.seed, record, files_move=moves, resumed=not fresh), record
         )
         self._emit(
@@ -161,9 +161,9 @@ class Session:
                 )
             )
         known_bad = set(self._before.bad_images)
-        outliers = OutlierActions(self._run, recipe, self._before.outliers, self._emit, self._room)
+        outliers = OutlierActions(self._run, recipe, self._before.outliers, self._emit, self._disk)
         training = Training(
-            self._run, recipe, data, self._control, self._room, self._emit, known_bad, pool, outliers
+            self._run, recipe, data, self._control, self._disk, self._emit, known_bad, pool, outliers
         )
         # A process that was suspended for an hour has not trained for an hour.
         signal.signal(signal.SIGCONT, lambda *_: training.restart_clock())
@@ -198,7 +198,7 @@ class Session:
         self._progress = peek(self._run.checkpoints)
         try:
             recipe_file = self._run.recipe
-            self._control.in_force = self._room.keep_trying(
+            self._control.in_force = self._disk.keep_trying(
                 lambda: unfinished(self._spool, self._before, self._progress, recipe_file), recipe_file
             )
             self._control.refuse_all("no engine was running when it was sent")
@@ -297,10 +297,10 @@ class Session:
                 self._leave()
 
     def _append(self, *events: E) -> list[E]:
-        return self._room.keep_trying(lambda: self._journal.append_all(*events), self._run.journal)
+        return self._disk.keep_trying(lambda: self._journal.append_all(*events), self._run.journal)
 
     def _sampled(self, sample: Event) -> None:
-        if self._room.wanted is None:  # what was given up is kept for words that matter
+        if self._disk.wanted is None:  # what was given up is kept for words that matter
             self._journal.append(sample)
         # Here, on the sampler's thread: training waits neither for it nor for a slow disk, however long its epochs.
         self._index.look()

@@ -53,14 +53,14 @@ Attend = Callable[[Moment], None]
 
 
 class Trainer:
-    """Trains and validates ``model`` on the batches of ``feed``, epoch by epoch.
+    """Trains and validates ``model`` on the batches of ``stream``, epoch by epoch.
 
     Events go to ``emit``, lines to ``train.log``. Saving and steering are the loop's: it is asked at each ``Moment``.
     """
 
     def __init__(
-        self, run: RunDir, recipe: Recipe, feed: BatchStream, model: nn.Module, device: torch.device,
-        emit: Callable[[Event], object], room: DiskSpace,
+        self, run: RunDir, recipe: Recipe, stream: BatchStream, model: nn.Module, device: torch.device,
+        emit: Callable[[Event], object], disk: DiskSpace,
     ) -> None:  # fmt: skip
         self.recipe = recipe
         self.device = device
@@ -77,16 +77,16 @@ class Trainer:
         self.eval_model = self._mean.module if self._mean else self.model
         """What is validated, saved and predicted with: the moving average of ``model``, or ``model`` itself."""
         self._watch = FiniteCheck(self.optimizer, self.model, self.eval_model)
-        self.validation = Validation(run, feed, self.precision)
-        self.closing = EpochEnd(run, feed.data.classes, self.validation, emit, room)
+        self.validation = Validation(run, stream, self.precision)
+        self.closing = EpochEnd(run, stream.data.classes, self.validation, emit, disk)
         self.progress = TrainState(
             ScheduleState(lr=recipe.optim.lr, base_lr=recipe.optim.lr), updates=0, updates_before=0
         )
         self.pace = Pace(waits_of(device))
         self._run = run
-        self._feed = feed
+        self._stream = stream
         self._emit = emit
-        self._room = room
+        self._disk = disk
         self._meter = Meter(device, self.progress)
         self.steps = 0
         """The number of steps planned for the current epoch."""
@@ -133,7 +133,7 @@ class Trainer:
         if progress.cut:  # by an attempt before this one, perhaps in the midst of a group of batches
             self._ask(Moment.BETWEEN)
             left = []
-        for batch in self._feed.train(left, progress.epoch, self._while_waiting, self.pace.waiting):
+        for batch in self._stream.train(left, progress.epoch, self._while_waiting, self.pace.waiting):
             if progress.step % accumulate == 0:  # gradients are in no checkpoint
                 self._ask(Moment.BEFORE_STEP)
                 if progress.cut:
@@ -152,7 +152,7 @@ class Trainer:
         if not progress.seen:
             raise UserError("none of the training images can be read")
         pace = self.pace.end_epoch()
-        self._feed.judge_wait(pace.waited, pace.seconds)
+        self._stream.judge_wait(pace.waited, pace.seconds)
         return pace
 
     def epoch(self, attend: Attend) -> ScheduleDecision:
@@ -163,7 +163,7 @@ class Trainer:
         """
         self._attend = attend
         progress, epochs = self.progress, self.recipe.train.epochs
-        plan = self._feed.plan(progress.epoch)
+        plan = self._stream.plan(progress.epoch)
         self.steps = len(plan)
         self._emit(EpochStarted(epoch=progress.epoch, epochs=epochs, lr=progress.policy.lr, steps=len(plan)))
         if not progress.announced:
@@ -209,7 +209,7 @@ class Trainer:
 
     def _note_standing(self) -> None:
         """Exclude the time for which the run has waited for disk space from its pace."""
-        if self._room.has_waited():
+        if self._disk.has_waited():
             self.pace.go_on()
 
     def _tick(self, steps: int) -> None:
@@ -255,7 +255,7 @@ class Trainer:
     @contextmanager
     def logging(self) -> Iterator[None]:
         """Keep ``train.log`` open, from where ``progress`` knows of it."""
-        self._log = TrainLog(self._run.train_log, self.progress.log_length, self._room)
+        self._log = TrainLog(self._run.train_log, self.progress.log_length, self._disk)
         try:
             yield
         finally:

@@ -30,7 +30,7 @@ def record(run: RunDir, monkeypatch: pytest.MonkeyPatch, stop_at: tuple[int, int
     def learn_and_note(self: Any, batch: Batched) -> None:
         learn(self, batch)
         place = self.progress.epoch, self.progress.step
-        paths = self._feed.data.train.paths
+        paths = self._stream.data.train.paths
         images[place[0]] += [f"{paths[index].parent.name}/{paths[index].name}" for index in batch.indices]
         rates[place] = self.optimizer.param_groups[0]["lr"]
         if place == stop_at:
