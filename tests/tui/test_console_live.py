@@ -81,6 +81,7 @@ async def test_every_panel_at_every_size_while_resized(make: Make, console: Cons
         await plotted(pilot)
         for size in [(120, 40), (200, 60), (80, 24), (100, 30), (80, 24)]:
             await pilot.resize_terminal(*size)
+            await until(pilot, lambda size=size: len(screen_text(pilot).splitlines()) == size[1])  # type: ignore[misc]
             await shows(
                 pilot, *PANELS, "0.000090000", "1/6", "86.08", "88.45", "off", "63 of 406 wrong", "q quit"
             )

@@ -35,7 +35,7 @@ def test_fifty_thousand_images() -> None:
 
 
 def test_no_numbers_of_images() -> None:
-    with pytest.raises(ValueError, match="-1 and 3"):
+    with pytest.raises(ValueError, match="must not be negative: -1, 3"):
         mcnemar(-1, 3)
 
 
