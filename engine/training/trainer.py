@@ -71,10 +71,10 @@ class Trainer:
         self._forward = CompiledForward(self.model, emit) if recipe.train.compile else self.model
         self._freeze = Freeze(self.model, recipe.train.freeze_epochs)
         self._update = Update(self.model, self.optimizer, self.scaler, recipe.optim.clip_grad)
-        self._mean = (
+        self._model_ema = (
             ModelEma(self.model, recipe.train.model_ema_decay) if recipe.train.model_ema_decay else None
         )
-        self.eval_model = self._mean.module if self._mean else self.model
+        self.eval_model = self._model_ema.module if self._model_ema else self.model
         """What is validated, saved and predicted with: the moving average of ``model``, or ``model`` itself."""
         self._watch = FiniteCheck(self.optimizer, self.model, self.eval_model)
         self.validation = Validation(run, stream, self.precision)
@@ -116,8 +116,8 @@ class Trainer:
     def _step(self) -> None:
         self._update.apply()
         self.progress.count_update()
-        if self._mean:
-            self._mean.update(self.progress.updates)
+        if self._model_ema:
+            self._model_ema.update(self.progress.updates)
 
     def _loss(self, outputs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         return functional.cross_entropy(
