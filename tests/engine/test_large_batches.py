@@ -125,7 +125,9 @@ def test_stopped_processes_with_a_thousand_images_before_them(
         assert bench.epoch(kill_in=1, by=signal.SIGSTOP) == alone
         thread.join()
         assert bench.pool.pids() == stopped
-        assert [words.partition(",")[0].partition(" has")[0] for words in bench.deaths] == [
+        assert [
+            words.partition(",")[0].partition(" has")[0].partition(" after")[0] for words in bench.deaths
+        ] == [
             "reading images",
             "images are read again",
         ]

@@ -216,7 +216,7 @@ async def test_quarantined_deleted_damaged(make: Make, console: Console, data: P
         await pilot.press("n", "n")
         await shows(pilot, "file quarantined", "quarantine.png", "▀▀▀")
         await pilot.press("n")
-        await shows(pilot, "no picture: not an image, or of an")
+        await shows(pilot, "no picture: not an image, or an")
         await pilot.press("n")
         await until(pilot, lambda: "no picture" not in screen_text(pilot))
 
