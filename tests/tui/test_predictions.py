@@ -19,6 +19,7 @@ from engine.control.commands import Predict
 from engine.run.directory import RunDir
 from tests.made_data import make_pictures
 from tests.made_data import make_run as prepare
+from tests.waiting import until as wait_until
 from tui import helper
 from tui.app import ConsoleApp
 from tui.helper import run_helper
@@ -253,12 +254,11 @@ async def test_leaving_tells_how_the_run_ended(make: Make, console: Console, sta
 
 def test_cancelling(trained: RunDir) -> None:
     out = trained.path / "cancelled.csv"
-    ended = threading.Event()
-    job = PredictionJob(Wish([trained], "best", False, None, out, False), ended.set)
+    news = threading.Event()
+    job = PredictionJob(Wish([trained], "best", False, None, out, False), news.set)
     job.start()
-    assert ended.wait(60)
-    ended.clear()
+    assert news.wait(60)
     job.cancel()
-    assert ended.wait(10)
+    wait_until(lambda: job.ended, 10)
     assert job.problem == "cancelled, nothing was written"
     assert not out.exists()
