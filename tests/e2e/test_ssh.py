@@ -33,7 +33,7 @@ pytestmark = [
     ),
 ]
 
-EPOCHS = 4
+EPOCHS = 9
 SETTINGS = (
     *TINY, "data.workers=1", "data.batch_size=4", f"train.epochs={EPOCHS}", "schedule.patience=60",
 )  # fmt: skip

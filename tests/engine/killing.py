@@ -151,8 +151,11 @@ def _arm_engine(job: Job, wrapped: Callable[..., Any]) -> None:
                 continue
             content = {**ask.command, "id": f"{name}-{os.getpid()}", "by": "ann@desk", "pid": 1, "t": 1.0}
             place = run.commands / f"{number}-{os.getpid()}.json"
-            place.with_suffix(".tmp").write_bytes(json.dumps(content).encode())
-            place.with_suffix(".tmp").rename(place)
+            # Beside the run: a kill between the two calls leaves nothing in its folder.
+            written = run.path.parent / "commands" / place.with_suffix(".tmp").name
+            written.parent.mkdir(exist_ok=True)
+            written.write_bytes(json.dumps(content).encode())
+            written.rename(place)
         attend(self, moment)
 
     loop.TrainingLoop._attend = ask_and_go_on  # type: ignore[method-assign]
