@@ -11,7 +11,7 @@ from engine.core.files import open_regular, read_regular, replace_file
 from engine.core.table import escape, table, unescape
 from engine.core.text import encodable, printable
 
-_LARGEST_JUDGED = 1 << 30
+_LARGEST = 1 << 30
 _HEADER = ("path", "label", "pred_label", "probability")
 
 
@@ -40,11 +40,11 @@ def write_judged(path: Path, judged: Iterable[Judged]) -> bytes:
 def put_back_judged(path: Path, kept: Path) -> None:
     """Restore ``path`` from ``kept`` if that exists and differs. Raises OSError."""
     try:
-        content = read_regular(kept, _LARGEST_JUDGED, follow=False)
+        content = read_regular(kept, _LARGEST, follow=False)
     except OSError:
         return
     try:
-        same = read_regular(path, _LARGEST_JUDGED) == content
+        same = read_regular(path, _LARGEST) == content
     except OSError:
         same = False
     if not same:
@@ -54,7 +54,7 @@ def put_back_judged(path: Path, kept: Path) -> None:
 def read_judged(path: Path) -> list[Judged]:
     """Return the rows of a ``validation.csv``. Raises UserError if it is missing or not such a file."""
     try:
-        with io.TextIOWrapper(open_regular(path, _LARGEST_JUDGED), encoding="utf-8", newline="") as file:
+        with io.TextIOWrapper(open_regular(path, _LARGEST), encoding="utf-8", newline="") as file:
             rows = csv.reader(file)
             if tuple(next(rows, ())) != _HEADER:
                 raise UserError(f"{printable(str(path))} is not a list of validation predictions")
@@ -70,7 +70,6 @@ def read_judged(path: Path) -> list[Judged]:
         raise UserError(f"{printable(str(path))} can't be read: {printable(str(error))}") from None
 
 
-_LARGEST = 1 << 30
 _LABELS = ("image_name", "pred_label")
 _PROBABILITIES = (*_LABELS, "probability")
 

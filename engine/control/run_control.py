@@ -185,7 +185,7 @@ class RunControl:
         self._emit(rejected(request.command, str(reason)))
         request.reported = True
 
-    def pause(self, request: Request, epoch: int, step: int) -> None:
+    def _pause(self, request: Request, epoch: int, step: int) -> None:
         """Pause the run after ``step`` steps of ``epoch``. Raises UserError if it is paused."""
         if self._paused_at is not None:
             raise UserError("the run is paused already")
@@ -194,7 +194,7 @@ class RunControl:
         self._emit(Paused(epoch=epoch, step=step))
         self.accept(request, f"paused at epoch {epoch}, step {step}")
 
-    def resume(self, request: Request, epoch: int, step: int) -> None:
+    def _resume(self, request: Request, epoch: int, step: int) -> None:
         """End the pause. Raises UserError if the run is not paused."""
         if self._paused_at is None:
             raise UserError("the run is not paused")
@@ -212,9 +212,22 @@ class RunControl:
         paused, self._has_paused = self._has_paused, False
         return paused
 
-    def stop_later(self, request: Request, command: Stop) -> None:
-        """Note that the run is to stop after the epoch."""
-        self._record(request, self._stops_after_epoch(command))
+    def carry_out(self, request: Request, epoch: int, step: int) -> bool:
+        """Carry out and accept a request that needs no trainer: pause, resume, stop after the epoch.
+
+        Return False for any other request. Raises UserError if the run is paused already, or not paused.
+        """
+        match request.command:
+            case Pause():
+                self._pause(request, epoch, step)
+            case Resume():
+                self._resume(request, epoch, step)
+            case Stop(after_epoch=True) as command:
+                self._record(request, self._stops_after_epoch(command))
+                self.end_pause(epoch, step)
+            case _:
+                return False
+        return True
 
     def _stops_after_epoch(self, command: Stop) -> Event:
         self.stop_after_epoch = command.by or "a command"
@@ -232,16 +245,11 @@ class RunControl:
 
     def _obey_before_training(self, request: Request) -> None:
         found = "what was found so far is in the journal"
+        if self.carry_out(request, 0, 0):
+            return
         match request.command:
             case Terminate():
                 raise StopRun("interrupted", f"the process was asked to terminate; {found}")
-            case Pause():
-                self.pause(request, 0, 0)
-            case Resume():
-                self.resume(request, 0, 0)
-            case Stop(after_epoch=True) as command:
-                self.stop_later(request, command)
-                self.end_pause(0, 0)
             case Stop() as command:
                 self.accept(request, f"stopping; {found}")
                 raise StopRun("stopped", f"stopped by {command.by or 'a command'}; {found}")

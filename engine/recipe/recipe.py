@@ -10,6 +10,7 @@ import tomli_w
 from pydantic import BaseModel, ValidationError, model_validator
 
 from engine.core.errors import UserError
+from engine.core.packaged import packaged
 from engine.core.text import nearest, printable
 from engine.recipe.data_layout import expand_home
 from engine.recipe.sections import Augment, Data, Mixup, Model, Optim, Outliers, Schedule, Section, Train
@@ -77,9 +78,7 @@ def _section_fields(annotation: Any) -> Iterable[str]:
 
 def presets_folder() -> Path:
     """Return the folder of the built-in recipes."""
-    engine = Path(__file__).parent.parent
-    installed = engine / "recipes"
-    return installed if installed.is_dir() else engine.parent / "assets" / "recipes"
+    return packaged("recipes")
 
 
 def preset_names() -> list[str]:

@@ -20,6 +20,7 @@ import platformdirs
 
 from engine.core.errors import UserError
 from engine.core.files import make_private, replace_file
+from engine.core.packaged import packaged
 from engine.core.text import nearest, printable
 from engine.recipe.weights_source import PACKAGE, PACKAGED
 
@@ -156,11 +157,8 @@ def write_table(path: Path, table: Table) -> None:
 @cache
 def figures() -> Mapping[str, tuple[Figure, ...]]:
     """Return the published figures by model from ``candidates.toml``, each with its source."""
-    engine = Path(__file__).parent.parent
-    installed = engine / "candidates.toml"
-    path = installed if installed.is_file() else engine.parent / "assets" / "candidates.toml"
     found: dict[str, tuple[Figure, ...]] = {}
-    for table in tomllib.loads(path.read_text(encoding="utf-8"))["table"]:
+    for table in tomllib.loads(packaged("candidates.toml").read_text(encoding="utf-8"))["table"]:
         for name, size, top1, top5, parameters, *rest in table["rows"]:
             multiply_adds = rest[0] if rest else None
             figure = Figure(size, top1, top5, parameters, multiply_adds, table["source"], table["candidates"])

@@ -28,9 +28,8 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import msgspec
-import numpy as np
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import nn
 
@@ -131,6 +130,8 @@ class Resumed:
     device: str
     has_scaler: bool
     """Whether a loss scaler's state was saved; only float16 has one."""
+    listing: Listing | None
+    """The images it was trained on; None for a checkpoint of version 0.1.0."""
 
 
 class LossScale(msgspec.Struct):
@@ -277,7 +278,10 @@ def load_last(
         metadata = read_metadata(path)
         progress = decode(metadata["progress"])
         loss_scale = _parse_scaler(metadata["scaler"])
-        state = {key: value for key, value in read_tensors(path).items() if not key.startswith(_LISTING)}
+        state = read_tensors(path)
+        listing = _parse_listing(
+            {key.removeprefix(_LISTING): state.pop(key) for key in list(state) if key.startswith(_LISTING)}
+        )
         if (cells := state.pop(_BEST_CELLS, None)) is not None:
             progress.best_cells = _parse_cells(cells)
     raw = {key.removeprefix(_RAW): state.pop(key) for key in list(state) if key.startswith(_RAW)}
@@ -296,7 +300,8 @@ def load_last(
         scaler.load_state_dict(loss_scale)
     # Version 0.1.0 saved neither precision nor device; only float16 has a loss scaler.
     precision = metadata.get("precision") or ("fp16" if loss_scale else "")
-    return Resumed(progress, precision, metadata.get("device", ""), has_scaler=bool(loss_scale))
+    device = metadata.get("device", "")
+    return Resumed(progress, precision, device, has_scaler=bool(loss_scale), listing=listing)
 
 
 def _parse_scaler(text: str) -> dict[str, Any]:
@@ -340,30 +345,18 @@ def _parse_cells(tensor: torch.Tensor) -> Cells:
     return [(true, predicted, images) for true, predicted, images in tensor.tolist()]
 
 
-def load_listing(checkpoint: Path) -> Listing | None:
-    """Return the list of images of a ``last`` checkpoint, or None for a checkpoint of version 0.1.0.
-
-    Raises UserError if the checkpoint is damaged or can't be read.
-    """
-    path = checkpoint / TRAIN_STATE
-    with reading(path):
-        try:
-            with safe_open(path, "numpy") as file:
-                names = [name for name in file.keys() if name.startswith(_LISTING)]  # noqa: SIM118 - no mapping
-                found = {name.removeprefix(_LISTING): file.get_tensor(name) for name in names}
-        except SafetensorError as error:
-            raise os_error(error, path) or ValueError(str(error)) from None
-        if not found:
-            return None
-        if set(found) != {"train", "val", "active"}:
-            raise ValueError("its list of images is incomplete or malformed")
-        listing = Listing(**found)
-        arrays = ((listing.train, np.int64), (listing.val, np.int64), (listing.active, np.bool_))
-        if any(array.dtype != kind or array.ndim != 1 for array, kind in arrays) or (
-            len(listing.active) != len(listing.train)
-        ):
-            raise ValueError("its list of images is incomplete or malformed")
-        return listing
+def _parse_listing(found: Tensors) -> Listing | None:
+    """Return the list of images; None if there is none. Raises ValueError unless ``_listing_tensors`` made it."""
+    if not found:
+        return None
+    kinds = {"train": torch.int64, "val": torch.int64, "active": torch.bool}
+    if (
+        {name: tensor.dtype for name, tensor in found.items()} != kinds
+        or any(tensor.dim() != 1 for tensor in found.values())
+        or len(found["active"]) != len(found["train"])
+    ):
+        raise ValueError("its list of images is incomplete or malformed")
+    return Listing(**{name: tensor.numpy() for name, tensor in found.items()})
 
 
 def _listing_tensors(listing: Listing | None) -> Tensors:

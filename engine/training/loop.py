@@ -18,10 +18,8 @@ from engine.control.commands import (
     Checkpoint,
     Command,
     Exclude,
-    Pause,
     Predict,
     Restore,
-    Resume,
     Rollback,
     Set,
     Skip,
@@ -182,13 +180,11 @@ class TrainingLoop:
     def _obey(self, request: Request) -> None:
         """Carry out a request and accept it. Raises UserError to reject it, StopRun to leave."""
         control = self._control
+        if control.carry_out(request, *self.position()):
+            return
         match request.command:
             case Terminate():
                 self._terminate()
-            case Pause():
-                control.pause(request, *self.position())
-            case Resume():
-                control.resume(request, *self.position())
             case Checkpoint():
                 self._save_now("asked for")
                 epoch, step = self.position()
@@ -210,9 +206,6 @@ class TrainingLoop:
                 control.accept(request, self._exclude(command))
             case Restore() as command:
                 control.accept(request, self._restore(command))
-            case Stop(after_epoch=True) as command:
-                control.stop_later(request, command)
-                control.end_pause(*self.position())
             case Stop() as command:
                 saved = self._save_now("stopped")
                 control.accept(request, f"stopping; {saved}")

@@ -100,10 +100,9 @@ class Training:
             )
             if difference := _difference(resumed, trainer.precision):
                 self._emit(RunWarning(message=difference))
-            progress, known = resumed.progress, checkpoint.load_listing(folder)
-            warnings = reconcile(
-                progress, recipe, edits, known, self._stream.listing(progress.epoch), scanned
-            )
+            progress = resumed.progress
+            now = self._stream.listing(progress.epoch)
+            warnings = reconcile(progress, recipe, edits, resumed.listing, now, scanned)
             # A higher schedule.patience reopens a run that stopped early.
             progress.stopped = progress.stopped and progress.policy.counter >= recipe.schedule.patience
             trainer.take_progress(progress)

@@ -195,12 +195,13 @@ class Trainer:
 
     def _while_waiting(self, quiet: float) -> None:
         """Carry out what is asked of the run while no image has come for ``quiet`` seconds."""
-        self._note_standing()
-        self.pace.move()
         if self.progress.step % self.recipe.optim.grad_accum_steps == 0 or self.validation.under_way:
             self._ask(Moment.BETWEEN)
         elif quiet >= _UNSAVED_AFTER:
             self._ask(Moment.IN_STEP)
+        else:
+            self._note_standing()
+            self.pace.move()
 
     def _moving_time(self) -> float:
         """Return seconds on a clock that stops while the run is paused or waits for disk space."""

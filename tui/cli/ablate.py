@@ -52,16 +52,15 @@ def ablate(
     from engine.core.offline import forbid_network
     from engine.run.directory import check_name
     from tui.cli.ablate_runs import conduct
-    from tui.cli.devices import default_recipe
+    from tui.cli.devices import RecipeChoice, default_recipe
     from tui.cli.preflight import prepare_recipe
     from tui.cli.say import note
 
     if offline:
         forbid_network()
-    default = default_recipe()
-    chosen, over = (default.name, default.settings) if recipe is None else (recipe, ())
+    choice = default_recipe() if recipe is None else RecipeChoice(recipe)
     names = _experiments(only)
-    complete = prepare_recipe(data, chosen, [*over, *(settings or ())], name, note)
+    complete = prepare_recipe(data, choice.name, [*choice.settings, *(settings or ())], name, note)
     plan = make_plan(complete, names, seeds)
     folder = runs / check_name(name)
     check_goes_on(folder, plan)

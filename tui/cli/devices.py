@@ -24,16 +24,16 @@ def nvidia_gpus() -> int:
         return 0
 
 
-class DefaultRecipe(NamedTuple):
-    """The recipe of a run for which none is named, and why."""
+class RecipeChoice(NamedTuple):
+    """A recipe's name or file, and for one that nobody named the settings over it and why it was chosen."""
 
     name: str
-    settings: tuple[str, ...]
+    settings: tuple[str, ...] = ()
     """``key=value`` over it."""
-    why: str
+    why: str = ""
 
 
-def default_recipe() -> DefaultRecipe:
+def default_recipe() -> RecipeChoice:
     """Choose by the device: the report's final run is for a GPU, and without its outlier stage.
 
     That stage excludes images by an autoencoder, which cost accuracy wherever it was measured (method.md, Detectors
@@ -43,8 +43,8 @@ def default_recipe() -> DefaultRecipe:
         why = (
             "since an NVIDIA GPU is here, without its outlier stage (--set outliers.method=embedding has one)"
         )
-        return DefaultRecipe("report", ("outliers.method=none",), why)
-    return DefaultRecipe("quick", (), "since no NVIDIA GPU is here")
+        return RecipeChoice("report", ("outliers.method=none",), why)
+    return RecipeChoice("quick", why="since no NVIDIA GPU is here")
 
 
 def check_device(device: str) -> None:

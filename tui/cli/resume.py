@@ -31,10 +31,10 @@ def resume(
     force_lock: ForceLock = False,
     offline: Offline = False,
 ) -> int:
-    """Go on with a run that was stopped or cut off.
+    """Resume a stopped or interrupted run.
 
-    It continues at the very step of its last checkpoint, with the numbers that an
-    unbroken run would have given.
+    It resumes at the exact step of its last checkpoint: on the CPU in float32 with the
+    numbers of an uninterrupted run, bit for bit; on a GPU the last bits may differ.
     """
     from engine.core.errors import UserError
     from engine.core.offline import forbid_network

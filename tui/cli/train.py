@@ -51,22 +51,19 @@ def train(
     from engine.run.directory import RunDir
     from tui.cli.begin import begin, choose_mode
     from tui.cli.confirm import confirm_deletion
-    from tui.cli.devices import default_recipe
+    from tui.cli.devices import RecipeChoice, default_recipe
     from tui.cli.preflight import prepare_recipe
     from tui.cli.say import note
 
     if offline:
         forbid_network()
     mode = choose_mode(headless=headless, detach=detach)
-    default = default_recipe() if recipe is None else None
+    choice = default_recipe() if recipe is None else RecipeChoice(recipe)
     asked = list(settings or ()) + ([f"train.device={device}"] if device else [])
-    if default is None:
-        complete = prepare_recipe(data, str(recipe), asked, name, note)
-    else:
-        complete = prepare_recipe(data, default.name, [*default.settings, *asked], name, note)
+    complete = prepare_recipe(data, choice.name, [*choice.settings, *asked], name, note)
     if complete.outliers.method != "none" and complete.outliers.action == "delete" and not yes:
         confirm_deletion(complete.data.train)
     run = RunDir.create(runs, name, complete.model.name, complete.to_toml(), complete.train.share)
-    if default is not None:
-        note(f"recipe {default.name}, chosen {default.why}; another with --recipe")
+    if choice.why:
+        note(f"recipe {choice.name}, chosen {choice.why}; another with --recipe")
     return begin(runs, run, mode, ascii=ascii)
