@@ -3,9 +3,7 @@
 import os
 import subprocess
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from tests import warm
 
@@ -19,23 +17,11 @@ class Answer:
     err: str
 
 
-@cache
-def _own_folders() -> "TemporaryDirectory[str]":
-    return TemporaryDirectory(prefix="vrdl-tui-cli-")
-
-
 def environment(**changes: str) -> dict[str, str]:
-    """Return this process's environment without what would change an answer, and with no network.
-
-    What is kept for later, remembered or set for who runs the tests lies in folders of these tests.
-    """
+    """Return this process's environment without what would change an answer, and with no network."""
     unwanted = ("NO_COLOR", "FORCE_COLOR", "COLUMNS", "LINES")
     kept = {name: value for name, value in os.environ.items() if name not in unwanted}
-    folders = {
-        name: str(Path(_own_folders().name) / name)
-        for name in ("XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME")
-    }
-    return {**kept, **folders, "HF_HUB_OFFLINE": "1", **changes}
+    return {**kept, "HF_HUB_OFFLINE": "1", **changes}
 
 
 def call(*arguments: str | Path, cwd: Path, **changes: str) -> Answer:

@@ -21,25 +21,9 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_pictures(tmp_path_factory.mktemp("pictures"), train=150)
 
 
-@pytest.fixture(scope="session", autouse=True)
-def _nobody_s_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """What the program remembers, keeps for later or is set to, of who runs the tests, is no matter of theirs."""
-    with pytest.MonkeyPatch.context() as patch:
-        for name in ("XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME"):
-            patch.setenv(name, str(tmp_path_factory.mktemp(name)))
-        yield
-
-
 @pytest.fixture
-def home(
-    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Path]:
-    """The folder in which the program is started; its runs' engines are ended with the test.
-
-    It remembers nothing of how the console looked in another test.
-    """
-    for name in ("XDG_CONFIG_HOME", "XDG_STATE_HOME"):
-        monkeypatch.setenv(name, str(tmp_path_factory.mktemp(name)))
+def home(tmp_path: Path) -> Iterator[Path]:
+    """The folder in which the program is started; its runs' engines are ended with the test."""
     yield tmp_path
     for run, *_ in find_runs(tmp_path / "runs"):
         end_engine(run)

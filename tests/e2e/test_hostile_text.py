@@ -181,12 +181,6 @@ def told() -> Iterator[Event]:
     yield RunEnded(outcome="failed", reason="", epoch=3, best=53.0, best_epoch=3, exit_code=1)
 
 
-@pytest.fixture(autouse=True)
-def _remembers_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("XDG_CONFIG_HOME", "XDG_STATE_HOME"):
-        monkeypatch.setenv(name, str(tmp_path / name))
-
-
 def opened(home: Path, *arguments: str, size: tuple[int, int] = (120, 40)) -> tuple[Terminal, Looks]:
     console = Terminal(*arguments, cwd=home, size=size)
     return console, Looks(console, *size)

@@ -13,12 +13,6 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_pictures(tmp_path_factory.mktemp("pictures"))
 
 
-@pytest.fixture(autouse=True)
-def _nobody_s_settings(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What who runs the tests wants done at a run's end is no matter of theirs."""
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path_factory.mktemp("config")))
-
-
 @pytest.fixture
 def runs(tmp_path: Path) -> Path:
     return tmp_path / "runs"

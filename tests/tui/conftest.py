@@ -30,12 +30,6 @@ def _utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def _cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the list of runs remembers is no concern of the user's own cache."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
-
-
-@pytest.fixture(autouse=True)
 def _helpers_are_forked(monkeypatch: pytest.MonkeyPatch) -> None:
     """The console's helpers import torch for seconds; in the tests on a terminal they are started as they are."""
 
