@@ -8,7 +8,6 @@ from engine.core.errors import UserError
 from engine.core.text import printable
 from engine.layout.folders import find_folders
 from engine.layout.listing import Listing, list_data
-from engine.recipe.sections import Data
 from tui.cli.checks import Check
 from tui.helper import HelperError, run_helper
 from tui.progress import ProgressBar
@@ -21,8 +20,7 @@ def data(folder: Path) -> Iterator[Check]:
     """Judge the layout as a run would, the sizes of the classes, and some images of each class."""
     try:
         folders = find_folders(folder)
-        train, val, test = folders.as_text()
-        listing = list_data(Data(train=train, val=val, test=test))
+        listing = list_data(folders.to_data())
     except UserError as error:
         yield Check("data", str(error), good=False, remedy="the README shows how a data folder is laid out")
         return
