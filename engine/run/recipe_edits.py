@@ -45,6 +45,8 @@ def find_edits(
         known = _recorded(before, before.started)
     else:  # a checkpoint without a recipe is of an attempt that recorded none
         known = progress.recipe or _recorded(before, before.started_unrecorded)
+    if progress.recipe if progress is not None else before.started and before.started.recipe:
+        known = values_of(Recipe()) | known  # keys that the version before didn't have yet
     was_set = {setting.key: setting.new for setting in before.settings if setting.by != BY_HAND}.items()
     return [
         Edit(key, known[key], new, was_set=(key, new) in was_set)

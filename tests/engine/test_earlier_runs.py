@@ -176,7 +176,11 @@ def test_the_finished_run_trains_on_for_more_epochs(place: Path) -> None:
     assert played.state.epochs[:3] == before.state.epochs
     (last,) = played.state.epochs[3:]
     assert (last.epoch, last.lr) == (4, before.state.epochs[-1].next_lr)
-    assert run.train_log.read_text().startswith(log.partition("\nBest model")[0] + "Epoch 4/4 | LR: ")
+    before_end, lr = log.partition("\nBest model")[0], f"{last.lr:.3g}"
+    assert run.train_log.read_text().startswith(
+        f"{before_end}Setting changed: train.epochs 3 -> 4 in recipe.toml; the learning rate stays "
+        f"{lr}: counter doesn't depend on train.epochs\nEpoch 4/4 | LR: "
+    )
 
 
 def test_the_interrupted_run_goes_on_at_its_step(place: Path) -> None:
