@@ -11,9 +11,9 @@ from engine.core.errors import UserError
 from engine.core.text import printable, shell_word
 from engine.journal.events import BY_HAND, RunStarted
 from engine.journal.state import RunState
-from engine.recipe.recipe import Recipe, load_recipe, values_of
+from engine.recipe.recipe import Recipe, values_of
 from engine.run.directory import RunDir
-from engine.run.train_state import TrainState, peek
+from engine.run.train_state import TrainState
 
 _START = ("model.name", "model.pretrained", "model.weights")
 
@@ -68,20 +68,6 @@ def refuse_edits(
         raise UserError(
             f"recipe.toml was edited; {'; '.join(reasons)}. Put {many} and resume, or start a new run: {again}"
         )
-
-
-def check_edits(run: RunDir, before: RunState) -> list[Edit]:
-    """Return the edits of a run before an engine is started; other errors are left for the engine to report.
-
-    Raises UserError as ``refuse_edits``.
-    """
-    try:
-        recipe, progress = load_recipe(run.recipe), peek(run.checkpoints)
-    except UserError:
-        return []
-    edits = find_edits(recipe, before, progress)
-    refuse_edits(edits, run, recipe, before, progress)
-    return edits
 
 
 def _reasons(

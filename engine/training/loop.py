@@ -446,7 +446,7 @@ class TrainingLoop:
         return event, f"{key} = {command.value}{effect}"
 
     def _effect(self, key: str, before: int) -> str:
-        """Return what setting ``key`` did to the learning rate; empty if nothing. ``before``: the old ``train.epochs``."""
+        """Return what setting ``key`` did to the learning rate, or nothing. ``before``: the old ``train.epochs``."""
         recipe, progress = self.trainer.recipe, self.trainer.progress
         policy, epoch, epochs = progress.policy, progress.epoch, recipe.train.epochs
         if key == "optim.lr":
