@@ -67,7 +67,9 @@ def look_at_data(data: Data, record: Path, past: Past) -> DataNow:
     """
     has_record = record.exists()
     try:
-        listing = list_data(data.train, data.val, data.test, refuse_shared=not past.trained)
+        listing = list_data(
+            data.train, data.val, data.test, splits=not has_record, refuse_shared=not past.trained
+        )
     except UserError as error:
         if not (past.remedy and (past.trained or has_record)):
             raise

@@ -33,8 +33,8 @@ def with_data_at(run: RunDir, before: RunState, root: Path) -> Recipe:
             if folder is None:
                 without = ', or set data.test = "" in recipe.toml' if key == "data.test" else ""
                 raise UserError(
-                    f"{printable(str(root))} has no folder for {key}, which was {printable(before_move)}; move it there "
-                    f"too{without}"
+                    f"{printable(str(root))} has no folder for {key}, which was {printable(before_move)}; move it "
+                    f"there too{without}"
                 )
             recipe = change(recipe, key, os.path.realpath(folder))
     past = replace(

@@ -5,6 +5,7 @@ lost. Names are relative to the folder of the split, "/"-separated, with the fol
 """
 
 import csv
+import io
 import re
 import unicodedata
 from collections.abc import Collection, Iterable, Iterator
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 from engine.core.errors import UserError
-from engine.core.files import is_plain, replace_file
+from engine.core.files import is_plain, open_regular, replace_file
 from engine.core.table import lines
 from engine.core.text import printable
 
@@ -60,7 +61,7 @@ def read_record(path: Path) -> Recorded:
     parts = {"train": recorded.train, "val": recorded.val}
     labels: dict[str, str] = {}
     try:
-        with path.open(encoding="utf-8", errors="surrogateescape", newline="") as file:
+        with io.TextIOWrapper(open_regular(path), "utf-8", "surrogateescape", newline="") as file:
             rows = csv.reader(file)
             if tuple(next(rows, ())) != _HEADER:
                 raise ValueError(f"its first row isn't {','.join(_HEADER)}")
@@ -126,8 +127,8 @@ def compare(
     """Compare the recorded images with those that the data folders have now.
 
     ``val`` is None if the validation images were split off those in ``train``. ``away`` are the training images whose
-    files the run itself has moved or deleted; they count as present. ``where`` are the two folders. ``earlier``: the record is of version 0.1.0, which
-    has no test images.
+    files the run itself has moved or deleted; they count as present. ``where`` are the folders of the two splits.
+    ``earlier``: the record may be of version 0.1.0, which has no test images.
 
     Raises UserError, which ends with ``remedy``, if more than half of a split or all training images of a class are
     lost: then it is another folder, or the data were moved.
@@ -136,12 +137,15 @@ def compare(
     beside = here if val is None else set(_names(val))
     kept, judged = _kept(recorded.train, here), _kept(recorded.val, beside)
     used = {*_names(recorded.train), *(_names(recorded.val) if val is None else ())}
-    known = {label: names for label, names in train.items() if label in recorded.train}
+    known, known_val = (
+        {label: names for label, names in listed.items() if label in recorded.train}
+        for listed in (train, val or {})
+    )
     differences = [
         Difference("train", _without(_names(known), used), _without(_names(recorded.train), here)),
         Difference(
             "val",
-            [] if val is None else _without(_names(val), set(_names(recorded.val))),
+            _without(_names(known_val), set(_names(recorded.val))),
             _without(_names(recorded.val), beside),
         ),
     ]
@@ -153,7 +157,7 @@ def compare(
         differences.append(Difference("test", _without(test, set(recorded.test)), lost))
     changes = [str(difference) for difference in differences if difference.added or difference.lost]
     if new:
-        count = sum(len(train[label]) for label in new)
+        count = sum(len(train[label]) + len((val or {}).get(label, ())) for label in new)
         changed = class_changes(list(recorded.train), [*recorded.train, *new])
         changes.insert(
             0,

@@ -13,8 +13,8 @@ from engine.run.train_state import TrainState, peek
 def check_resumable(run: RunDir, before: RunState, recipe: Recipe | None = None) -> list[Edit]:
     """Return the edits of ``recipe.toml``, or of ``recipe`` in its place, that a resume will apply.
 
-    Lists the data folders, 2 s for a million images. Raises UserError if the checkpoint is gone, for edits that a run
-    can't take, and if the data aren't those of the run; other errors are left for the engine to report.
+    Raises UserError if the checkpoint is gone, and for edits that a run can't take; other errors are left for the
+    engine to report.
     """
     try:
         recipe, progress = recipe or load_recipe(run.recipe), peek(run.checkpoints)
@@ -23,16 +23,24 @@ def check_resumable(run: RunDir, before: RunState, recipe: Recipe | None = None)
     refuse_restart(run, before, progress)
     edits = find_edits(recipe, before, progress)
     refuse_edits(edits, run, recipe, before, progress)
-    look_at_data(recipe.data, run.split, Past.of(run, before, trained=progress is not None))
     return edits
 
 
+def check_data(run: RunDir, before: RunState) -> None:
+    """Raise UserError if the data aren't those of the run. Lists them, which takes seconds for a million images."""
+    try:
+        recipe, progress = load_recipe(run.recipe), peek(run.checkpoints)
+    except UserError:  # for the engine to report
+        return
+    look_at_data(recipe.data, run.split, Past.of(run, before, trained=progress is not None))
+
+
 def refuse_restart(run: RunDir, before: RunState, progress: TrainState | None) -> None:
-    """Raise UserError if a run that has trained has no checkpoint any more: it would begin again over its best weights."""
+    """Raise UserError if a run that has trained has no checkpoint: it would begin again over its best weights."""
     saved = before.checkpoints.get("last")
     if progress is not None or saved is None or (saved.epoch, saved.step) <= (1, 0):
         return
     raise UserError(
-        f"{printable(str(run.checkpoints / 'last'))}, saved in epoch {saved.epoch}, is gone: restore it from a copy, or "
-        f"start a new run: vrdl-tui train DATA --recipe {shell_word(str(run.recipe))}"
+        f"{printable(str(run.checkpoints / 'last'))}, saved in epoch {saved.epoch}, is gone: restore it from a copy, "
+        f"or start a new run: vrdl-tui train DATA --recipe {shell_word(str(run.recipe))}"
     )

@@ -41,7 +41,7 @@ Offline = Annotated[
 Moved = Annotated[
     Path | None,
     Parameter(
-        help="Folder that the run's data were moved to; data.train, data.val and data.test in recipe.toml change to it.",
+        help="Folder that the run's data were moved to: the new data.train, data.val and data.test.",
         show_default=False,
     ),
 ]

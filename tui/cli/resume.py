@@ -45,7 +45,7 @@ def resume(
     from engine.journal.log import JournalReader
     from engine.run.directory import find_run
     from engine.run.moved_data import with_data_at, write_recipe
-    from engine.run.resumable import check_resumable
+    from engine.run.resumable import check_data, check_resumable
     from tui.cli.begin import begin, choose_mode
     from tui.cli.say import note
     from tui.cli.standing import standing
@@ -65,6 +65,8 @@ def resume(
         raise UserError(f"nothing to resume: {standing(found)}; train anew with: {again}")
     if moved is not None:
         write_recipe(found, moved)
+    else:
+        check_data(found, state)
     if mode == "detached":  # else the run's own words about it are shown
         for edit in edits:
             note(f"recipe.toml: {edit}")
