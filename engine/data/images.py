@@ -1,15 +1,17 @@
 """The images of a run: paths and labels of each split, listed from folders or as the run recorded them."""
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from engine.compute.rng import Purpose, stream
-from engine.recipe.data_layout import Suspicion, list_data
+from engine.layout.findings import Finding
+from engine.layout.listing import Classes, Listing, list_data
 from engine.recipe.sections import Data
-from engine.run.data_now import Past, look_at_data, named
-from engine.run.recorded_images import Classes, Recorded, write_record
+from engine.run.data_now import Past, look_at_data
+from engine.run.recorded_images import Recorded, write_record
 
 Split = Literal["train", "val", "test"]
 """The name of a split."""
@@ -17,11 +19,21 @@ Split = Literal["train", "val", "test"]
 
 @dataclass(frozen=True, slots=True)
 class ImageSet:
-    """The files of one split in a fixed order; ``labels`` are class indices, empty for ``test``."""
+    """The files of one split in a fixed order; ``labels`` are class indices, empty for ``test``.
+
+    ``root`` is the folder of the split.
+    """
 
     split: Split
     paths: list[Path]
     labels: list[int]
+    root: Path = Path()
+
+    @property
+    def names(self) -> list[str]:
+        """The paths relative to ``root``, with the class's folder: ``owl/2023/a.jpg``."""
+        prefix = f"{self.root}/" if self.root != Path() else ""
+        return [os.fspath(path).removeprefix(prefix) for path in self.paths]
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -36,7 +48,10 @@ class DataSet:
     val: ImageSet
     test: ImageSet
     how_split: Literal["folders", "stratified"]
-    suspicions: tuple[Suspicion, ...] = ()
+    left_out: tuple[Finding, ...] = ()
+    warned: tuple[Finding, ...] = ()
+    test_labels: tuple[int, ...] = ()
+    """The class index of each test image, -1 for one without a label; empty if none has one."""
     changes: tuple[str, ...] = ()
     """What was added or lost since the run recorded its images: sentences, safe to show."""
 
@@ -65,32 +80,40 @@ def scan(data: Data, seed: int, record: Path, past: Past = _BEGINNING) -> DataSe
     classes = list(images.train)
     train = _image_set("train", root, classes, images.train)
     val = _image_set("val", Path(data.val) if now.by_folders else root, classes, images.val)
-    test = ImageSet("test", [Path(data.test, name) for name in listing.test], [])
+    test = ImageSet("test", [Path(data.test, name) for name in listing.test], [], Path(data.test))
     split: Literal["folders", "stratified"] = "folders" if now.by_folders else "stratified"
-    return DataSet(classes, train, val, test, split, listing.suspicions, now.said)
+    labels = _test_labels(listing, classes)
+    return DataSet(classes, train, val, test, split, listing.left_out, listing.warned, labels, now.said)
 
 
 def as_listed(data: Data) -> DataSet:
     """Return the images of the class folders as they are, without validation images if there is no folder for them.
 
-    Raises UserError as ``engine.recipe.data_layout.list_data`` does.
+    Raises UserError as ``engine.layout.listing.list_data`` does.
     """
-    listing = list_data(data.train, data.val, "", splits=False)
-    train = _image_set("train", Path(data.train), listing.classes, named(listing.train))
-    val = _image_set("val", Path(data.val), listing.classes, named(listing.val or {}))
+    listing = list_data(data.model_copy(update={"test": ""}), splits=False)
+    train = _image_set("train", Path(data.train), listing.classes, listing.train)
+    val = _image_set("val", Path(data.val), listing.classes, listing.val or {})
     return DataSet(listing.classes, train, val, ImageSet("test", [], []), "folders")
+
+
+def _test_labels(listing: Listing, classes: list[str]) -> tuple[int, ...]:
+    if not any(listing.test_labels):
+        return ()
+    index = {name: label for label, name in enumerate(classes)}
+    return tuple(index.get(name, -1) for name in listing.test_labels)
 
 
 def _image_set(split: Literal["train", "val"], root: Path, classes: list[str], listed: Classes) -> ImageSet:
     pairs = [(root / image, label) for label, name in enumerate(classes) for image in listed.get(name, ())]
-    return ImageSet(split, [path for path, _ in pairs], [label for _, label in pairs])
+    return ImageSet(split, [path for path, _ in pairs], [label for _, label in pairs], root)
 
 
 def _split(listed: Classes, fraction: float, seed: int) -> tuple[Classes, Classes]:
     train: Classes = {}
     val: Classes = {}
     for number, (name, images) in enumerate(listed.items()):
-        count = min(max(1, round(len(images) * fraction)), len(images) - 1)
+        count = 0 if len(images) < 2 else min(max(1, round(len(images) * fraction)), len(images) - 1)
         chosen = set(stream(seed, Purpose.SPLIT, index=number).permutation(len(images))[:count].tolist())
         val[name] = [image for i, image in enumerate(images) if i in chosen]
         train[name] = [image for i, image in enumerate(images) if i not in chosen]

@@ -7,10 +7,10 @@ from engine.core.errors import UserError
 from engine.core.text import shell_word
 from engine.journal.events import DatasetScanned
 from engine.journal.state import RunState
-from engine.recipe.data_layout import Listing, list_data
+from engine.layout.listing import Classes, Listing, list_data
 from engine.recipe.sections import Data
 from engine.run.directory import RunDir
-from engine.run.recorded_images import Classes, Recorded, RecordError, class_changes, compare, read_record
+from engine.run.recorded_images import Recorded, RecordError, class_changes, compare, read_record
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class Past:
         moved = (one for one in before.outliers.excluded.values() if one.action != "exclude")
         return cls(
             trained=trained,
-            away=frozenset(f"{one.class_name}/{Path(one.path).name}" for one in moved),
+            away=frozenset(one.file or f"{one.class_name}/{Path(one.path).name}" for one in moved),
             scanned=before.data,
             remedy=(
                 "put back what is missing; if the data were moved: "
@@ -68,7 +68,11 @@ def look_at_data(data: Data, record: Path, past: Past) -> DataNow:
     has_record = record.exists()
     try:
         listing = list_data(
-            data.train, data.val, data.test, splits=not has_record, refuse_shared=not past.trained
+            data,
+            splits=not has_record,
+            refuse_shared=not past.trained,
+            refuse_extra=not has_record,
+            least=0 if has_record else 2,
         )
     except UserError as error:
         if not (past.remedy and (past.trained or has_record)):
@@ -80,7 +84,7 @@ def look_at_data(data: Data, record: Path, past: Past) -> DataNow:
     problem = ""
     if has_record:
         try:
-            where = data.train, data.train if held_out else data.val
+            where = data.train, data.val or data.train
             return _recorded(listing, read_record(record), past, where, held_out=held_out)
         except RecordError as error:
             if held_out or past.away:
@@ -92,8 +96,7 @@ def look_at_data(data: Data, record: Path, past: Past) -> DataNow:
 
 
 def _as_listed(listing: Listing, *, by_folders: bool) -> DataNow:
-    val = named(listing.val) if by_folders and listing.val is not None else None
-    return DataNow(listing, by_folders, named(listing.train), val)
+    return DataNow(listing, by_folders, listing.train, listing.val if by_folders else None)
 
 
 def _recorded(
@@ -102,8 +105,8 @@ def _recorded(
     had_test = past.scanned is None or past.scanned.test_images > 0
     found = compare(
         recorded,
-        named(listing.train),
-        None if held_out or listing.val is None else named(listing.val),
+        listing.train,
+        None if held_out else listing.val,
         listing.test,
         away=past.away,
         remedy=past.remedy,
@@ -118,8 +121,7 @@ def _unrecorded(
     listing: Listing, scanned: DatasetScanned, remedy: str, problem: str, *, held_out: bool
 ) -> DataNow:
     """Return the images of a run that has trained without a record: one of version 0.1.0, or its record is lost."""
-    train = named(listing.train)
-    known = {label: train[label] for label in scanned.classes if label in train}
+    known = {label: listing.train[label] for label in scanned.classes if label in listing.train}
     changed = class_changes(scanned.classes, listing.classes)
     if len(known) < len(scanned.classes):
         raise UserError(f"the data's classes changed: {changed}; {remedy}")
@@ -135,12 +137,7 @@ def _unrecorded(
         again = f"{why}: they are split by train.seed again and recorded"
         return DataNow(listing, by_folders=False, train=known, val=None, said=(*said, again))
     assert listing.val is not None
-    val = {label: names for label, names in named(listing.val).items() if label in known}
+    val = {label: names for label, names in listing.val.items() if label in known}
     return DataNow(
         listing, True, known, val, said=(*said, f"{why}: those in the folders now are recorded in split.csv")
     )
-
-
-def named(listed: Classes) -> Classes:
-    """Return images with the folder of their class in their names."""
-    return {label: [f"{label}/{name}" for name in names] for label, names in listed.items()}

@@ -8,7 +8,7 @@ from engine.core.errors import UserError
 from engine.core.files import replace_file
 from engine.core.text import printable
 from engine.journal.state import RunState
-from engine.recipe.data_layout import find_folders
+from engine.layout.folders import find_folders
 from engine.recipe.recipe import Recipe, change, load_recipe
 from engine.run.data_now import Past, look_at_data
 from engine.run.directory import RunDir

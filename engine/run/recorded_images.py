@@ -6,7 +6,6 @@ lost. Names are relative to the folder of the split, "/"-separated, with the fol
 
 import csv
 import io
-import re
 import unicodedata
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -14,16 +13,14 @@ from pathlib import Path
 from typing import Literal
 
 from engine.core.errors import UserError
-from engine.core.files import is_plain, open_regular, replace_file
+from engine.core.files import is_plain, is_plain_path, open_regular, replace_file
 from engine.core.table import lines
 from engine.core.text import printable
+from engine.layout.findings import names as listed
+from engine.layout.listing import Classes
 
-Classes = dict[str, list[str]]
-"""Names of images by class, both sorted as text."""
 _HEADER = ("split", "class", "image")
-_LEADS_ELSEWHERE = re.compile(r"(?:^|/)\.{0,2}(?:/|$)|\0")
 _SHOWN = 3
-_CLASSES_SHOWN = 8
 
 
 class RecordError(UserError):
@@ -66,7 +63,7 @@ def read_record(path: Path) -> Recorded:
             if tuple(next(rows, ())) != _HEADER:
                 raise ValueError(f"its first row isn't {','.join(_HEADER)}")
             for split, folder, image in rows:
-                if _LEADS_ELSEWHERE.search(image):
+                if not is_plain_path(image):
                     raise ValueError(f"{split}/{folder}/{image} is not an image of the data")
                 if split == "test" and not folder:
                     recorded.test.append(image)
@@ -171,7 +168,7 @@ def class_changes(before: list[str], now: list[str]) -> str:
     """Return which classes are new or gone, or that their order changed; "" if nothing did."""
     known, present = set(before), set(now)
     parts = [
-        f"{_listed(names, _CLASSES_SHOWN)} {'is' if len(names) == 1 else 'are'} {what}"
+        f"{listed(names)} {'is' if len(names) == 1 else 'are'} {what}"
         for names, what in (
             ([name for name in now if name not in known], "new"),
             ([name for name in before if name not in present], "gone"),
@@ -214,9 +211,4 @@ def _images(names: list[str], split: Literal["train", "val", "test"]) -> str:
     if not names:
         return ""
     what = {"train": "training", "val": "validation", "test": "test"}[split]
-    return f"{len(names):,} {what} image{'' if len(names) == 1 else 's'} ({_listed(names, _SHOWN)})"
-
-
-def _listed(names: list[str], most: int) -> str:
-    shown = ", ".join(printable(name, 60) for name in names[:most])
-    return shown + (f" and {len(names) - most:,} more" if len(names) > most else "")
+    return f"{len(names):,} {what} image{'' if len(names) == 1 else 's'} ({listed(names, most=_SHOWN)})"

@@ -147,10 +147,11 @@ class Session:
                 val_images=len(data.val),
                 test_images=len(data.test),
                 split=data.how_split,
+                left_out=list(map(str, data.left_out)),
             )
         )
-        for suspicion in data.suspicions:
-            self._emit(RunWarning(message=str(suspicion)))
+        for finding in data.warned:
+            self._emit(RunWarning(message=str(finding)))
         for change in data.changes:
             self._emit(RunWarning(message=change))
         known_bad = set(self._before.bad_images)
