@@ -15,7 +15,7 @@ from typing import Literal
 from engine.core.errors import UserError
 from engine.core.files import is_plain, is_plain_path, open_regular, replace_file
 from engine.core.table import lines
-from engine.core.text import printable
+from engine.core.text import encodable, printable
 from engine.layout.findings import names as listed
 from engine.layout.listing import Classes
 
@@ -124,13 +124,16 @@ def compare(
     """Compare the recorded images with those that the data folders have now.
 
     ``val`` is None if the validation images were split off those in ``train``. ``away`` are the training images whose
-    files the run itself has moved or deleted; they count as present. ``where`` are the folders of the two splits.
-    ``earlier``: the record may be of version 0.1.0, which has no test images.
+    files the run has moved or deleted, as the journal names them; they count as present. ``where`` are the folders of
+    the two splits. ``earlier``: the record may be of version 0.1.0, which has no test images.
 
     Raises UserError, which ends with ``remedy``, if more than half of a split or all training images of a class are
     lost: then it is another folder, or the data were moved.
     """
-    here = {*_names(train), *away}
+    here = set(_names(train))
+    here.update(
+        name for name in _names(recorded.train) if name not in here and away and encodable(name) in away
+    )
     beside = here if val is None else set(_names(val))
     kept, judged = _kept(recorded.train, here), _kept(recorded.val, beside)
     used = {*_names(recorded.train), *(_names(recorded.val) if val is None else ())}

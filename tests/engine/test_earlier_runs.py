@@ -185,7 +185,7 @@ def test_the_finished_run_trains_on_for_more_epochs(place: Path) -> None:
 
 def test_the_interrupted_run_goes_on_at_its_step(place: Path) -> None:
     run = run_in(place, "interrupted")
-    before, log, split = seen(run), run.train_log.read_text(), run.split.read_bytes()
+    before, log, split = seen(run), run.train_log.read_text(), rows(run.split)
     (saved,) = (one for one in before.events if isinstance(one, CheckpointSaved) and one.step)
     answer = call("resume", "interrupted", "--headless", cwd=place)
     assert answer.code == 0, answer
@@ -200,7 +200,9 @@ def test_the_interrupted_run_goes_on_at_its_step(place: Path) -> None:
     assert after.state.epochs[0] == before.state.epochs[0]
     assert run.train_log.read_text() == log + answer.out
     assert len(rows(run.prediction)) == 20
-    assert run.split.read_bytes() == split
+    # The test images are recorded from now on, too.
+    assert [row for row in rows(run.split) if row["split"] != "test"] == split
+    assert len(rows(run.split)) == len(split) + 20
     validates = {f"{row['class']}/{row['image']}" for row in rows(run.split) if row["split"] == "val"}
     judged = {f"{one.label}/{Path(one.path).name}" for one in read_judged(run.validation)}
     assert judged == validates

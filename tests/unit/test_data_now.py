@@ -171,7 +171,25 @@ def test_a_quarantine_that_was_moved_along_gives_its_images_back(photos: Photos,
     write_recipe(photos.run, recipe)
     assert restore_offline(photos.run, Restore(paths=["cat/1.jpg"])).startswith("1 image restored")
     assert (moved / "train/cat/1.jpg").read_bytes() == b"one"
+    recorded = look_at_data(
+        recipe.data, photos.run.split, Past.of(photos.run, state_of(photos.run), trained=True)
+    )
+    assert recorded.said == (
+        "1 training image (dog/3.jpg) was added since the run began: not used; a new run uses all",
+    )
     assert not state_of(photos.run).outliers.excluded
+
+
+def test_a_quarantine_that_stayed_behind_is_asked_for(photos: Photos, tmp_path: Path) -> None:
+    moved = photos.train.rename(tmp_path / "moved")
+    write_recipe(photos.run, with_data_at(photos.run, state_of(photos.run), moved))
+    words = (
+        f"no manifest names it; if the data were moved: put the run's quarantine into {moved}-quarantine too"
+    )
+    restore = Restore(paths=["cat/1.jpg"])
+    assert words in refused(lambda: restore_offline(photos.run, restore))
+    photos.away.parent.rename(tmp_path / "moved-quarantine")
+    assert restore_offline(photos.run, restore).startswith("1 image restored")
 
 
 def test_data_elsewhere_are_those_of_the_run_or_refused(photos: Photos, tmp_path: Path) -> None:
