@@ -170,8 +170,12 @@ def test_the_finished_run_trains_on_for_more_epochs(place: Path) -> None:
     run = run_in(place, "finished")
     before, log = seen(run), run.train_log.read_text()
     run.recipe.write_text(change(load_recipe(run.recipe), "train.epochs", "4").to_toml())
+    assert not run.split.exists()
     played = play(run)
     assert played.code == 0
+    told = [one.message for one in played.events if isinstance(one, RunWarning)]
+    assert told == ["the run has no record of its images: those in the folders now are recorded in split.csv"]
+    assert {row["split"] for row in rows(run.split)} == {"train", "val", "test"}
     assert attempt(played) == (2, 4, 0)
     assert played.state.epochs[:3] == before.state.epochs
     (last,) = played.state.epochs[3:]
