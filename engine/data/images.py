@@ -62,6 +62,8 @@ class DataSet:
 
 
 _BEGINNING = Past()
+_OF_CLASSES = ("no validation", "lone image", "imbalance", "split as class", "nested classes")
+"""Kinds of findings about the classes in the folders."""
 
 
 def scan(data: Data, seed: int, record: Path, past: Past = _BEGINNING) -> DataSet:
@@ -83,7 +85,9 @@ def scan(data: Data, seed: int, record: Path, past: Past = _BEGINNING) -> DataSe
     test = ImageSet("test", [Path(data.test, name) for name in listing.test], [], Path(data.test))
     split: Literal["folders", "stratified"] = "folders" if now.by_folders else "stratified"
     labels = _test_labels(listing, classes)
-    return DataSet(classes, train, val, test, split, listing.left_out, listing.warned, labels, now.said)
+    of_classes = () if classes == listing.classes else _OF_CLASSES  # the run doesn't use the new ones
+    warned = tuple(finding for finding in listing.warned if finding.kind not in of_classes)
+    return DataSet(classes, train, val, test, split, listing.left_out, warned, labels, now.said)
 
 
 def as_listed(data: Data) -> DataSet:

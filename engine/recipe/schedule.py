@@ -190,8 +190,9 @@ def epochs_effect(schedule: Schedule, state: ScheduleState, *, epoch: int, befor
         return f"the learning rate stays {state.lr:.3g}: {words}"
     if epoch >= before:
         return f"{words} and doesn't rise again; set optim.lr for a higher rate"
-    old, new = (cosine_lr(state.lr, epoch, epoch + 1, epochs) for epochs in (before, after))
-    return f"{words}; in epoch {epoch + 1} it is {new:.3g} instead of {old:.3g}"
+    later = min(before, after)
+    old, new = (cosine_lr(state.lr, epoch, later, epochs) for epochs in (before, after))
+    return f"{words}; in epoch {later} it is {new:.3g} instead of {old:.3g}"
 
 
 def epochs_to_stop(schedule_patience: int, counter: int) -> int:

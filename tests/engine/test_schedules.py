@@ -107,7 +107,7 @@ def test_a_steered_cosine_and_a_ramp_under_way_end_alike_whatever_was_killed() -
         "optim.lr = 0.002; the learning rate in force is 0.002 from now on; the cosine curve goes on from 0.002 in "
         f"epoch 2 to {cosine_lr(0.002, 2, 5, 5):.3g} in epoch 5",
         f"train.epochs = 7; the cosine curve goes on from {third:.3g} in epoch 3 to {expected[7]:.3g} in epoch 7; in "
-        f"epoch 4 it is {expected[4]:.3g} instead of {cosine_lr(third, 3, 4, 5):.3g}",
+        f"epoch 5 it is {expected[5]:.3g} instead of {cosine_lr(third, 3, 5, 5):.3g}",
     ]
 
 
