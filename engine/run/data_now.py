@@ -4,10 +4,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.core.errors import UserError
-from engine.core.text import shell_word
+from engine.core.text import encodable, shell_word
 from engine.journal.events import DatasetScanned
 from engine.journal.state import RunState
 from engine.layout.listing import Classes, Listing, list_data
+from engine.recipe.recipe import Recipe
 from engine.recipe.sections import Data
 from engine.run.directory import RunDir
 from engine.run.recorded_images import Recorded, RecordError, class_changes, compare, read_record
@@ -21,18 +22,22 @@ class Past:
     """Whether there is a checkpoint, whose weights have seen the training images."""
     away: frozenset[str] = frozenset()
     """Names of the training images whose files the run has moved or deleted."""
+    moving: bool = False
+    """Whether the run is moving or deleting outliers, so that any training image may be away without an event yet."""
     scanned: DatasetScanned | None = None
     """What the attempt before found."""
     remedy: str = ""
     """What to do if the data aren't those of the run."""
 
     @classmethod
-    def of(cls, run: RunDir, before: RunState, *, trained: bool) -> "Past":
-        """Return the past of a run according to its journal."""
+    def of(cls, run: RunDir, recipe: Recipe, before: RunState, *, trained: bool) -> "Past":
+        """Return the past of a run according to its recipe and its journal."""
+        judging = bool(before.outliers.thresholds) and before.outliers.done is None
         moved = (one for one in before.outliers.excluded.values() if one.action != "exclude")
         return cls(
             trained=trained,
             away=frozenset(one.file or f"{one.class_name}/{Path(one.path).name}" for one in moved),
+            moving=judging and recipe.outliers.action != "exclude",
             scanned=before.data,
             remedy=(
                 "put back what is missing; if the data were moved: "
@@ -79,7 +84,8 @@ def look_at_data(data: Data, record: Path, past: Past) -> DataNow:
             raise
         raise UserError(f"{error}; {past.remedy}") from None
     held_out = listing.val is None or (past.scanned is not None and past.scanned.split == "stratified")
-    if not held_out and not past.trained and not past.away:
+    binding = past.trained or bool(past.away) or past.moving
+    if not held_out and not binding:
         return _as_listed(listing, by_folders=True)
     problem = ""
     if has_record:
@@ -87,7 +93,7 @@ def look_at_data(data: Data, record: Path, past: Past) -> DataNow:
             where = data.train, data.val or data.train
             return _recorded(listing, read_record(record), past, where, held_out=held_out)
         except RecordError as error:
-            if held_out or past.away:
+            if held_out or past.away or past.moving:
                 raise
             problem = str(error)
     if not past.trained or past.scanned is None:
@@ -102,19 +108,24 @@ def _as_listed(listing: Listing, *, by_folders: bool) -> DataNow:
 def _recorded(
     listing: Listing, recorded: Recorded, past: Past, where: tuple[str, str], *, held_out: bool
 ) -> DataNow:
+    away = past.away.union(*map(_encodable, recorded.train.values())) if past.moving else past.away
     had_test = past.scanned is None or past.scanned.test_images > 0
     found = compare(
         recorded,
         listing.train,
         None if held_out else listing.val,
         listing.test,
-        away=past.away,
+        away=away,
         remedy=past.remedy,
         where=where,
         earlier=had_test,
     )
     same = recorded.test == listing.test
     return DataNow(listing, not held_out, found.train, found.val, is_recorded=same, said=found.changes)
+
+
+def _encodable(names: list[str]) -> set[str]:
+    return {encodable(name) for name in names}
 
 
 def _unrecorded(

@@ -38,7 +38,7 @@ def with_data_at(run: RunDir, before: RunState, root: Path) -> Recipe:
                 )
             recipe = change(recipe, key, os.path.realpath(folder))
     past = replace(
-        Past.of(run, before, trained=peek(run.checkpoints) is not None),
+        Past.of(run, recipe, before, trained=peek(run.checkpoints) is not None),
         remedy="name the folder that the run's data were moved to",
     )
     look_at_data(recipe.data, run.split, past)

@@ -32,7 +32,7 @@ def check_data(run: RunDir, before: RunState) -> None:
         recipe, progress = load_recipe(run.recipe), peek(run.checkpoints)
     except UserError:  # for the engine to report
         return
-    look_at_data(recipe.data, run.split, Past.of(run, before, trained=progress is not None))
+    look_at_data(recipe.data, run.split, Past.of(run, recipe, before, trained=progress is not None))
 
 
 def refuse_restart(run: RunDir, before: RunState, progress: TrainState | None) -> None:

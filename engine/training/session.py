@@ -138,7 +138,7 @@ class Session:
         self._stage("reading data", recipe.data.train)
         from engine.data.images import scan
 
-        record, past = self._run.split, Past.of(self._run, self._before, trained=not fresh)
+        record, past = self._run.split, Past.of(self._run, recipe, self._before, trained=not fresh)
         data = self._disk.keep_trying(lambda: scan(recipe.data, recipe.train.seed, record, past), record)
         self._emit(
             DatasetScanned(

@@ -88,6 +88,15 @@ def test_before_there_is_a_checkpoint_folders_are_listed_anew(tmp_path: Path, da
     assert "none of the 1 images" in refused(lambda: look_at_data(alone, record, Past()))
 
 
+def test_what_is_being_moved_away_is_not_lost(tmp_path: Path, data: Data) -> None:
+    """A kill between the move of an outlier and its event."""
+    record = tmp_path / "split.csv"
+    write_record(record, RECORDED)
+    (Path(data.train) / "cat/2.jpg").unlink()
+    now = look_at_data(data, record, Past(moving=True, scanned=scanned(), remedy=REMEDY))
+    assert (now.train, now.val, now.said) == (RECORDED.train, RECORDED.val, ())
+
+
 def test_a_missing_folder_is_refused_with_the_way_out(tmp_path: Path, data: Data) -> None:
     gone = data.model_copy(update={"train": str(tmp_path / "gone")})
     words = f"data.train: no such folder: {tmp_path}/gone"
@@ -172,7 +181,7 @@ def test_a_quarantine_that_was_moved_along_gives_its_images_back(photos: Photos,
     assert restore_offline(photos.run, Restore(paths=["cat/1.jpg"])).startswith("1 image restored")
     assert (moved / "train/cat/1.jpg").read_bytes() == b"one"
     recorded = look_at_data(
-        recipe.data, photos.run.split, Past.of(photos.run, state_of(photos.run), trained=True)
+        recipe.data, photos.run.split, Past.of(photos.run, recipe, state_of(photos.run), trained=True)
     )
     assert recorded.said == (
         "1 training image (dog/3.jpg) was added since the run began: not used; a new run uses all",
