@@ -1,26 +1,20 @@
-"""The images of a run: paths and labels of each split, listed from folders or read from a recorded split."""
+"""The images of a run: paths and labels of each split, listed from folders or as the run recorded them."""
 
-import csv
 import os
-import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from engine.compute.rng import Purpose, stream
-from engine.core.errors import UserError
-from engine.core.files import is_plain, is_plain_path, replace_file
-from engine.core.table import table
-from engine.core.text import printable
 from engine.layout.findings import Finding
 from engine.layout.listing import Classes, Listing, list_data
 from engine.recipe.sections import Data
+from engine.run.data_now import Past, look_at_data
+from engine.run.recorded_images import Recorded, write_record
 
 Split = Literal["train", "val", "test"]
 """The name of a split."""
-
-_RECORD = ("split", "class", "image")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +52,8 @@ class DataSet:
     warned: tuple[Finding, ...] = ()
     test_labels: tuple[int, ...] = ()
     """The class index of each test image, -1 for one without a label; empty if none has one."""
-    unlisted: int = 0
-    """Number of files that are missing from the recorded split and therefore not used."""
+    changes: tuple[str, ...] = ()
+    """What was added or lost since the run recorded its images: sentences, safe to show."""
 
     def labelled_train(self) -> Iterator[tuple[str, Path]]:
         """Yield the class and the path of each training image."""
@@ -67,38 +61,33 @@ class DataSet:
             yield self.classes[label], path
 
 
-def scan(data: Data, seed: int, record: Path, *, files_move: bool = False, resumed: bool = False) -> DataSet:
+_BEGINNING = Past()
+_OF_CLASSES = ("no validation", "lone image", "imbalance", "split as class", "nested classes")
+"""Kinds of findings about the classes in the folders."""
+
+
+def scan(data: Data, seed: int, record: Path, past: Past = _BEGINNING) -> DataSet:
     """Return the images of a recipe's ``[data]``, with classes and files sorted as text.
 
     Without a validation folder, ``val_fraction`` of each class is held out, chosen by ``seed``: at least one image,
-    leaving at least one for training. The split is recorded in the file ``record`` and reused when the run is
-    resumed; ``unlisted`` counts files added since. With ``files_move``, for runs that move outliers away, a split by
-    folders is recorded too. Raises UserError as ``engine.layout.listing.list_data`` does, and if the classes
-    differ from those of the recorded split. For a ``resumed`` run, folders that train and val share are only a warning.
+    leaving at least one for training. The images are recorded in the file ``record``, and a resumed run uses those;
+    ``changes`` says what was added or lost since. Raises UserError as ``engine.run.data_now.look_at_data`` does.
     """
-    listing = list_data(data, refuse_shared=not resumed)
-    root, classes = Path(data.train), listing.classes
+    now = look_at_data(data, record, past)
+    listing, root = now.listing, Path(data.train)
+    parts = _split(now.train, data.val_fraction, seed) if now.val is None else (now.train, now.val)
+    images = Recorded(*parts, listing.test)
+    if not now.is_recorded:
+        write_record(record, images)
+    classes = list(images.train)
+    train = _image_set("train", root, classes, images.train)
+    val = _image_set("val", Path(data.val) if now.by_folders else root, classes, images.val)
     test = ImageSet("test", [Path(data.test, name) for name in listing.test], [], Path(data.test))
-    by_folders = listing.val is not None
-    parts = _read_record(record) if record.exists() else None
-    unlisted = 0
-    if parts is not None:
-        _check_classes(classes, parts, record)
-        unlisted = _count_unlisted(listing, parts)
-    else:
-        parts = (
-            {"train": listing.train, "val": listing.val}
-            if listing.val is not None
-            else _split(listing.train, data.val_fraction, seed)
-        )
-        if files_move or not by_folders:
-            _write_record(record, parts)
-    train = _image_set("train", root, classes, parts["train"])
-    val = _image_set("val", Path(data.val) if by_folders else root, classes, parts["val"])
-    split: Literal["folders", "stratified"] = "folders" if by_folders else "stratified"
-    return DataSet(
-        classes, train, val, test, split, listing.left_out, listing.warned, _test_labels(listing), unlisted
-    )
+    split: Literal["folders", "stratified"] = "folders" if now.by_folders else "stratified"
+    labels = _test_labels(listing, classes)
+    of_classes = () if classes == listing.classes else _OF_CLASSES  # the run doesn't use the new ones
+    warned = tuple(finding for finding in listing.warned if finding.kind not in of_classes)
+    return DataSet(classes, train, val, test, split, listing.left_out, warned, labels, now.said)
 
 
 def as_listed(data: Data) -> DataSet:
@@ -112,10 +101,10 @@ def as_listed(data: Data) -> DataSet:
     return DataSet(listing.classes, train, val, ImageSet("test", [], []), "folders")
 
 
-def _test_labels(listing: Listing) -> tuple[int, ...]:
+def _test_labels(listing: Listing, classes: list[str]) -> tuple[int, ...]:
     if not any(listing.test_labels):
         return ()
-    index = {name: label for label, name in enumerate(listing.classes)}
+    index = {name: label for label, name in enumerate(classes)}
     return tuple(index.get(name, -1) for name in listing.test_labels)
 
 
@@ -124,81 +113,12 @@ def _image_set(split: Literal["train", "val"], root: Path, classes: list[str], l
     return ImageSet(split, [path for path, _ in pairs], [label for _, label in pairs], root)
 
 
-def _split(listed: Classes, fraction: float, seed: int) -> dict[str, Classes]:
-    parts: dict[str, Classes] = {"train": {}, "val": {}}
+def _split(listed: Classes, fraction: float, seed: int) -> tuple[Classes, Classes]:
+    train: Classes = {}
+    val: Classes = {}
     for number, (name, images) in enumerate(listed.items()):
         count = 0 if len(images) < 2 else min(max(1, round(len(images) * fraction)), len(images) - 1)
         chosen = set(stream(seed, Purpose.SPLIT, index=number).permutation(len(images))[:count].tolist())
-        parts["val"][name] = [image for i, image in enumerate(images) if i in chosen]
-        parts["train"][name] = [image for i, image in enumerate(images) if i not in chosen]
-    return parts
-
-
-def _check_classes(classes: list[str], parts: dict[str, Classes], record: Path) -> None:
-    if changes := class_changes(list(parts["train"]), classes):
-        raise UserError(
-            f"the classes of data.train are no longer those of the recorded split {printable(str(record))}: {changes}; "
-            "put the folders back as they were, or start a new run: vrdl-tui train DATA"
-        )
-
-
-def _count_unlisted(listing: Listing, parts: dict[str, Classes]) -> int:
-    train, val = parts["train"], parts["val"]
-    pairs = (
-        [(listing.train, [train, val])]
-        if listing.val is None
-        else [(listing.train, [train]), (listing.val, [val])]
-    )
-    return sum(
-        len(set(images).difference(*(part.get(name, ()) for part in known)))
-        for listed, known in pairs
-        for name, images in listed.items()
-    )
-
-
-def class_changes(before: list[str], now: list[str]) -> str:
-    """Return a description of new and missing classes or of a changed order, "" if nothing changed."""
-    parts = [
-        f"{what} {', '.join(printable(name, 60) for name in names[:8])}"
-        + (f" and {len(names) - 8} more" if len(names) > 8 else "")
-        for what, names in (
-            ("new:", [name for name in now if name not in set(before)]),
-            ("gone:", [name for name in before if name not in set(now)]),
-        )
-        if names
-    ]
-    return "; ".join(parts) or ("in another order" if before != now else "")
-
-
-def _write_record(record: Path, parts: dict[str, Classes]) -> None:
-    rows = (
-        (split, *image.split("/", 1))
-        for split, classes in parts.items()
-        for images in classes.values()
-        for image in images
-    )
-    replace_file(record, table(_RECORD, rows).encode("utf-8", "surrogateescape"))
-
-
-def _read_record(record: Path) -> dict[str, Classes]:
-    """Return the images by split and class, from the file that ``_write_record`` wrote.
-
-    Raises UserError for any other content, because a path could lead out of the class folders.
-    """
-    parts: dict[str, Classes] = {"train": {}, "val": {}}
-    try:
-        with record.open(encoding="utf-8", errors="surrogateescape", newline="") as file:
-            rows = csv.reader(file)
-            if tuple(next(rows, ())) != _RECORD:
-                raise ValueError(f"its first row isn't {','.join(_RECORD)}")
-            for split, folder, image in rows:
-                if split not in parts or not is_plain(folder) or not is_plain_path(image):
-                    raise ValueError(f"{split}/{folder}/{image} is not an image in a class folder")
-                label = unicodedata.normalize("NFC", folder)
-                parts[split].setdefault(label, []).append(f"{folder}/{image}")
-    except (OSError, ValueError, csv.Error) as error:
-        raise UserError(
-            f"the recorded split {printable(str(record))} can't be read: {printable(str(error), 200)}; "
-            "restore it from a backup, or delete it to split the images again"
-        ) from None
-    return parts
+        val[name] = [image for i, image in enumerate(images) if i in chosen]
+        train[name] = [image for i, image in enumerate(images) if i not in chosen]
+    return train, val

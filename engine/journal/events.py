@@ -87,6 +87,9 @@ class SettingChanged(Event, frozen=True):
     of older versions."""
     pid: int = 0
     """The process on that host that sent the command."""
+    note: str = ""
+    """What an edit of ``recipe.toml`` does to the learning rate; empty if nothing, and for a command, whose answer says
+    it."""
 
 
 class RolledBack(Event, frozen=True):

@@ -93,8 +93,9 @@ class Listing:
 
 
 def list_data(
-    data: Data, *, splits: bool = True, refuse_shared: bool = True, least: int = 2, most: int | None = None
-) -> Listing:
+    data: Data, *, splits: bool = True, refuse_shared: bool = True, refuse_extra: bool = True, least: int = 2,
+    most: int | None = None,
+) -> Listing:  # fmt: skip
     """List and check the images in the folders that a recipe's ``[data]`` names.
 
     The class of an image is the first folder below ``data.train``, however deep it lies (``data.recursive=false``:
@@ -103,7 +104,8 @@ def list_data(
     Raises UserError if a folder is missing, if there are fewer than ``least`` classes, if val has a class that train
     hasn't, if train and val share folders, and, with ``splits``, if no validation image can be split off;
     TooManyFilesError if a split has more than ``most`` files. With ``refuse_shared=False`` shared folders are only
-    warned of, so that a run that began with them can be resumed.
+    warned of, so that a run that began with them can be resumed, and with ``refuse_extra=False`` so are classes that
+    only val has, since a run that has begun keeps its own classes.
     """
     for key, folder in (("data.train", data.train), ("data.val", data.val), ("data.test", data.test)):
         if not (Path(folder).is_dir() if folder else key != "data.train"):
@@ -119,7 +121,7 @@ def list_data(
     classes = _classes(data.train, train, left_out, warned)
     if len(classes) < least:
         _refuse(data.train, train, classes)
-    val = _validation(data, classes, left_out, warned, most) if data.val else None
+    val = _validation(data, classes, left_out, warned, most, refuse_extra=refuse_extra) if data.val else None
     if val is None and splits:
         _check_split(classes, warned)
     test, labels = _test(data, classes, left_out, warned, most) if data.test else ([], [])
@@ -192,7 +194,13 @@ def _refuse(folder: str, tree: Tree, classes: Classes) -> NoReturn:
 
 
 def _validation(
-    data: Data, classes: Classes, left_out: Tally, warned: list[Finding], most: int | None
+    data: Data,
+    classes: Classes,
+    left_out: Tally,
+    warned: list[Finding],
+    most: int | None,
+    *,
+    refuse_extra: bool,
 ) -> Classes | None:
     """Return the images of data.val by class, None if it has none at all."""
     tree = _read(data, "val", left_out, most)
@@ -209,7 +217,11 @@ def _validation(
         return None
     for name in tree.loose:
         left_out.add("loose", "image outside the class folders", "images outside the class folders", name)
-    if extra := [name for name in found if name not in classes]:
+    extra = [name for name in found if name not in classes]
+    if extra and not refuse_extra:
+        text = f"{_count(len(extra), 'class', 'classes')} of data.val not in data.train: {names(extra)}"
+        warned.append(Finding("extra validation", len(extra), text, "not used"))
+    elif extra:
         raise UserError(
             f"data.val has classes that data.train hasn't: {names(extra)}{_other_spelling(extra, classes)}; rename or "
             "remove their folders, add training images, or leave data.val empty to hold out data.val_fraction of "

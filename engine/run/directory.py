@@ -75,7 +75,7 @@ class RunDir:
 
     @property
     def split(self) -> Path:
-        """The split into training and validation images, if the data have no validation folder."""
+        """The images that the run began with, by split."""
         return self.path / "split.csv"
 
     @property

@@ -33,11 +33,13 @@ from engine.journal.log import JournalReader, JournalWriter
 from engine.outliers.files.acting import OutlierActions
 from engine.recipe.recipe import Recipe, load_recipe, values_of
 from engine.recipe.weights_source import go_offline_if_unreachable, weights_source
+from engine.run.data_now import Past
 from engine.run.directory import RunDir
 from engine.run.disk_space import DiskSpace
 from engine.run.lock import FOLDER_GONE
 from engine.run.notify import Attendance, Ending, load_settings, run_command, settings_path
 from engine.run.recipe_edits import Edit, find_edits, refuse_edits
+from engine.run.resumable import refuse_restart
 from engine.run.train_state import TrainState, peek
 from engine.training.failure import describe
 from engine.training.system import SystemSampler
@@ -136,11 +138,8 @@ class Session:
         self._stage("reading data", recipe.data.train)
         from engine.data.images import scan
 
-        moves = recipe.outliers.method != "none" and recipe.outliers.action != "exclude"
-        record = self._run.split
-        data = self._disk.keep_trying(
-            lambda: scan(recipe.data, recipe.train.seed, record, files_move=moves, resumed=not fresh), record
-        )
+        record, past = self._run.split, Past.of(self._run, recipe, self._before, trained=not fresh)
+        data = self._disk.keep_trying(lambda: scan(recipe.data, recipe.train.seed, record, past), record)
         self._emit(
             DatasetScanned(
                 classes=data.classes,
@@ -153,14 +152,8 @@ class Session:
         )
         for finding in data.warned:
             self._emit(RunWarning(message=str(finding)))
-        if data.unlisted:
-            files = "file was" if data.unlisted == 1 else "files were"
-            self._emit(
-                RunWarning(
-                    message=f"{data.unlisted:,} image {files} added since the split was recorded in {record.name}; "
-                    "this run doesn't use them, a new one does"
-                )
-            )
+        for change in data.changes:
+            self._emit(RunWarning(message=change))
         known_bad = set(self._before.bad_images)
         outliers = OutlierActions(self._run, recipe, self._before.outliers, self._emit, self._disk)
         training = Training(
@@ -213,6 +206,7 @@ class Session:
             for _, command in self._spool.pending()
             if isinstance(command, Set) and command.id in self._control.in_force
         }
+        refuse_restart(self._run, self._before, self._progress)
         self._edits = find_edits(recipe, self._before, self._progress, skip=unwritten)
         refuse_edits(self._edits, self._run, recipe, self._before, self._progress)
         schedule = recipe.schedule

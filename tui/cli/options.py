@@ -38,6 +38,13 @@ Offline = Annotated[
         show_default=False,
     ),
 ]
+Moved = Annotated[
+    Path | None,
+    Parameter(
+        help="Folder that the run's data were moved to: the new data.train, data.val and data.test.",
+        show_default=False,
+    ),
+]
 Run = Annotated[str, Parameter(help="Name of a run, or its path.")]
 NewestRun = Annotated[str | None, Parameter(help="Name of a run, or its path. Left out: the newest.")]
 Device = Literal["auto", "cpu", "cuda", "mps"]

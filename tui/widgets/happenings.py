@@ -135,7 +135,8 @@ class Teller:
             case SettingChanged():
                 at = f"epoch {event.epoch} step {event.step}"
                 by = " in recipe.toml" if event.by == BY_HAND else ""
-                return "command", f"{event.key} changed{by} from {event.old} to {event.new} at {at}"
+                note = f"; {event.note}" if event.note else ""
+                return "command", f"{event.key} changed{by} from {event.old} to {event.new} at {at}{note}"
             case RolledBack():
                 at = f"epoch {event.epoch} step {event.step}"
                 weights = f"weights of epoch {event.best_epoch}" if event.best_epoch else "last saved weights"
