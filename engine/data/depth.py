@@ -58,7 +58,7 @@ def _float_scale(low: float, high: float) -> Scale:
 
 
 def _range(values: Values) -> tuple[float, float]:
-    """Return the smallest and largest value without stray ones, in large images of a sample; (0, 0) if none is finite."""
+    """Return the smallest and largest value without stray ones; (0, 0) if none is finite."""
     step = max(1, int((values.size / _SAMPLE) ** 0.5))
     sample = values[::step, ::step].ravel()
     if sample.dtype.kind == "f":

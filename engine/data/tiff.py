@@ -3,15 +3,17 @@
 Of several deep bands Pillow keeps 8 bits each, and mixes planes up; OpenCV mixes bands up. tifffile reads them whole.
 """
 
+import logging
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.util import find_spec
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO
 
 import cv2
 import numpy as np
 import tifffile
+from tifffile import COMPRESSION
 
 from engine.data.depth import Values
 
@@ -24,6 +26,9 @@ _NONE, _LZW, _DEFLATE = 1, 5, (8, 32946)
 _DEFLATED = 1032
 """The most bytes that one byte of deflated data becomes."""
 _SMALL = 64 << 20
+
+# What it remarks on oddly written tags is nothing that a user could act on.
+logging.getLogger("tifffile").setLevel(logging.CRITICAL)
 
 
 class UnreadableTiffError(Exception):
@@ -62,8 +67,8 @@ def read_tiff(file: BinaryIO, max_pixels: int) -> TiffImage:
     LargeTiffError, and various exceptions for a damaged file.
     """
     file.seek(0)
-    with tifffile.TiffFile(file) as tiff:
-        page = cast(tifffile.TiffPage, tiff.pages.first)
+    with tifffile.TiffFile(file, name="image.tif") as tiff:
+        page = tiff.pages.first
         photometric, bands = int(page.photometric), page.samplesperpixel
         _check(file, page, max_pixels)
         values = _by_opencv(file) if _is_for_opencv(page) else page.asarray()
@@ -132,7 +137,7 @@ def _check(file: BinaryIO, page: tifffile.TiffPage, max_pixels: int) -> None:
     if compression not in (_NONE, *_DEFLATE, *((_LZW,) if _has_codecs() else ())):
         more = "pip install imagecodecs, or " if compression == _LZW else ""
         raise UnreadableTiffError(
-            f"{what}, compressed by {page.compression.name}: {more}save it uncompressed"
+            f"{what}, compressed by {COMPRESSION(compression).name}: {more}save it uncompressed"
         )
     if compression in _DEFLATE:
         _check_inflated(file, page, most + _SMALL, pixels)

@@ -112,8 +112,8 @@ HEIC, AVIF and JPEG XL are in it too: look into ``readable_suffixes`` first.
 NOT_IMAGES: frozenset[str] = frozenset(
     _dotted(
         "txt csv tsv json jsonl ndjson geojson xml yaml yml toml ini cfg conf log md rst html htm css js ts py ipynb "
-        "sh bat r m c cpp h java pdf doc docx odt rtf xls xlsx ods ppt pptx odp zip tar gz tgz bz2 xz zst 7z rar lz4 iso "
-        "db sqlite sqlite3 pkl pickle joblib pt pth ckpt safetensors onnx pb tflite bin dat lock tmp bak part "
+        "sh bat r m c cpp h java pdf doc docx odt rtf xls xlsx ods ppt pptx odp zip tar gz tgz bz2 xz zst 7z rar lz4 "
+        "iso db sqlite sqlite3 pkl pickle joblib pt pth ckpt safetensors onnx pb tflite bin dat lock tmp bak part "
         "crdownload aria2 xmp aae thm modd moff exif thumb ini url lnk desktop torrent md5 sha1 sha256 sig license "
         "mp3 wav flac ogg m4a aac opus mid srt vtt ttf otf exe dll so dylib app apk class jar o pyc names data "
         "prj shp dbf shx wkt tfw jgw pgw cache orig rej swp"
