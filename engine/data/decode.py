@@ -21,21 +21,23 @@ from engine.data import tiff
 from engine.data.depth import Scale, Values, eight_bit, scale_of
 from engine.data.jxl_size import jxl_size
 from engine.layout.kinds import HEAD, TGA_SUFFIXES, has_tga_footer, kind_of
+from engine.recipe.sections import Data
 
 Pixels = npt.NDArray[np.uint8]
 """An image (height, width, 3), RGB in 0 to 255, unless stated otherwise."""
 
-MAX_PIXELS = 250_000_000
+MAX_PIXELS: int = Data().max_pixels
 """Default of ``data.max_pixels``."""
 
-# Each content is opened by the plugin of its own format only: one of Pillow's others (EPS) runs a program.
+# Each content is opened by its own format's plugin only: one of Pillow's others (EPS) runs a program.
 _FORMATS = {
     "JPEG": "JPEG", "PNG": "PNG", "WebP": "WEBP", "BMP": "BMP", "TIFF": "TIFF", "GIF": "GIF", "AVIF": "AVIF",
     "HEIC": "HEIF", "JPEG XL": "JXL", "JPEG 2000": "JPEG2000", "PPM": "PPM", "TGA": "TGA",
 }  # fmt: skip
 _UNSIGNED = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "JPEG2000", "PPM")
 """Tried on a file without a known sign at its beginning."""
-FLAT = "comes out as nearly one value"
+FLAT = "nearly one value all over"
+"""The oddity of an image that comes out as nearly one value."""
 _LARGEST_FILE = 1 << 30
 """Largest file, bytes, which bounds the encoded data that a decoder holds in memory."""
 _JPEG_2000_HEAD = 1 << 12
@@ -86,9 +88,9 @@ def read_image(path: Path, least: int = 0, *, shorter: bool = False, max_pixels:
     The content decides which, not the name. Applies the EXIF orientation, and composites pixels that the file declares
     transparent on white; further bands are ignored.
 
-    With ``least``, a JPEG may be decoded at 1/2, 1/4 or 1/8 of its size, and another large image reduced, as long as its
-    longer side (with ``shorter``, its shorter side) keeps at least ``least`` px. ``max_pixels`` limits what is decoded:
-    of a JPEG its pixels after that reduction, or an eighth of all if those are more.
+    With ``least``, a JPEG may be decoded at 1/2, 1/4 or 1/8 of its size, and another large image reduced, as long as
+    its longer side (with ``shorter``, its shorter side) keeps at least ``least`` px. ``max_pixels`` limits what is
+    decoded: of a JPEG its pixels after that reduction, or an eighth of all if those are more.
 
     Raises BadImageError for a file that is missing, damaged, truncated, too large, a single pixel, in another format
     or not a regular file: a pipe or device is never waited for. No program is started.

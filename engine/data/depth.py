@@ -37,11 +37,11 @@ def scale_of(values: Values, declared: tuple[float, float] | None = None) -> Sca
     if values.dtype.kind == "f":
         return _float_scale(low, high)
     if low < 0:
-        return Scale(low, high, f"signed values: {low:,.6g} to {high:,.6g} stretched to black and white")
+        return Scale(low, high, "signed values: their range stretched to black and white")
     whole = values.dtype.itemsize * 8
     needed = max(1, int(high)).bit_length()
     bits = next((bits for bits in _BITS if needed <= bits), needed)
-    guess = "" if bits == whole else f"values to {high:,.0f} in {whole} bits read as {bits}-bit"
+    guess = "" if bits == whole else f"{whole}-bit values read as {bits}-bit, which their largest fits"
     return Scale(0, 2**bits - 1, guess)
 
 
@@ -52,9 +52,9 @@ def _float_scale(low: float, high: float) -> Scale:
         return Scale(-1, 1, "floats from -1 to 1: -1 read as black")
     # From a few times white on, 0 to 255 is the likelier meaning.
     if low >= -_SLACK * 255 and 16 <= high <= 255 * (1 + _SLACK):
-        return Scale(0, 255, "floats to 255 read as 8-bit")
+        return Scale(0, 255, "floats to 255: 255 read as white")
     low = min(low, 0) if high < 16 else low
-    return Scale(low, high, f"floats: {low:,.6g} to {high:,.6g} stretched to black and white")
+    return Scale(low, high, "floats: their range stretched to black and white")
 
 
 def _range(values: Values) -> tuple[float, float]:

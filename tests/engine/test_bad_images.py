@@ -48,4 +48,5 @@ def test_each_is_named_once_and_the_run_goes_on(tmp_path: Path) -> None:
     assert sum("wide.jpg: 20000x50 px: used, shrunk" in message for message in told) == 1
     assert sum("red0.png: changed during the run" in message for message in told) == 1
     assert sum("label.jpg: its last row is empty" in message for message in told) == 1
-    assert len(told) == 3
+    assert sum("1 train image: nearly one value all over; for example" in message for message in told) == 1
+    assert len(told) == 4
