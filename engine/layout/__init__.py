@@ -1,4 +1,4 @@
-"""What a data folder holds: which folders are its splits, which files are images, what is left out and why.
+"""What a data folder holds: its splits, classes and image files, and everything that is left out.
 
-Only names and, where a name says nothing, first bytes are read; no image is decoded.
+Only names are read; no image is opened, but for the first bytes of files whose suffix says nothing.
 """
