@@ -20,7 +20,7 @@ from engine.core.files import UnfitFileError, open_regular
 from engine.data import tiff
 from engine.data.depth import Scale, Values, eight_bit, scale_of
 from engine.data.jxl_size import jxl_size
-from engine.layout.kinds import HEAD, TGA_SUFFIXES, has_tga_footer, kind_of
+from engine.layout.kinds import HEAD, TGA_SUFFIXES, has_tga_footer, installed, kind_of
 from engine.recipe.sections import Data
 
 Pixels = npt.NDArray[np.uint8]
@@ -45,6 +45,8 @@ _SKIMMED = 8
 """Decoding a baseline JPEG at 1/8 costs about as much as an eighth of its pixels."""
 _LARGE = 64_000_000
 """Number of pixels from which on an image is reduced before it is copied."""
+_MANY = 16_000_000
+"""Number of pixels from which on memory counts more than speed."""
 _ROWS = 256
 _ORIENTATION = 0x0112
 _TURNS = {
@@ -147,7 +149,7 @@ def _read(path: Path, file: BinaryIO, least: int, shorter: bool, max_pixels: int
         # A draft has reduced the image already.
         if width * height > _LARGE and image.size == (width, height) and (factor := int(1 / scale)) > 1:
             shown = (shown.convert("RGBA") if shown.mode in ("P", "PA") else shown).reduce(factor)
-        pixels = np.asarray(_turned(_opaque(shown, alpha=stated.alpha), image.getexif().get(_ORIENTATION, 1)))
+        pixels = _pixels(_turned(_opaque(shown, alpha=stated.alpha), image.getexif().get(_ORIENTATION, 1)))
         return Picture(pixels, width, height, short, _oddities(pixels, guess or stated.guess))
 
 
@@ -167,6 +169,14 @@ def _formats(path: Path, file: BinaryIO, max_pixels: int) -> tuple[str, ...]:
         _check_pixels(width * height, max_pixels)
         _register_jxl()
     return (_FORMATS[kind.name],)
+
+
+def register_plugins() -> None:
+    """Let Pillow open HEIC and JPEG XL, as far as their plugins are installed, by their own names of formats only."""
+    if installed("HEIC"):
+        _register_heif()
+    if installed("JPEG XL"):
+        _register_jxl()
 
 
 @cache
@@ -359,7 +369,7 @@ def _from_tiff(file: BinaryIO, max_pixels: int) -> Picture:
     image, guess = _coloured(
         found.values, found.alpha, found.declared, premultiplied=found.premultiplied, inverted=found.inverted
     )
-    pixels = np.asarray(_turned(_opaque(image, alpha=True), found.orientation))
+    pixels = _pixels(_turned(_opaque(image, alpha=True), found.orientation))
     return Picture(
         pixels,
         width,
@@ -397,6 +407,18 @@ def _turned(image: Image.Image, orientation: int) -> Image.Image:
     """Return an image turned as EXIF's ``orientation``, 1 to 8, says."""
     turn = _TURNS.get(orientation)
     return image if turn is None else image.transpose(turn)
+
+
+def _pixels(image: Image.Image) -> Pixels:
+    """Return an RGB image as an array."""
+    if image.width * image.height < _MANY:
+        return np.asarray(image)
+    # A few rows at a time, because Pillow's own conversion holds the pixels twice more.
+    pixels = np.empty((image.height, image.width, 3), np.uint8)
+    for top in range(0, image.height, _ROWS):
+        bottom = min(image.height, top + _ROWS)
+        pixels[top:bottom] = np.asarray(image.crop((0, top, image.width, bottom)))
+    return pixels
 
 
 def _oddities(pixels: Pixels, *guesses: str) -> tuple[str, ...]:

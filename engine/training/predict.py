@@ -117,7 +117,8 @@ def shared_names(paths: list[Path], root: Path) -> str:
     ]
     if not whole:
         return ""
-    return f"{len(whole):,} images differ from another in their suffix only, so their rows keep it: {names(whole, most=4)}"
+    shown = names(whole, most=4)
+    return f"{len(whole):,} images differ from another in their suffix only, so their rows keep it: {shown}"
 
 
 def write_prediction(path: Path, rows: list[Row]) -> int:

@@ -44,8 +44,9 @@ def predict(
     """Write the labels of test images, from one trained run or several together.
 
     The file has the columns image_name and pred_label, one row an image, sorted by
-    file name; the name is without suffix, unless two images would have the same. The file of probabilities has the columns image_name, pred_label,
-    probability, and one a class. Several runs must know the same classes; their
+    file name; a name is without suffix, unless two images would have the same. The
+    file of probabilities has the columns image_name, pred_label, probability, and
+    one a class. Several runs must know the same classes; their
     probabilities are averaged. Exit code: 0 written, 1 failed, 2 bad input.
     """
     from engine.core.errors import UserError
