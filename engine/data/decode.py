@@ -48,6 +48,8 @@ _LARGE = 64_000_000
 _MANY = 16_000_000
 """Number of pixels from which on memory counts more than speed."""
 _ROWS = 256
+_REDUCIBLE = {"1": "L", "P": "RGBA", "PA": "RGBA"}
+"""Modes in which an image can be reduced, by those in which it can't."""
 _ORIENTATION = 0x0112
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180, 4: Image.Transpose.FLIP_TOP_BOTTOM,
@@ -148,7 +150,7 @@ def _read(path: Path, file: BinaryIO, least: int, shorter: bool, max_pixels: int
         shown, guess = _eight_bit(image, file, stated)
         # A draft has reduced the image already.
         if width * height > _LARGE and image.size == (width, height) and (factor := int(1 / scale)) > 1:
-            shown = (shown.convert("RGBA") if shown.mode in ("P", "PA") else shown).reduce(factor)
+            shown = shown.convert(_REDUCIBLE.get(shown.mode, shown.mode)).reduce(factor)
         pixels = _pixels(_turned(_opaque(shown, alpha=stated.alpha), image.getexif().get(_ORIENTATION, 1)))
         return Picture(pixels, width, height, short, _oddities(pixels, guess or stated.guess))
 

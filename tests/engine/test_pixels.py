@@ -1,6 +1,9 @@
 """Every format, depth and oddity of pictures as people have them, with the values that come out."""
 
 import io
+import struct
+import warnings
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,7 +15,9 @@ from PIL import Image
 
 from engine.data import decode
 from engine.data.decode import FLAT, BadImageError, read_image
-from tests.made_hostile_files import bare_png, chunk, encoded
+from engine.data.jxl_size import jxl_size
+from engine.layout import kinds
+from tests.made_hostile_files import bare_png, chunk, encoded, resized_jpeg
 from tests.made_tiff import made_tiff
 
 Values = npt.NDArray[Any]
@@ -118,8 +123,6 @@ FORMATS: dict[str, tuple[Callable[[], bytes], Values, float]] = {
 
 
 def deep_png(depth: int, *, opaque: bool = False) -> bytes:
-    import zlib
-
     values = np.round(COLOUR / 255.0 * (2**depth - 1)).astype(">u2")
     if opaque:
         values = np.concatenate([values, np.full_like(values[:, :, :1], 65535)], axis=2).astype(">u2")
@@ -288,3 +291,136 @@ def test_other_colours(tmp_path: Path, mode: str) -> None:
     else:
         image = smooth.convert(mode)
     check(decoded(tmp_path, encoded("TIFF", image)), np.asarray(smooth), 6)
+
+
+def jpeg(side: int = 64, **options: Any) -> bytes:
+    return encoded("JPEG", Image.fromarray(COLOUR).resize((side, side)), **options)
+
+
+COSTS: dict[str, tuple[bytes, int, int, bool]] = {
+    "JPEG at an eighth": (jpeg(), 8, 600, True),
+    "JPEG at an eighth, still too large": (jpeg(), 8, 500, False),
+    "JPEG at a half": (jpeg(), 32, 1024, True),
+    "JPEG at a half, too large": (jpeg(), 32, 1023, False),
+    "JPEG whole": (jpeg(), 0, 4095, False),
+    "JPEG whole, just so": (jpeg(), 0, 4096, True),
+    "progressive JPEG, which is held whole": (jpeg(progressive=True), 8, 4095, False),
+    "PNG": (saved("PNG", COLOUR), 8, 383, False),
+    "PNG, just so": (saved("PNG", COLOUR), 8, 384, True),
+    "TIFF of deep bands": (made_tiff(RGB2, 2), 8, 383, False),
+    "TIFF of many deep bands": (made_tiff(and_nir(RGB2, 5), 1), 8, 384, False),
+    "TIFF of few deep bands": (made_tiff(RGB2, 2), 8, 384, True),
+    "JPEG XL": (jxl(Image.fromarray(COLOUR)), 0, 383, False),
+    "JPEG XL, just so": (jxl(Image.fromarray(COLOUR)), 0, 384, True),
+    "HEIC": (heif(Image.fromarray(COLOUR)), 0, 383, False),
+}
+
+
+@pytest.mark.parametrize("name", COSTS)
+def test_what_decoding_costs_is_limited(tmp_path: Path, name: str) -> None:
+    content, least, limit, allowed = COSTS[name]
+    if allowed:
+        assert decoded(tmp_path, content, least=least, max_pixels=limit).pixels.any()
+    else:
+        with pytest.raises(BadImageError, match=f"too large: .* data.max_pixels={limit}"):
+            decoded(tmp_path, content, least=least, max_pixels=limit)
+
+
+def test_a_photograph_of_200_megapixels_is_read_small(tmp_path: Path) -> None:
+    """And nothing is printed about it. Few of its rows are there, so that it is fast."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = decoded(tmp_path, resized_jpeg(16_320, 12_240), least=320)
+    assert (found.width, found.height, *found.pixels.shape) == (16_320, 12_240, 1_530, 2_040, 3)
+
+
+@pytest.mark.parametrize(
+    "size", [(8, 8), (256, 256), (40, 24), (300, 200), (1, 1000), (1600, 900), (1080, 1080)]
+)
+@pytest.mark.parametrize("options", [{}, {"use_container": True}])
+def test_the_size_of_a_jpeg_xl_is_read_before_it_is_decoded(
+    tmp_path: Path, size: tuple[int, int], options: dict[str, bool]
+) -> None:
+    path = tmp_path / "picture.jxl"
+    path.write_bytes(jxl(Image.new("L", size, 7), **options))
+    with path.open("rb") as file:
+        assert jxl_size(file) == size
+
+
+def test_a_jpeg_xl_bomb_is_not_decoded(tmp_path: Path) -> None:
+    # Not small; height in 30 bits, all ones; ratio 1:1.
+    header = 0 | 3 << 1 | (2**30 - 1) << 3 | 1 << 33
+    with pytest.raises(BadImageError, match="too large"):
+        decoded(tmp_path, b"\xff\x0a" + header.to_bytes(8, "little") + bytes(50))
+
+
+def test_a_deflated_bomb_is_not_unpacked(tmp_path: Path) -> None:
+    """A strip of a megabyte becomes a gigabyte, of an image of a kilobyte."""
+    honest = made_tiff(RGB2, 2, deflate=True)
+    pack = zlib.compressobj(9)
+    strip = b"".join(pack.compress(bytes(1 << 20)) for _ in range(200)) + pack.flush()
+    start = int.from_bytes(honest[4:8], "little")
+    entries = bytearray(honest[start:])
+    for at in range(2, 2 + 12 * entries[0], 12):
+        tag = int.from_bytes(entries[at : at + 2], "little")
+        if tag in (273, 279):
+            entries[at + 8 : at + 12] = struct.pack("<I", len(honest) if tag == 273 else len(strip))
+    with pytest.raises(BadImageError, match="too large"):
+        decoded(tmp_path, honest[:start] + bytes(entries) + strip)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"%!PS-Adobe-3.0 EPSF-3.0\n", "PostScript; render to PNG"),
+        (b"<?xml version='1.0'?>\n<svg xmlns='http://www.w3.org/2000/svg'/>", "SVG; render to PNG"),
+        (bytes(128) + b"DICM" + bytes(50), "DICOM; export as PNG or TIFF"),
+        (b"8BPS" + bytes(50), "Photoshop; convert to PNG or JPEG"),
+        (b"\0\0\0\x18ftypmp42" + bytes(50), "video; extract frames"),
+    ],
+)
+def test_what_another_kind_is_and_what_to_do(tmp_path: Path, content: bytes, said: str) -> None:
+    with pytest.raises(BadImageError, match=f"not an image that can be read here: {said}"):
+        decoded(tmp_path, content)
+
+
+@pytest.mark.parametrize(
+    ("make", "name", "extra"),
+    [
+        (lambda: heif(Image.fromarray(COLOUR)), "HEIC", "heif"),
+        (lambda: jxl(Image.fromarray(COLOUR)), "JPEG XL", "jxl"),
+    ],
+)
+def test_without_the_plugin_its_extra_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make: Callable[[], bytes], name: str, extra: str
+) -> None:
+    content = make()
+    monkeypatch.setattr(kinds, "installed", lambda _name: False)
+    with pytest.raises(BadImageError, match=rf"{name}; pip install 'vrdl-tui\[{extra}\]'"):
+        decoded(tmp_path, content)
+
+
+@pytest.mark.parametrize(
+    "make", [lambda image, exif: heif(image, exif=exif), lambda image, exif: jxl(image, exif=exif)]
+)
+def test_other_formats_obey_the_orientation(
+    tmp_path: Path, make: Callable[[Image.Image, bytes], bytes]
+) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    turned = Image.fromarray(COLOUR).transpose(Image.Transpose.ROTATE_90)
+    check(decoded(tmp_path, make(turned, exif.tobytes())), COLOUR, 4)
+
+
+def test_a_large_image_is_reduced_before_it_is_copied(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(decode, "_LARGE", 1000)
+    monkeypatch.setattr(decode, "_MANY", 100)
+    smooth = Image.fromarray(COLOUR).resize((240, 160))
+    small = decoded(tmp_path, encoded("PNG", smooth), least=60)
+    assert (small.width, small.height, *small.pixels.shape) == (240, 160, 40, 60, 3)
+    assert np.abs(small.pixels.astype(int) - np.asarray(smooth.reduce(4))).max() <= 1
+    assert decoded(tmp_path, encoded("PNG", smooth.quantize(64)), least=60).pixels.shape == (40, 60, 3)
+    assert decoded(tmp_path, encoded("PNG", smooth.convert("1")), least=60).pixels.shape == (40, 60, 3)
+    assert decoded(tmp_path, encoded("PNG", smooth), least=60, shorter=True).pixels.shape == (80, 120, 3)
