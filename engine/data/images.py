@@ -17,6 +17,12 @@ Split = Literal["train", "val", "test"]
 """The name of a split."""
 
 
+def relative_names(paths: list[Path], root: Path) -> list[str]:
+    """Return the names of ``paths`` below ``root``, "/"-separated."""
+    prefix = f"{root}/" if root != Path() else ""
+    return [os.fspath(path).removeprefix(prefix) for path in paths]
+
+
 @dataclass(frozen=True, slots=True)
 class ImageSet:
     """The files of one split in a fixed order; ``labels`` are class indices, empty for ``test``.
@@ -32,8 +38,7 @@ class ImageSet:
     @property
     def names(self) -> list[str]:
         """The paths relative to ``root``, with the class's folder: ``owl/2023/a.jpg``."""
-        prefix = f"{self.root}/" if self.root != Path() else ""
-        return [os.fspath(path).removeprefix(prefix) for path in self.paths]
+        return relative_names(self.paths, self.root)
 
     def __len__(self) -> int:
         return len(self.paths)

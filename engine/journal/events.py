@@ -391,6 +391,10 @@ class PredictionWritten(Event, frozen=True):
     rows: int
     epoch: int
     """The best epoch, whose weights made the predictions."""
+    images: int = 0
+    """Number of test images; 0 in journals of earlier versions, also below."""
+    read: int = 0
+    """Number of those that could be read; ``predict.unreadable`` says what row the others have."""
 
 
 class SystemSample(Event, frozen=True):

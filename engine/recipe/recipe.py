@@ -13,7 +13,18 @@ from engine.core.errors import UserError
 from engine.core.packaged import packaged
 from engine.core.paths import expand_home
 from engine.core.text import nearest, printable
-from engine.recipe.sections import Augment, Data, Mixup, Model, Optim, Outliers, Schedule, Section, Train
+from engine.recipe.sections import (
+    Augment,
+    Data,
+    Mixup,
+    Model,
+    Optim,
+    Outliers,
+    Predict,
+    Schedule,
+    Section,
+    Train,
+)
 
 
 class Recipe(Section):
@@ -27,6 +38,7 @@ class Recipe(Section):
     optim: Optim = Optim()
     schedule: Schedule = Schedule()
     train: Train = Train()
+    predict: Predict = Predict()
 
     @model_validator(mode="after")
     def _embedding_needs_features(self) -> "Recipe":

@@ -64,6 +64,12 @@ class Data(Section):
         le=2**24,
         description="memory for decoded images, MB; 0: a quarter of the free memory",
     )
+    max_pixels: int = Field(
+        250_000_000,
+        ge=10_000,
+        le=2**32,
+        description="largest image that is decoded, in pixels; a JPEG that is decoded at 1/8 counts as an eighth",
+    )
 
 
 class Augment(Section):
@@ -178,6 +184,16 @@ class Schedule(Section):
     )
     plateau_threshold: Annotated[float, Field(ge=0, lt=1)] = Field(
         0.01, description="plateau: smallest relative decrease of the loss that counts as an improvement"
+    )
+
+
+class Predict(Section):
+    """What the prediction for the test images contains."""
+
+    unreadable: Literal["skip", "blank", "majority"] = Field(
+        "skip",
+        description="the row of a test image that can't be read: none, one without label, or one with the label that "
+        "most others got",
     )
 
 

@@ -1,6 +1,8 @@
 """``python -m engine.tools.predict RUN_DIR…``: predict a test folder with the weights of one or more runs.
 
-The runs may be running. Prints ``{"done": n, "total": m}`` for progress and ``{"path": …, "rows": n}`` at the end.
+The runs may be running. Prints ``{"done": n, "total": m}`` for progress and at the end ``{"path": …, "rows": n,
+"images": n, "read": n, "notes": […]}``: the rows written, the test images and how many of them could be read, and what
+there is to say about them.
 """
 
 import argparse
@@ -18,6 +20,7 @@ from engine.tools.helper import run, say
 
 # The lowest priority, so that a training on the same machine isn't slowed down.
 _NICE = 19
+_NAMED = 5
 
 
 def main() -> None:
@@ -29,6 +32,7 @@ def main() -> None:
     parser.add_argument("--probabilities", type=Path)
     parser.add_argument("--tta", action="store_true")
     parser.add_argument("--checkpoint", choices=("best", "last"), default="best")
+    parser.add_argument("--unreadable", choices=("skip", "blank", "majority"))
     parser.add_argument("--beside", action="store_true", help="run at low priority, next to a running engine")
     arguments = parser.parse_args()
     keep_offline()
@@ -39,13 +43,14 @@ def main() -> None:
     paths = [folder / name for name in list_images(folder)]
     if not paths:
         raise UserError(f"no images in {printable(str(folder))}")
+    unreadable = arguments.unreadable or load_recipe(runs[0].recipe).predict.unreadable
     say({"done": 0, "total": len(paths) * len(runs)})
-    from engine.training.predict import predict_runs
+    from engine.training.predict import predict_runs, shared_names
 
     try:
-        rows = predict_runs(
+        written = predict_runs(
             runs, paths, arguments.out, arguments.checkpoint,
-            flip=arguments.tta, probabilities=arguments.probabilities, say=say,
+            root=folder, unreadable=unreadable, flip=arguments.tta, probabilities=arguments.probabilities, say=say,
         )  # fmt: skip
     except Exception as error:
         if not is_out_of_memory(error):
@@ -53,7 +58,34 @@ def main() -> None:
         raise MemoryError(
             "it is out of memory: lower data.batch_size or data.workers in the run's recipe.toml"
         ) from error
-    say({"path": str(arguments.out), "rows": rows})
+    notes = [
+        _not_read(written.unreadable, folder, unreadable),
+        shared_names(paths, folder),
+        *written.warnings,
+    ]
+    say(
+        {
+            "path": str(arguments.out), "rows": written.rows, "images": len(paths), "read": written.read,
+            "notes": [note for note in notes if note],
+        }
+    )  # fmt: skip
+
+
+_ROWS = {
+    "skip": "no row for them; --unreadable=blank or majority writes one each",
+    "blank": "their rows have no label",
+    "majority": "their rows have the most frequent label",
+}
+
+
+def _not_read(reasons: dict[Path, str], folder: Path, unreadable: str) -> str:
+    """Return a note on the test images that can't be read, "" if there are none."""
+    if not reasons:
+        return ""
+    named = [f"{os.path.relpath(path, folder)} ({reason})" for path, reason in list(reasons.items())[:_NAMED]]
+    more = f" and {len(reasons) - _NAMED:,} more" if len(reasons) > _NAMED else ""
+    shown = "; ".join(printable(name, 200) for name in named)
+    return f"not read: {shown}{more}: {_ROWS[unreadable]}"
 
 
 def _own_test_folder(run: RunDir) -> Path:

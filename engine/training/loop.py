@@ -62,7 +62,7 @@ from engine.training.checkpoint import (
 from engine.training.checkpoint_writer import CheckpointWriter
 from engine.training.failure import cause, describe
 from engine.training.finite import NonFiniteError
-from engine.training.predict import predict, write_prediction
+from engine.training.predict import predict, rows_of, shared_names, write_prediction
 from engine.training.trainer import Moment, Trainer
 
 _NAN_ROLLBACKS = 3
@@ -304,8 +304,8 @@ class TrainingLoop:
         StopRun, a journal that can't be written, image processes that keep dying.
         """
         with _refused_if_it_fails(self._run.journal):
-            rows, epoch = self._predict()
-        self._emit(PredictionWritten(path=self._run.prediction.name, rows=rows, epoch=epoch))
+            written = self._predict()
+        self._emit(written)
 
     def _heed_signal(self) -> None:
         if self._control.terminate:
@@ -323,8 +323,7 @@ class TrainingLoop:
             words = f"no prediction{older}: {error}; vrdl-tui predict makes it once that is mended"
             self._emit(RunWarning(message=words))
 
-    def _predict(self) -> tuple[int, int]:
-        """Return the number of rows written, and the epoch of the weights."""
+    def _predict(self) -> PredictionWritten:
         self._writer.flush()
         folder = checkpoint.find(self._run.checkpoints, "best")
         if folder is None:
@@ -332,7 +331,8 @@ class TrainingLoop:
         tensors, facts = checkpoint.load_model_file(folder)
         model = restore_model(facts.name, len(facts.classes), tensors)
         model = model.to(self.trainer.device).to(memory_format=torch.channels_last)
-        paths = self._stream.data.test.paths
+        test = self._stream.data.test
+        paths = test.paths
         due = Throttle()
 
         def batches() -> Iterator[tuple[torch.Tensor, Indices]]:
@@ -346,11 +346,14 @@ class TrainingLoop:
                 self._heed_signal()
 
         found = predict(model, batches(), paths, self.trainer.precision, tick=tick)
-        path, labels = self._run.prediction, found.labels(facts.classes)
-        rows = self._disk.keep_trying(
-            lambda: write_prediction(path, found.paths, labels), path, need=_BYTES_A_ROW * len(labels)
+        if note := shared_names(paths, test.root):
+            self._emit(RunWarning(message=note))
+        rows = rows_of(found, paths, test.root, facts.classes, self.trainer.recipe.predict.unreadable)
+        path = self._run.prediction
+        self._disk.keep_trying(lambda: write_prediction(path, rows), path, need=_BYTES_A_ROW * len(rows))
+        return PredictionWritten(
+            path=path.name, rows=len(rows), epoch=facts.best_epoch, images=len(paths), read=len(found.paths)
         )
-        return rows, facts.best_epoch
 
     def _roll_back(self, command: Rollback) -> tuple[Event, str]:
         """Load the best weights so far, and save ``last`` with them.

@@ -281,5 +281,7 @@ def _judged_bytes(folder: Path) -> bytes:
 
 def _predictions(folder: Path) -> list[bytes]:
     path = folder / "probabilities.csv"
-    write_probabilities(path, [("1.jpg", [0.25, 0.75]), ("2.jpg", [1.0, 0.0])], ["cat", "dog"])
+    write_probabilities(
+        path, [("1", "dog", [0.25, 0.75]), ("2", "cat", [1.0, 0.0]), ("3", "", [])], ["cat", "dog"]
+    )
     return [b"image_name,pred_label\n1.jpg,cat\n2.jpg,dog\n", path.read_bytes()]

@@ -45,7 +45,7 @@ def predict(run: RunDir, test: Path, images: int = 12, *, known: bool = True) ->
     rows = "".join(f"{name},{label}\n" for name, label in zip(names, labels, strict=True))
     run.prediction.write_text("image_name,pred_label\n" + rows)
     if known:
-        write_probabilities(beside(run.prediction), zip(names, shares, strict=True), list(CLASSES))
+        write_probabilities(beside(run.prediction), zip(names, labels, shares, strict=True), list(CLASSES))
 
 
 def _shares(place: int) -> tuple[float, float, float]:

@@ -41,7 +41,7 @@ class DataChecks:
         for finding in listing.warned:
             yield Check("warned", finding.text, remedy=finding.remedy)
         yield _classes(listing)
-        yield _images([path for path in (folders.train, folders.val, folders.test) if path])
+        yield from _images([path for path in (folders.train, folders.val, folders.test) if path])
 
 
 def _classes(listing: Listing) -> Check:
@@ -57,14 +57,17 @@ def _classes(listing: Listing) -> Check:
     return Check("classes", found, remedy=remedy)
 
 
-def _images(places: list[Path]) -> Check:
+def _images(places: list[Path]) -> Iterator[Check]:
     bad: list[str] = []
+    odd: dict[str, list[str]] = {}
     seen: dict[str, Any] = {}
     with ProgressBar() as bar:
 
         def told(fact: dict[str, Any]) -> None:
             if "bad" in fact:
                 bad.append(f"{fact['bad']}: {fact['reason']}")
+            elif "odd" in fact:
+                odd.setdefault(str(fact["oddity"]), []).append(str(fact["odd"]))
             elif fact.get("total"):
                 seen.update(fact)
                 bar.draw("reading images", int(fact["done"]), int(fact["total"]))
@@ -72,10 +75,16 @@ def _images(places: list[Path]) -> Check:
         try:
             run_helper("engine.tools.data_check", [str(place) for place in places], told)
         except (UserError, HelperError) as error:
-            return Check("images", str(error), good=False, remedy="see that the folder can be read")
+            yield Check("images", str(error), good=False, remedy="see that the folder can be read")
+            return
     read = f"{seen.get('done', 0):,} looked at"
-    if not bad:
-        return Check("images", f"{read}, all can be read")
-    more = f", and {len(bad) - 1} more" if len(bad) > 1 else ""
-    remedy = "a run names bad images and leaves them out; copy them again if they are many"
-    return Check("images", f"{read}, {len(bad)} can't be read: {bad[0]}{more}", remedy=remedy)
+    if bad:
+        more = f", and {len(bad) - 1} more" if len(bad) > 1 else ""
+        remedy = "a run names bad images and leaves them out; copy them again if they are many"
+        yield Check("images", f"{read}, {len(bad)} can't be read: {bad[0]}{more}", remedy=remedy)
+    else:
+        yield Check("images", f"{read}, all can be read")
+    for oddity, paths in odd.items():
+        yield Check(
+            "images", f"{count(len(paths), 'image')} of those: {oddity}", remedy=f"look at {paths[0]}"
+        )

@@ -1,7 +1,7 @@
 """`vrdl-tui predict`."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
@@ -31,14 +31,22 @@ def predict(
     checkpoint: Annotated[
         Which, Parameter(help="Weights to use: the best epoch's, or the last ones.")
     ] = "best",
+    unreadable: Annotated[
+        Literal["skip", "blank", "majority"] | None,
+        Parameter(
+            help="Row of an image that can't be read: none, without label, or with the most frequent label. Left "
+            "out: as in the first run's recipe (predict.unreadable)."
+        ),
+    ] = None,
     runs: Runs = DEFAULT_RUNS,
     offline: Offline = False,
 ) -> int:
     """Write the labels of test images, from one trained run or several together.
 
     The file has the columns image_name and pred_label, one row an image, sorted by
-    file name. The file of probabilities has the columns image_name, pred_label,
-    probability, and one a class. Several runs must know the same classes; their
+    file name; a name is without suffix, unless two images would have the same. The
+    file of probabilities has the columns image_name, pred_label, probability, and
+    one a class. Several runs must know the same classes; their
     probabilities are averaged. Exit code: 0 written, 1 failed, 2 bad input.
     """
     from engine.core.errors import UserError
@@ -64,6 +72,7 @@ def predict(
     arguments = [*(str(one.path) for one in found), "--out", str(target), "--checkpoint", checkpoint]
     arguments += ["--test", str(test)] if test is not None else []
     arguments += ["--tta"] if tta else []
+    arguments += ["--unreadable", unreadable] if unreadable is not None else []
     arguments += ["--probabilities", str(kept)] if kept is not None else []
     written: dict[str, Any] = {}
     with ProgressBar() as bar:
@@ -81,7 +90,13 @@ def predict(
             note(f"vrdl-tui: predict: {error}")
             return 1
     also = f", their probabilities to {printable(str(kept))}" if kept is not None else ""
-    print(f"{written.get('rows', 0)} labels written to {printable(str(target))}{also}")
+    rows, images, read = (int(written.get(name, 0)) for name in ("rows", "images", "read"))
+    labels = (
+        f"{rows:,} labels" if read == images else f"{read:,} of {images:,} images predicted, {rows:,} rows"
+    )
+    print(f"{labels} written to {printable(str(target))}{also}")
+    for line in written.get("notes", ()):
+        note(printable(str(line)))
     return 0
 
 

@@ -160,8 +160,11 @@ class LiveScreen(LiveOpens, Whole[None]):
         self._requests.hear(self._model.state, now)
         for event in events:
             if isinstance(event, PredictionWritten):
+                part = (
+                    f", {event.read:,} of {event.images:,} images read" if event.read < event.images else ""
+                )
                 self._requests.say(
-                    f"prediction written: {count(event.rows, 'row')} in prediction.csv", GOOD, now
+                    f"prediction written: {count(event.rows, 'row')} in prediction.csv{part}", GOOD, now
                 )
         if was_alive and not alive:
             self._requests.engine_gone(now)

@@ -146,6 +146,8 @@ class Teller:
                 return "command", f"epoch {event.epoch} ends after step {event.step} of {event.steps}"
             case PredictionWritten():
                 rows = count(event.rows, "row")
+                if event.read < event.images:
+                    rows += f", {event.read:,} of {count(event.images, 'image')} read"
                 return (
                     "good",
                     f"prediction written: {rows}, best of epoch {event.epoch}, {event.path}",
