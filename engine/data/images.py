@@ -2,7 +2,7 @@
 
 import csv
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -41,6 +41,8 @@ class DataSet:
     val: ImageSet
     test: ImageSet
     how_split: Literal["folders", "stratified"]
+    test_labels: dict[Path, str] = field(default_factory=dict)
+    """The class names of the labelled test images: for their score alone, so apart from the images."""
     suspicions: tuple[Suspicion, ...] = ()
     unlisted: int = 0
     """Number of files that are missing from the recorded split and therefore not used."""
@@ -63,6 +65,7 @@ def scan(data: Data, seed: int, record: Path, *, files_move: bool = False, resum
     listing = list_data(data.train, data.val, data.test, refuse_shared=not resumed)
     root, classes = Path(data.train), listing.classes
     test = ImageSet("test", [Path(data.test, name) for name in listing.test], [])
+    test_labels = {path: label for path, label in zip(test.paths, listing.test_labels, strict=True) if label}
     by_folders = listing.val is not None
     parts = _read_record(record) if record.exists() else None
     unlisted = 0
@@ -80,7 +83,7 @@ def scan(data: Data, seed: int, record: Path, *, files_move: bool = False, resum
     train = _image_set("train", root, classes, parts["train"])
     val = _image_set("val", Path(data.val) if by_folders else root, classes, parts["val"])
     split: Literal["folders", "stratified"] = "folders" if by_folders else "stratified"
-    return DataSet(classes, train, val, test, split, listing.suspicions, unlisted)
+    return DataSet(classes, train, val, test, split, test_labels, listing.suspicions, unlisted)
 
 
 def as_listed(data: Data) -> DataSet:

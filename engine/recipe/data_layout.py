@@ -1,7 +1,8 @@
 """Paths given by the user, and the image files of a data folder. Only names are read; no image is opened."""
 
 import os
-from dataclasses import dataclass
+import unicodedata
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
@@ -120,6 +121,8 @@ class Listing:
     train: dict[str, list[str]]
     val: dict[str, list[str]] | None
     test: list[str]
+    test_labels: list[str] = field(default_factory=list)
+    """The class of each test image, "" for one without a label."""
     suspicions: tuple[Suspicion, ...] = ()
 
     @property
@@ -166,14 +169,37 @@ def list_data(train: str, val: str, test: str, *, splits: bool = True, refuse_sh
                 f"class {_names(lone)} has one image only, too few to split off a validation set; "
                 "add images, or a val folder"
             )
-    tested = list_images(Path(test)) if test else []
+    tested = list_test(Path(test)) if test else []
+    labels = labels_of(tested, list(classes))
     for key, folder in (("data.train", train), ("data.val", val)):
         if folder and test and (overlap := _test_overlap(key, folder, test, len(tested))):
             suspicions.append(
                 Suspicion(overlap, "give test images a folder of their own, or leave data.test empty")
             )
             break
-    return Listing(classes, val_classes, tested, tuple(suspicions))
+    return Listing(classes, val_classes, tested, labels, tuple(suspicions))
+
+
+def list_test(folder: Path) -> list[str]:
+    """Return the test images' names relative to ``folder``."""
+    names = []
+    for place, folders, _ in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        names += [str(Path(place, name).relative_to(folder)) for name in list_images(Path(place))]
+    return sorted(names)
+
+
+def labels_of(names: list[str], classes: list[str]) -> list[str]:
+    """Return the class of each test image, "" for one without a label.
+
+    An image has the label of the first folder of its name, if that is named like one of ``classes``, in any Unicode
+    form.
+    """
+    known = {unicodedata.normalize("NFC", name): name for name in classes}
+    return [
+        known.get(unicodedata.normalize("NFC", name.split("/")[0]), "") if "/" in name else ""
+        for name in names
+    ]
 
 
 def _identity(folder: Path) -> tuple[int, int]:

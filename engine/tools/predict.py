@@ -1,6 +1,8 @@
 """``python -m engine.tools.predict RUN_DIR…``: predict a test folder with the weights of one or more runs.
 
-The runs may be running. Prints ``{"done": n, "total": m}`` for progress and ``{"path": …, "rows": n}`` at the end.
+The runs may be running. Prints ``{"done": n, "total": m}`` for progress and ``{"path": …, "rows": n, "score": …,
+"unrecorded": …}`` at the end: the score in words if test images have labels, else "", and why the run's journal lacks
+it, else "".
 """
 
 import argparse
@@ -11,7 +13,7 @@ from pathlib import Path
 from engine.core.errors import UserError, is_out_of_memory
 from engine.core.offline import keep_offline
 from engine.core.text import printable
-from engine.recipe.data_layout import list_images
+from engine.recipe.data_layout import labels_of, list_test
 from engine.recipe.recipe import load_recipe
 from engine.run.directory import RunDir
 from engine.tools.helper import run, say
@@ -36,16 +38,18 @@ def main() -> None:
         os.nice(_NICE)
     runs = [RunDir(path) for path in arguments.runs]
     folder = arguments.test or _own_test_folder(runs[0])
-    paths = [folder / name for name in list_images(folder)]
+    names = list_test(folder)
+    paths = [folder / name for name in names]
     if not paths:
         raise UserError(f"no images in {printable(str(folder))}")
     say({"done": 0, "total": len(paths) * len(runs)})
     from engine.training.predict import predict_runs
 
     try:
-        rows = predict_runs(
+        written = predict_runs(
             runs, paths, arguments.out, arguments.checkpoint,
             flip=arguments.tta, probabilities=arguments.probabilities, say=say,
+            labels=lambda classes: dict(zip(paths, labels_of(names, classes), strict=True)),
         )  # fmt: skip
     except Exception as error:
         if not is_out_of_memory(error):
@@ -53,7 +57,16 @@ def main() -> None:
         raise MemoryError(
             "it is out of memory: lower data.batch_size or data.workers in the run's recipe.toml"
         ) from error
-    say({"path": str(arguments.out), "rows": rows})
+    # What the engine itself writes at a run's end.
+    own = arguments.out.absolute() == runs[0].prediction.absolute() and not arguments.test
+    plain = own and len(runs) == 1 and not arguments.tta and arguments.checkpoint == "best"
+    unrecorded = ""
+    if plain:
+        from engine.training.recording import record_prediction
+
+        unrecorded = record_prediction(runs[0], written)
+    score = written.scored.words if written.scored is not None else ""
+    say({"path": str(arguments.out), "rows": written.rows, "score": score, "unrecorded": unrecorded})
 
 
 def _own_test_folder(run: RunDir) -> Path:

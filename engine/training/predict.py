@@ -1,19 +1,20 @@
 """Predict test images with the weights of one run, or the average of several."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import NamedTuple, cast
 
 import torch
 from torch import nn
 
-from engine.analysis.predictions import write_probabilities
+from engine.analysis.predictions import Judged, write_probabilities
+from engine.analysis.scoring import score
 from engine.compute.device import Precision, choose_device
 from engine.core.errors import UserError
 from engine.core.files import replace_file
 from engine.core.table import table
-from engine.core.text import printable
+from engine.core.text import encodable, printable
 from engine.core.throttle import Throttle
 from engine.data.augment.geometry import Pad
 from engine.data.batches import BatchStream
@@ -21,6 +22,7 @@ from engine.data.images import DataSet, ImageSet
 from engine.data.loading.pool import Pool, worker_count
 from engine.data.normalize import Normalize
 from engine.data.order import Indices
+from engine.journal.events import PredictionScored
 from engine.journal.exclusions import Exclusions
 from engine.model.build import restore_model
 from engine.recipe.recipe import Recipe, load_recipe
@@ -42,6 +44,15 @@ class Predictions:
     def labels(self, classes: list[str]) -> list[str]:
         """Return the name of the most probable class for each image."""
         return [classes[index] for index in self.probabilities.argmax(1).tolist()]
+
+    def judged(self, classes: list[str], labels: Mapping[Path, str]) -> list[Judged]:
+        """Return label and prediction of each image with a label; ``labels`` are class names by path."""
+        values, indices = self.probabilities.max(1)
+        return [
+            Judged(encodable(str(path)), labels[path], classes[index], probability)
+            for path, index, probability in zip(self.paths, indices.tolist(), values.tolist(), strict=True)
+            if path in labels
+        ]
 
 
 @torch.inference_mode()
@@ -97,12 +108,27 @@ Say = Callable[[dict[str, str | int]], None]
 """Reports progress, as one JSON object."""
 
 
+class Written(NamedTuple):
+    """A prediction that was written."""
+
+    rows: int
+    epoch: int
+    """The best epoch of the first run's checkpoint."""
+    classes: list[str]
+    judged: list[Judged]
+    """The images with a label."""
+    scored: PredictionScored | None
+    """None if no image has a label."""
+
+
 def predict_runs(
     runs: list[RunDir], paths: list[Path], out: Path, which: Which, *,
-    flip: bool, probabilities: Path | None = None, say: Say,
-) -> int:  # fmt: skip
-    """Average the runs' probabilities for ``paths``, write the prediction to ``out``, and return the number of rows.
+    flip: bool, probabilities: Path | None = None,
+    labels: Callable[[list[str]], Mapping[Path, str]] = lambda _: {}, say: Say,
+) -> Written:  # fmt: skip
+    """Average the runs' probabilities for ``paths``, write the prediction to ``out``, and score it.
 
+    ``labels`` takes the class names, and returns the label of each path, "" or nothing for an image without.
     An image that any of the runs couldn't read has no row: its mean would be over fewer runs. ``probabilities`` is
     an additional file for the probabilities. Raises UserError if a run has no such checkpoint or the classes differ.
     """
@@ -130,7 +156,11 @@ def predict_runs(
     mean = Predictions(totals.paths, totals.probabilities / len(runs))
     if probabilities is not None:
         write_shares(probabilities, mean, classes)
-    return write_prediction(out, mean.paths, mean.labels(classes))
+    rows = write_prediction(out, mean.paths, mean.labels(classes))
+    known = {path: label for path, label in labels(classes).items() if label}
+    judged, epoch = mean.judged(classes, known), loaded[0][1].best_epoch
+    scored = score(judged, classes, epoch=epoch, predicted=len(mean.paths), labelled=len(known))
+    return Written(rows, epoch, classes, judged, scored)
 
 
 def _sum(one: Predictions, other: Predictions) -> Predictions:
