@@ -123,7 +123,8 @@ class PredictionsScreen(PredictionsActs, Whole[bool]):
             self._job = None
             self._read()
         elif job.ended:
-            self._requests.say(f"prediction written: {count(job.rows, 'row')}", GOOD, self._clock())
+            score = f"; {self._glyphs.clean(job.score)}" if job.score else ""
+            self._requests.say(f"prediction written: {count(job.rows, 'row')}{score}", GOOD, self._clock())
             self._read()
         self._show()
 
