@@ -37,7 +37,9 @@ def make_run(
 ) -> RunDir:
     """Create a run with an epoch for each of ``accuracies`` (percent); ``right``: which of ``IMAGES`` images are.
 
-    ``test`` is the same of its test images. Without ``right`` there is no validation.csv, and no interval in the journal, as in runs of older versions.
+    ``test`` is the same of its test images.
+
+    Without ``right`` there is no validation.csv, and no interval in the journal, as in runs of older versions.
     """
     recipe = load_recipe("quick", [f"data.train={runs}", *settings])
     run = RunDir.create(runs, name, recipe.model.name, recipe.to_toml())
@@ -69,7 +71,13 @@ def make_run(
 
 
 def ended(
-    epoch: int, accuracy: float, *, best: float = 50.0, best_epoch: int, lr: float = 5e-4, seconds: float = 60.0
+    epoch: int,
+    accuracy: float,
+    *,
+    best: float = 50.0,
+    best_epoch: int,
+    lr: float = 5e-4,
+    seconds: float = 60.0,
 ) -> EpochEnded:
     return EpochEnded(
         epoch=epoch, lr=lr, train_acc=min(99.0, accuracy + 3), train_loss=2 - accuracy / 60, val_acc=accuracy,

@@ -175,5 +175,3 @@ def test_a_picture_that_cannot_be_written_is_a_warning(data: Path, tmp_path: Pat
     assert played.state.test.path == ""
     warnings = [event.message for event in played.events if isinstance(event, RunWarning)]
     assert any(run.test_confusion_picture.name in message for message in warnings)
-
-

@@ -10,7 +10,14 @@ from sklearn.metrics import accuracy_score, f1_score
 from engine.analysis.predictions import Judged
 from engine.analysis.scoring import macro_f1, score
 from engine.analysis.stats import wilson
-from engine.journal.events import EpochEnded, Event, PredictionScored, PredictionWritten, decode_line, encode_line
+from engine.journal.events import (
+    EpochEnded,
+    Event,
+    PredictionScored,
+    PredictionWritten,
+    decode_line,
+    encode_line,
+)
 from engine.journal.state import RunState
 from tests.made_comparisons import CLASSES, ended, scored, started
 
@@ -46,7 +53,11 @@ def test_no_labels_no_score() -> None:
 )
 def test_words(predicted: int, labelled: int, aside: str) -> None:
     found = score(
-        judged([("cat", "cat"), ("dog", "cat")]), list(CLASSES), epoch=1, predicted=predicted, labelled=labelled
+        judged([("cat", "cat"), ("dog", "cat")]),
+        list(CLASSES),
+        epoch=1,
+        predicted=predicted,
+        labelled=labelled,
     )
     assert found is not None
     figures = "test 50.00 % of 2 labelled images (95 % interval 9.5 to 90.5 %), macro F1 33.33 %"
@@ -54,7 +65,9 @@ def test_words(predicted: int, labelled: int, aside: str) -> None:
     assert decode_line(encode_line(found)) == found
 
 
-@pytest.mark.parametrize("change", [b'"acc":101.0', b'"acc":-1.0', b'"cells":[[0,3,1]]', b'"cells":[[0,0,-1]]'])
+@pytest.mark.parametrize(
+    "change", [b'"acc":101.0', b'"acc":-1.0', b'"cells":[[0,3,1]]', b'"cells":[[0,0,-1]]']
+)
 def test_an_impossible_score_is_skipped(change: bytes) -> None:
     line = encode_line(scored(correct=1, images=2))
     key = change.split(b":")[0]

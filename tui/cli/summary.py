@@ -16,8 +16,9 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     """The object that ``runs --json`` prints: names and meanings are kept from version to version.
 
     ``best`` is percent or loss as ``monitor`` says; ``test_acc`` and ``test_macro_f1`` are percents of the
-    ``test_images`` with a label, if the run predicted them after its last epoch; times are UTC, ``2026-01-31T12:00:00Z``; ``duration`` is in
-    seconds, from the first start to the last event; None stands for what is not known yet.
+    ``test_images`` with a label, if the run predicted them after its last epoch; times are UTC,
+    ``2026-01-31T12:00:00Z``; ``duration`` is in seconds, from the first start to the last event; None stands for what
+    is not known yet.
     """
 
     name: str
