@@ -6,7 +6,7 @@ from math import fsum
 from pathlib import Path
 from typing import Literal, NamedTuple, TypeAlias
 
-from engine.analysis.predictions import read_judged
+from engine.analysis.predictions import Judged, read_judged, read_tested
 from engine.analysis.stats import holm, mcnemar, wilson
 from engine.core.errors import UserError
 from engine.journal.events import EpochEnded, PredictionScored, SettingChanged
@@ -301,7 +301,7 @@ def _stamp(file: Path) -> tuple[int, int] | None:
 
 def _entrant(run: RunDir, state: RunState, *, alive: bool) -> RunSummary:
     started = state.started
-    answers, why = _answers(run, run.validation)
+    answers, why = _answers(run)
     tested, why_none = _test_answers(run, state.test)
     return RunSummary(
         path=run.path,
@@ -340,17 +340,20 @@ def _test_answers(run: RunDir, test: PredictionScored | None) -> tuple[Mapping[s
     """Return the answers that ``test`` is the score of: the file may be of an earlier or a later prediction."""
     if test is None:
         return {}, f"{run.name} has no score on test images"
-    answers, why = _answers(run, run.tested)
-    if answers and (len(answers), sum(one.right for one in answers.values())) != (test.images, test.correct):
-        return {}, f"{run.tested.name} of {run.name} is of another prediction"
-    return answers, why
-
-
-def _answers(run: RunDir, file: Path) -> tuple[Mapping[str, Answer], str]:
-    if not file.exists():
-        return {}, f"{run.name} has no {file.name} yet, or an older version made it"
     try:
-        judged = read_judged(file)
+        return _as_answers(read_tested(run.tested, test)), ""
     except UserError as error:
         return {}, str(error)
-    return {one.path: Answer(one.label, one.label == one.predicted) for one in judged}, ""
+
+
+def _answers(run: RunDir) -> tuple[Mapping[str, Answer], str]:
+    if not run.validation.exists():
+        return {}, f"{run.name} has no {run.validation.name} yet, or an older version made it"
+    try:
+        return _as_answers(read_judged(run.validation)), ""
+    except UserError as error:
+        return {}, str(error)
+
+
+def _as_answers(judged: Sequence[Judged]) -> dict[str, Answer]:
+    return {one.path: Answer(one.label, one.label == one.predicted) for one in judged}
