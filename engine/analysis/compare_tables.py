@@ -55,7 +55,7 @@ def _on_test(comparison: Comparison, at: int, best: str) -> str:
     if test is None:
         return ""
     way = "better" if one.test.acc > ahead.test.acc else "worse"
-    return f"On the test set {_verdict(test, best, way, 'labelled test images', corrected=comparison.test_corrected)}"
+    return f"On the test set, {_verdict(test, best, way, 'labelled test images', corrected=comparison.test_corrected)}"
 
 
 def _verdict(test: Test, best: str, way: str, images: str, *, corrected: bool) -> str:

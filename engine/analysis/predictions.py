@@ -76,9 +76,12 @@ def read_tested(path: Path, scored: PredictionScored) -> list[Judged]:
 
     Raises UserError as ``read_judged``, and if the file is of another prediction.
     """
+    again = "vrdl-tui predict writes it again"
+    if not path.exists():
+        raise UserError(f"no {printable(str(path))}; {again}")
     judged = read_judged(path)
     if (len(judged), sum(one.label == one.predicted for one in judged)) != (scored.images, scored.correct):
-        raise UserError(f"{printable(str(path))} is of another prediction; vrdl-tui predict writes it again")
+        raise UserError(f"{printable(str(path))} is of another prediction; {again}")
     return judged
 
 

@@ -207,22 +207,22 @@ def on_test(*images: range | None, folders: tuple[str, ...] = ("/t",) * 9) -> li
         (on_test(None, None), ""),
         (
             on_test(range(90), range(60)),
-            "On the test set worse than a by more than noise: of the 100 labelled test images that one alone has 30 "
+            "On the test set, worse than a by more than noise: of the 100 labelled test images that one alone has 30 "
             "right, this one alone 0; McNemar p < 0.0001",
         ),
         (
             on_test(range(60), range(90)),
-            "On the test set better than a by more than noise: of the 100 labelled",
+            "On the test set, better than a by more than noise: of the 100 labelled",
         ),
         (
             on_test(range(60), range(61)),
-            "On the test set within noise of a: of the 100 labelled test images that one",
+            "On the test set, within noise of a: of the 100 labelled test images that one",
         ),
         (on_test(range(60), None), "Not compared on test images: b has no score on test images"),
         (on_test(None, range(60)), "Not compared on test images: a has no score on test images"),
         (
             on_test(range(90), range(60), folders=("/t", "/u")),
-            "On the test set worse than a: their 95 % intervals are apart; not compared image by image: they have "
+            "On the test set, worse than a: their 95 % intervals are apart; not compared image by image: they have "
             "different test images (0 in common of 100 and 100)",
         ),
     ],

@@ -51,6 +51,9 @@ class ConfusionActs(Looking):
     def _take(self) -> None:
         raise NotImplementedError
 
+    def _go_to_worst(self) -> None:
+        raise NotImplementedError
+
     def _fill_cell(self) -> None:
         raise NotImplementedError
 
@@ -123,6 +126,8 @@ class ConfusionActs(Looking):
             return
         self._which = shown
         self._take()
+        if shown == "test":  # other images, other confusions
+            self._go_to_worst()
         self._fill_cell()
         self._show()
 
