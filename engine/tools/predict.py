@@ -1,7 +1,7 @@
 """``python -m engine.tools.predict RUN_DIR…``: predict a test folder with the weights of one or more runs.
 
 The runs may be running. Prints ``{"done": n, "total": m}`` for progress and ``{"path": …, "rows": n, "score": …,
-"unrecorded": …}`` at the end: the score in words if test images have labels, else "", and why the run's journal lacks
+"unrecorded": …}`` at the end: the score in words, "" if test images lie in no folder, and why the run's journal lacks
 it, else "".
 """
 
@@ -13,7 +13,9 @@ from pathlib import Path
 from engine.core.errors import UserError, is_out_of_memory
 from engine.core.offline import keep_offline
 from engine.core.text import printable
-from engine.recipe.data_layout import labels_of, list_test
+from engine.layout.findings import names
+from engine.layout.listing import labels_of, unlabelled_folders
+from engine.layout.tree import list_images
 from engine.recipe.recipe import load_recipe
 from engine.run.directory import RunDir
 from engine.tools.helper import run, say
@@ -37,9 +39,9 @@ def main() -> None:
     if arguments.beside:
         os.nice(_NICE)
     runs = [RunDir(path) for path in arguments.runs]
-    folder = arguments.test or _own_test_folder(runs[0])
-    names = list_test(folder)
-    paths = [folder / name for name in names]
+    folder, recursive = (arguments.test, True) if arguments.test else _own_test_folder(runs[0])
+    images = list_images(folder, recursive=recursive)
+    paths = [folder / image for image in images]
     if not paths:
         raise UserError(f"no images in {printable(str(folder))}")
     say({"done": 0, "total": len(paths) * len(runs)})
@@ -49,7 +51,7 @@ def main() -> None:
         written = predict_runs(
             runs, paths, arguments.out, arguments.checkpoint,
             flip=arguments.tta, probabilities=arguments.probabilities, say=say,
-            labels=lambda classes: dict(zip(paths, labels_of(names, classes), strict=True)),
+            labels=lambda classes: dict(zip(paths, labels_of(images, classes), strict=True)),
         )  # fmt: skip
     except Exception as error:
         if not is_out_of_memory(error):
@@ -65,17 +67,21 @@ def main() -> None:
         from engine.training.recording import record_prediction
 
         unrecorded = record_prediction(runs[0], written)
-    score = written.scored.words if written.scored is not None else ""
+    unknown = unlabelled_folders(images, labels_of(images, written.classes))
+    score = written.scored.words if written.scored is not None else "not scored" if unknown else ""
+    if unknown:
+        score += f" (no class of the run: {names(unknown)})"
     say({"path": str(arguments.out), "rows": written.rows, "score": score, "unrecorded": unrecorded})
 
 
-def _own_test_folder(run: RunDir) -> Path:
-    folder = load_recipe(run.recipe).data.test
-    if not folder:
+def _own_test_folder(run: RunDir) -> tuple[Path, bool]:
+    """Return the test folder of the run's recipe, and whether its images may lie in sub-folders."""
+    data = load_recipe(run.recipe).data
+    if not data.test:
         raise UserError(
             f"run {printable(run.name)} has no test folder in its recipe; name one with --test DIR"
         )
-    return Path(folder)
+    return Path(data.test), data.recursive
 
 
 if __name__ == "__main__":

@@ -359,7 +359,7 @@ class TrainingLoop:
 
     def _score(self, found: Predictions, facts: ModelFacts) -> PredictionScored | None:
         """Return the score on the labelled test images, with its files written, None if there are none."""
-        run, labels, epoch = self._run, self._stream.data.test_labels, facts.best_epoch
+        run, labels, epoch = self._run, self._stream.data.labelled_test(), facts.best_epoch
         judged = found.judged(facts.classes, labels)
         scored = score(judged, facts.classes, epoch=epoch, predicted=len(found.paths), labelled=len(labels))
         if scored is None:
