@@ -70,7 +70,7 @@ def main() -> None:
     unknown = unlabelled_folders(images, labels_of(images, written.classes))
     score = written.scored.words if written.scored is not None else "not scored" if unknown else ""
     if unknown:
-        score += f" (no class of the run: {names(unknown)})"
+        score += f"; no class of the run: {names(unknown)}"
     say({"path": str(arguments.out), "rows": written.rows, "score": score, "unrecorded": unrecorded})
 
 

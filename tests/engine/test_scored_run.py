@@ -129,7 +129,7 @@ def test_a_later_prediction_is_recorded(copied: RunDir, scored: tuple[RunDir, Pl
     after = past_state(JournalReader(run.journal))
     assert after.test is not None
     assert after.test.cells == played.state.test.cells  # type: ignore[union-attr]
-    assert (told["score"], told["unrecorded"]) == (after.test.words, "")
+    assert (told["score"], told["unrecorded"]) == (f"{after.test.words}; no class of the run: lynx", "")
     assert run.test_confusion_picture.exists()
     assert len(read_judged(run.tested)) == 2
     assert after.updated_at == before.updated_at
