@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 def predict(
     *run: Annotated[str, Parameter(help="Names of runs, or their paths. Of several the mean decides.")],
     test: Annotated[
-        Path | None, Parameter(help="Flat folder of images. Left out: the test folder of the first run.")
+        Path | None,
+        Parameter(help="Folder of images, sub-folders included. Left out: the test folder of the first run."),
     ] = None,
     out: Annotated[
         Path | None,
