@@ -10,7 +10,7 @@ def test_a_good_folder_and_one_with_a_broken_image(tmp_path: Path) -> None:
     data = make_pictures(tmp_path / "data", train=4, val=2, test=2)
     good = call("doctor", data, cwd=tmp_path)
     assert good.code == 0, good
-    assert "3 classes, images: 12 train, 6 val, 2 test" in good.out
+    assert "train 12 images in 3 classes · val 6 · test 2" in good.out
     assert "3 classes have fewer than 20 images" in good.out
     assert "20 looked at, all can be read" in good.out
     (data / "val" / "red" / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n")
@@ -28,9 +28,9 @@ def test_no_data_folder(tmp_path: Path) -> None:
 
 def test_folders_that_are_the_same(tmp_path: Path) -> None:
     data = make_pictures(tmp_path / "data", train=4, val=2, test=0)
-    (data / "test").symlink_to("val/red")
+    (data / "test").symlink_to("val")
     known = call("doctor", data, cwd=tmp_path)
-    assert "is a class folder of data.val" in known.out
+    assert "data.test is the same folder as data.val" in known.out
     assert "give test images a folder of their own" in known.out
     assert "BAD data" not in known.out
     (data / "val").rename(data / "kept")

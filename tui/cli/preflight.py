@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 from engine.core.errors import UserError
@@ -16,9 +17,17 @@ from engine.run.directory import check_name
 from tui.cli.devices import check_device
 
 
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A complete recipe, and lines about its data: what is guessed, found, left out and warned of."""
+
+    recipe: Recipe
+    said: tuple[str, ...]
+
+
 def prepare_recipe(
     data: Path, source: str, settings: Iterable[str], name: str | None, note: Callable[[str], object] = unsaid
-) -> Recipe:
+) -> Prepared:
     """Return the complete recipe of a run on ``data``. Raises UserError with what stands in its way.
 
     The data folder lies over the recipe's own ``[data]`` paths, which may be those of the run that the
@@ -31,22 +40,20 @@ def prepare_recipe(
     )
     recipe = _with_absolute_paths(recipe)
     listing = list_data(recipe.data)
-    if (recipe.data.train, recipe.data.val, recipe.data.test) == (train, val, test):
-        for sentence in folders.said:
-            note(sentence)
-    for line in listing.summary():
-        note(line)
+    said = (
+        folders.said if (recipe.data.train, recipe.data.val, recipe.data.test) == (train, val, test) else ()
+    )
     _check_machine(recipe)
     if recipe.outliers.method != "none" and recipe.outliers.action != "exclude":
         check_action(Path(recipe.data.train), recipe.outliers.action)
     if name is not None:
         check_name(name)
-    return recipe
+    return Prepared(recipe, (*said, *listing.summary()))
 
 
 def scan_recipe(
     data: Path, source: str, settings: Iterable[str], note: Callable[[str], object] = unsaid
-) -> Recipe:
+) -> Prepared:
     """Return the recipe by which a folder's images are judged, every one of its class folders' images.
 
     Raises UserError with what stands in the way.
@@ -54,10 +61,9 @@ def scan_recipe(
     train, val, _ = find_folders(data).as_text()
     recipe = load_recipe(source, settings, base={"data": {"train": train, "val": val, "test": ""}}, note=note)
     recipe = _with_absolute_paths(recipe)
-    for line in list_data(recipe.data, splits=False).summary():
-        note(line)
+    listing = list_data(recipe.data, splits=False)
     _check_machine(recipe)
-    return recipe
+    return Prepared(recipe, tuple(listing.summary()))
 
 
 def _check_machine(recipe: Recipe) -> None:

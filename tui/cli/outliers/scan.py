@@ -61,8 +61,11 @@ def scan_(
     if offline:
         forbid_network()
     asked = [*(settings or ()), f"outliers.method={method}", *([f"train.device={device}"] if device else [])]
-    complete = scan_recipe(data, recipe, asked, note)
+    prepared = scan_recipe(data, recipe, asked, note)
     _check_target(csv)
+    complete = prepared.recipe
+    for line in prepared.said:
+        note(line)
     found = Found(method)
     with ProgressBar() as bar:
 
