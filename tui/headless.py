@@ -19,6 +19,7 @@ from engine.journal.events import (
     EpochStarted,
     LrDecayed,
     Paused,
+    PredictionScored,
     PredictionWritten,
     Resumed,
     RunEnded,
@@ -42,8 +43,8 @@ _POLL = 0.1
 _PATIENCE = 30.0
 _INTERRUPTED = 130
 _TOLD = (
-    BadImage, DatasetScanned, LrDecayed, Paused, PredictionWritten, Resumed, SettingChanged, StageStarted,
-    RunWarning,
+    BadImage, DatasetScanned, LrDecayed, Paused, PredictionWritten, PredictionScored, Resumed, SettingChanged,
+    StageStarted, RunWarning,
 )  # fmt: skip
 
 

@@ -188,6 +188,7 @@ def _type(node: ast.expr, literals: dict[str, str]) -> str:
     match node:
         case ast.Name(id=name):
             plain = {"str": "text", "int": "integer", "float": "number", "bool": "true or false"}
+            plain["Percent"] = "number from 0 to 100"
             return plain[name] if name in plain else literals[name]
         case ast.BinOp(left=left):
             return f"{_type(left, literals)}, or null"

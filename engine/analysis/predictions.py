@@ -11,6 +11,7 @@ from engine.core.errors import UserError
 from engine.core.files import open_regular, read_regular, replace_file
 from engine.core.table import escape, table, unescape
 from engine.core.text import encodable, printable
+from engine.journal.events import PredictionScored
 
 _LARGEST = 1 << 30
 _HEADER = ("path", "label", "pred_label", "probability")
@@ -69,6 +70,20 @@ def read_judged(path: Path) -> list[Judged]:
         ) from None
     except (OSError, ValueError, csv.Error) as error:
         raise UserError(f"{printable(str(path))} can't be read: {printable(str(error))}") from None
+
+
+def read_tested(path: Path, scored: PredictionScored) -> list[Judged]:
+    """Return the rows of a ``test.csv`` of which ``scored`` is the score.
+
+    Raises UserError as ``read_judged``, and if the file is of another prediction.
+    """
+    again = "vrdl-tui predict writes it again"
+    if not path.exists():
+        raise UserError(f"no {printable(str(path))}; {again}")
+    judged = read_judged(path)
+    if (len(judged), sum(one.label == one.predicted for one in judged)) != (scored.images, scored.correct):
+        raise UserError(f"{printable(str(path))} is of another prediction; {again}")
+    return judged
 
 
 _LABELS = ("image_name", "pred_label")

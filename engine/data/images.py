@@ -65,6 +65,14 @@ class DataSet:
         for label, path in zip(self.train.labels, self.train.paths, strict=True):
             yield self.classes[label], path
 
+    def labelled_test(self) -> dict[Path, str]:
+        """Return the class of each test image with a label; only scores may depend on it."""
+        return {
+            path: self.classes[label]
+            for path, label in zip(self.test.paths, self.test_labels, strict=False)
+            if label >= 0
+        }
+
 
 _BEGINNING = Past()
 _OF_CLASSES = ("no validation", "lone image", "imbalance", "split as class", "nested classes")

@@ -262,21 +262,32 @@ def _check_split(classes: Classes, warned: list[Finding]) -> None:
 def _test(
     data: Data, classes: Classes, left_out: Tally, warned: list[Finding], most: int | None
 ) -> tuple[list[str], list[str]]:
-    tree = _read(data, "test", left_out, most)
-    pairs = [(name, "") for name in tree.loose]
-    unknown = []
-    for folder, images in tree.folders.items():
-        label = unicodedata.normalize("NFC", folder)
-        known = label if label in classes else ""
-        if not known and images:
-            unknown.append(folder)
-        pairs += [(name, known) for name in images]
-    pairs.sort()
-    if any(label for _, label in pairs) and (without := sum(not label for _, label in pairs)):
+    images = _read(data, "test", left_out, most).images()
+    labels = labels_of(images, list(classes))
+    if any(labels) and (without := labels.count("")):
+        unknown = unlabelled_folders(images, labels)
         aside = f" (no class of data.train: {names(unknown)})" if unknown else ""
-        text = f"{without:,} of {len(pairs):,} test images have no label and aren't scored{aside}"
+        text = f"{without:,} of {len(images):,} test images have no label and aren't scored{aside}"
         warned.append(Finding("unlabelled", without, text))
-    return [name for name, _ in pairs], [label for _, label in pairs]
+    return images, labels
+
+
+def labels_of(images: list[str], classes: list[str]) -> list[str]:
+    """Return the class of each test image, "" for one without a label.
+
+    The class is the one whose name, in any Unicode form, is that of the first folder in the image's name.
+    """
+    known = {unicodedata.normalize("NFC", name): name for name in classes}
+    return [
+        known.get(unicodedata.normalize("NFC", image.split("/", 1)[0]), "") if "/" in image else ""
+        for image in images
+    ]
+
+
+def unlabelled_folders(images: list[str], labels: list[str]) -> list[str]:
+    """Return the first-level folders of test images that are no class, in the order of ``images``."""
+    without = (image for image, label in zip(images, labels, strict=True) if not label and "/" in image)
+    return list(dict.fromkeys(image.split("/", 1)[0] for image in without))
 
 
 def _beside(data: Data, left_out: Tally) -> None:

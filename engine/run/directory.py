@@ -84,6 +84,11 @@ class RunDir:
         return self.path / VALIDATION
 
     @property
+    def tested(self) -> Path:
+        """The predictions of the best weights for the labelled test images, in the format of ``validation``."""
+        return self.path / "test.csv"
+
+    @property
     def outliers(self) -> Path:
         """The list of all images that were ever excluded."""
         return self.path / "outliers.csv"
@@ -106,6 +111,11 @@ class RunDir:
     def confusion_picture(self, epoch: int | None = None) -> Path:
         """Return the path of an epoch's confusion matrix, or, without ``epoch``, of the best epoch's."""
         return self.path / f"confusion_matrix{'' if epoch is None else epoch}.png"
+
+    @property
+    def test_confusion_picture(self) -> Path:
+        """The confusion matrix of the labelled test images."""
+        return self.path / "confusion_matrix_test.png"
 
     @classmethod
     def create(

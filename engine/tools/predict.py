@@ -1,8 +1,9 @@
 """``python -m engine.tools.predict RUN_DIR…``: predict a test folder with the weights of one or more runs.
 
 The runs may be running. Prints ``{"done": n, "total": m}`` for progress and at the end ``{"path": …, "rows": n,
-"images": n, "read": n, "notes": […]}``: the rows written, the test images and how many of them could be read, and what
-there is to say about them.
+"images": n, "read": n, "notes": […], "score": …, "unrecorded": …}``: the rows written, the test images and how many of
+them could be read, what there is to say about them, the score in words ("" if test images lie in no folder), and why
+the run's journal lacks it, else "".
 """
 
 import argparse
@@ -13,6 +14,8 @@ from pathlib import Path
 from engine.core.errors import UserError, is_out_of_memory
 from engine.core.offline import keep_offline
 from engine.core.text import printable
+from engine.layout.findings import names
+from engine.layout.listing import labels_of, unlabelled_folders
 from engine.layout.tree import list_images
 from engine.recipe.recipe import load_recipe
 from engine.run.directory import RunDir
@@ -39,8 +42,9 @@ def main() -> None:
     if arguments.beside:
         os.nice(_NICE)
     runs = [RunDir(path) for path in arguments.runs]
-    folder = arguments.test or _own_test_folder(runs[0])
-    paths = [folder / name for name in list_images(folder)]
+    folder, recursive = (arguments.test, True) if arguments.test else _own_test_folder(runs[0])
+    images = list_images(folder, recursive=recursive)
+    paths = [folder / image for image in images]
     if not paths:
         raise UserError(f"no images in {printable(str(folder))}")
     unreadable = arguments.unreadable or load_recipe(runs[0].recipe).predict.unreadable
@@ -51,6 +55,7 @@ def main() -> None:
         written = predict_runs(
             runs, paths, arguments.out, arguments.checkpoint,
             root=folder, unreadable=unreadable, flip=arguments.tta, probabilities=arguments.probabilities, say=say,
+            labels=lambda classes: dict(zip(paths, labels_of(images, classes), strict=True)),
         )  # fmt: skip
     except Exception as error:
         if not is_out_of_memory(error):
@@ -58,6 +63,18 @@ def main() -> None:
         raise MemoryError(
             "it is out of memory: lower data.batch_size or data.workers in the run's recipe.toml"
         ) from error
+    # What the engine itself writes at a run's end.
+    own = arguments.out.absolute() == runs[0].prediction.absolute() and not arguments.test
+    plain = own and len(runs) == 1 and not arguments.tta and arguments.checkpoint == "best"
+    unrecorded = ""
+    if plain:
+        from engine.training.recording import record_prediction
+
+        unrecorded = record_prediction(runs[0], written)
+    unknown = unlabelled_folders(images, labels_of(images, written.classes))
+    score = written.scored.words if written.scored is not None else "not scored" if unknown else ""
+    if unknown:
+        score += f"; no class of the run: {names(unknown)}"
     notes = [
         _not_read(written.unreadable, folder, unreadable),
         shared_names(paths, folder),
@@ -66,7 +83,7 @@ def main() -> None:
     say(
         {
             "path": str(arguments.out), "rows": written.rows, "images": len(paths), "read": written.read,
-            "notes": [note for note in notes if note],
+            "notes": [note for note in notes if note], "score": score, "unrecorded": unrecorded,
         }
     )  # fmt: skip
 
@@ -88,13 +105,14 @@ def _not_read(reasons: dict[Path, str], folder: Path, unreadable: str) -> str:
     return f"not read: {shown}{more}: {_ROWS[unreadable]}"
 
 
-def _own_test_folder(run: RunDir) -> Path:
-    folder = load_recipe(run.recipe).data.test
-    if not folder:
+def _own_test_folder(run: RunDir) -> tuple[Path, bool]:
+    """Return the test folder of the run's recipe, and whether its images may lie in sub-folders."""
+    data = load_recipe(run.recipe).data
+    if not data.test:
         raise UserError(
             f"run {printable(run.name)} has no test folder in its recipe; name one with --test DIR"
         )
-    return Path(folder)
+    return Path(data.test), data.recursive
 
 
 if __name__ == "__main__":

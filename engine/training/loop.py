@@ -14,6 +14,8 @@ from pathlib import Path
 import msgspec
 import torch
 
+from engine.analysis.predictions import write_judged
+from engine.analysis.scoring import score
 from engine.control.commands import (
     Checkpoint,
     Command,
@@ -39,6 +41,7 @@ from engine.journal.events import (
     LrDecayed,
     Outcome,
     PredictionProgress,
+    PredictionScored,
     PredictionWritten,
     RolledBack,
     RunWarning,
@@ -62,7 +65,7 @@ from engine.training.checkpoint import (
 from engine.training.checkpoint_writer import CheckpointWriter
 from engine.training.failure import cause, describe
 from engine.training.finite import NonFiniteError
-from engine.training.predict import predict, rows_of, shared_names, write_prediction
+from engine.training.predict import Predictions, predict, rows_of, shared_names, write_prediction
 from engine.training.trainer import Moment, Trainer
 
 _NAN_ROLLBACKS = 3
@@ -304,8 +307,10 @@ class TrainingLoop:
         StopRun, a journal that can't be written, image processes that keep dying.
         """
         with _refused_if_it_fails(self._run.journal):
-            written = self._predict()
+            written, scored = self._predict()
         self._emit(written)
+        if scored is not None:
+            self._emit(scored)
 
     def _heed_signal(self) -> None:
         if self._control.terminate:
@@ -323,7 +328,8 @@ class TrainingLoop:
             words = f"no prediction{older}: {error}; vrdl-tui predict makes it once that is mended"
             self._emit(RunWarning(message=words))
 
-    def _predict(self) -> PredictionWritten:
+    def _predict(self) -> tuple[PredictionWritten, PredictionScored | None]:
+        """Write the prediction; return what was written, and the score if test images have labels."""
         self._writer.flush()
         folder = checkpoint.find(self._run.checkpoints, "best")
         if folder is None:
@@ -351,9 +357,22 @@ class TrainingLoop:
         rows = rows_of(found, paths, test.root, facts.classes, self.trainer.recipe.predict.unreadable)
         path = self._run.prediction
         self._disk.keep_trying(lambda: write_prediction(path, rows), path, need=_BYTES_A_ROW * len(rows))
-        return PredictionWritten(
+        written = PredictionWritten(
             path=path.name, rows=len(rows), epoch=facts.best_epoch, images=len(paths), read=len(found.paths)
         )
+        return written, self._score(found, facts)
+
+    def _score(self, found: Predictions, facts: ModelFacts) -> PredictionScored | None:
+        """Return the score on the labelled test images, with its files written, None if there are none."""
+        run, labels, epoch = self._run, self._stream.data.labelled_test(), facts.best_epoch
+        judged = found.judged(facts.classes, labels)
+        scored = score(judged, facts.classes, epoch=epoch, predicted=len(found.paths), labelled=len(labels))
+        if scored is None:
+            return None
+        closing, picture = self.trainer.closing, run.test_confusion_picture.name
+        closing.write_optional(run.tested, lambda: write_judged(run.tested, judged))
+        drawn = closing.draw(picture, scored.cells, f"epoch {epoch}", "labelled test images")
+        return msgspec.structs.replace(scored, path=picture if drawn else "")
 
     def _roll_back(self, command: Rollback) -> tuple[Event, str]:
         """Load the best weights so far, and save ``last`` with them.

@@ -1,7 +1,7 @@
 """Predict test images with the weights of one run, or the average of several."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple, cast
@@ -9,7 +9,8 @@ from typing import Literal, NamedTuple, cast
 import torch
 from torch import nn
 
-from engine.analysis.predictions import row_names, write_probabilities
+from engine.analysis.predictions import Judged, row_names, write_probabilities
+from engine.analysis.scoring import score
 from engine.compute.device import Precision, choose_device
 from engine.core.errors import UserError
 from engine.core.files import replace_file
@@ -22,7 +23,7 @@ from engine.data.images import DataSet, ImageSet, relative_names
 from engine.data.loading.pool import Pool, worker_count
 from engine.data.normalize import Normalize
 from engine.data.order import Indices
-from engine.journal.events import BadImage, Event, RunWarning
+from engine.journal.events import BadImage, Event, PredictionScored, RunWarning
 from engine.journal.exclusions import Exclusions
 from engine.layout.findings import names
 from engine.model.build import restore_model
@@ -48,6 +49,15 @@ class Predictions:
     def labels(self, classes: list[str]) -> list[str]:
         """Return the name of the most probable class for each image."""
         return [classes[index] for index in self.probabilities.argmax(1).tolist()]
+
+    def judged(self, classes: list[str], labels: Mapping[Path, str]) -> list[Judged]:
+        """Return label and prediction of each image with a label; ``labels`` are class names by path."""
+        values, indices = self.probabilities.max(1)
+        return [
+            Judged(encodable(str(path)), labels[path], classes[index], probability)
+            for path, index, probability in zip(self.paths, indices.tolist(), values.tolist(), strict=True)
+            if path in labels
+        ]
 
 
 @torch.inference_mode()
@@ -158,17 +168,25 @@ class Written(NamedTuple):
     """Why the others couldn't be read."""
     warnings: list[str]
     """What is odd about the images, each safe to show."""
+    epoch: int
+    """The best epoch of the first run's checkpoint."""
+    classes: list[str]
+    judged: list[Judged]
+    """The images with a label."""
+    scored: PredictionScored | None
+    """None if no image has a label."""
 
 
 def predict_runs(
     runs: list[RunDir], paths: list[Path], out: Path, which: Which, *,
-    root: Path, unreadable: Unreadable = "skip", flip: bool, probabilities: Path | None = None, say: Say,
+    root: Path, unreadable: Unreadable = "skip", flip: bool, probabilities: Path | None = None,
+    labels: Callable[[list[str]], Mapping[Path, str]] = lambda _: {}, say: Say,
 ) -> Written:  # fmt: skip
-    """Average the runs' probabilities for ``paths`` below ``root``, and write the prediction to ``out``.
+    """Average the runs' probabilities for ``paths`` below ``root``, write the prediction to ``out``, and score it.
 
-    An image that any of the runs couldn't read counts as unreadable: its mean would be over fewer runs.
-    ``probabilities`` is an additional file for the probabilities. Raises UserError if a run has no such checkpoint or
-    the classes differ.
+    ``labels`` takes the class names, and returns the label of each path, "" or nothing for an image without. An image
+    that any of the runs couldn't read counts as unreadable: its mean would be over fewer runs. ``probabilities`` is an
+    additional file for the probabilities. Raises UserError if a run has no such checkpoint or the classes differ.
     """
     loaded = [_load(run, which) for run in runs]
     classes = loaded[0][1].classes
@@ -211,7 +229,10 @@ def predict_runs(
         for path in paths
         if path not in read
     }
-    return Written(len(rows), len(read), missing, list(warnings))
+    known = {path: label for path, label in labels(classes).items() if label}
+    judged, epoch = mean.judged(classes, known), loaded[0][1].best_epoch
+    scored = score(judged, classes, epoch=epoch, predicted=len(mean.paths), labelled=len(known))
+    return Written(len(rows), len(read), missing, list(warnings), epoch, classes, judged, scored)
 
 
 def _sum(one: Predictions, other: Predictions) -> Predictions:

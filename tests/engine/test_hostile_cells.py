@@ -87,7 +87,7 @@ def test_a_comparison(tmp_path: Path) -> None:
         RunSummary(
             path=tmp_path, name=name, status="finished", model=name, data=name, planned=2, monitor="val_acc",
             best_epoch=1, epochs=(epoch,), val_images=10, recipe={}, steered=SteeringHistory(), answers={},
-            why_no_answers="",
+            why_no_answers="", test=None, test_answers={}, why_no_test_answers="",
         )
         for name in NAMES[:12]
     ]  # fmt: skip

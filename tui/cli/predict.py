@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 def predict(
     *run: Annotated[str, Parameter(help="Names of runs, or their paths. Of several the mean decides.")],
     test: Annotated[
-        Path | None, Parameter(help="Flat folder of images. Left out: the test folder of the first run.")
+        Path | None,
+        Parameter(help="Folder of images, sub-folders included. Left out: the test folder of the first run."),
     ] = None,
     out: Annotated[
         Path | None,
@@ -46,8 +47,10 @@ def predict(
     The file has the columns image_name and pred_label, one row an image, sorted by
     file name; a name is without suffix, unless two images would have the same. The
     file of probabilities has the columns image_name, pred_label, probability, and
-    one a class. Several runs must know the same classes; their
-    probabilities are averaged. Exit code: 0 written, 1 failed, 2 bad input.
+    one a class. Several runs must know the same classes; their probabilities are
+    averaged. Test images in folders named like classes have a label, and the
+    prediction is scored by them: accuracy with its 95 % interval, macro F1. Exit
+    code: 0 written, 1 failed, 2 bad input.
     """
     from engine.core.errors import UserError
     from engine.core.offline import forbid_network
@@ -95,8 +98,12 @@ def predict(
         f"{rows:,} labels" if read == images else f"{read:,} of {images:,} images predicted, {rows:,} rows"
     )
     print(f"{labels} written to {printable(str(target))}{also}")
+    if score := written.get("score"):
+        print(printable(str(score)))
     for line in written.get("notes", ()):
         note(printable(str(line)))
+    if why := written.get("unrecorded"):
+        note(f"the run's own files don't have this score: {printable(str(why))}")
     return 0
 
 

@@ -124,7 +124,10 @@ class PredictionsScreen(PredictionsActs, Whole[bool]):
             self._read()
         elif job.ended:
             part = f", {job.read:,} of {job.images:,} images read" if job.read < job.images else ""
-            self._requests.say(f"prediction written: {count(job.rows, 'row')}{part}", GOOD, self._clock())
+            score = f"; {self._glyphs.clean(job.score)}" if job.score else ""
+            self._requests.say(
+                f"prediction written: {count(job.rows, 'row')}{part}{score}", GOOD, self._clock()
+            )
             self._read()
         self._show()
 

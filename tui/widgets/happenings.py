@@ -22,6 +22,7 @@ from engine.journal.events import (
     OutlierRestored,
     OutliersDone,
     Paused,
+    PredictionScored,
     PredictionWritten,
     Resumed,
     RolledBack,
@@ -152,6 +153,8 @@ class Teller:
                     "good",
                     f"prediction written: {rows}, best of epoch {event.epoch}, {event.path}",
                 )
+            case PredictionScored():
+                return "good", event.words
         return None
 
     @staticmethod
