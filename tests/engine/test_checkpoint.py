@@ -13,7 +13,8 @@ from timm.data import create_dataset, create_loader
 from timm.utils import accuracy
 
 from engine.core.errors import UserError
-from engine.model.build import build_model, read_weights
+from engine.model.build import build_model
+from engine.model.weights_file import read_weights
 from engine.recipe.recipe import load_recipe
 from engine.recipe.sections import Model
 from engine.run.directory import RunDir

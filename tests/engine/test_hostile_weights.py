@@ -19,7 +19,8 @@ from safetensors.torch import load_file, save_file
 from engine.core.errors import UserError
 from engine.core.tensor_file import read_metadata
 from engine.journal.events import RunWarning
-from engine.model.build import build_model, read_weights
+from engine.model.build import build_model
+from engine.model.weights_file import read_weights
 from engine.recipe.recipe import load_recipe
 from engine.recipe.sections import Model
 from engine.run.directory import RunDir

@@ -4,12 +4,11 @@ import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from engine.core.errors import UserError
-from engine.core.text import printable
 from engine.outliers.files.quarantine import check_action
 from engine.recipe.data_layout import DataFolders, expand_home, find_folders, list_data
 from engine.recipe.recipe import Recipe, load_recipe, unsaid
 from engine.recipe.timm_catalogue import check_model
+from engine.recipe.weights_source import find_weights
 from engine.run.directory import check_name
 from tui.cli.devices import check_device
 
@@ -62,8 +61,8 @@ def scan_recipe(
 
 def _check_machine(recipe: Recipe) -> None:
     check_model(recipe.model.name)
-    if recipe.model.weights and not Path(recipe.model.weights).is_file():
-        raise UserError(f"model.weights: no such file: {printable(recipe.model.weights)}")
+    if recipe.model.weights:
+        find_weights(Path(recipe.model.weights))
     check_device(recipe.train.device)
 
 
