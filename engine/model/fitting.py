@@ -37,7 +37,9 @@ _AVERAGES = ("ema", "averaged", "teacher")
 _PARTS = 6
 """Parts of a name, from its start, that may be a prefix."""
 _MOST_PREFIXES = 6
-_SEARCH_SECONDS = 15.0
+_SEARCHED = 12
+"""Models of a family, those of the most similar names, that are compared with a file that doesn't fit."""
+_SEARCH_SECONDS = 8.0
 
 
 def misfit(own: Mapping[str, torch.Tensor], given: Mapping[str, torch.Tensor], *, exact: bool) -> str:
@@ -99,7 +101,7 @@ def fit(module: nn.Module, name: str, file: WeightsFile) -> Fitted:
         )
     tensors = {own: chosen.tensors[own] for own in target.backbone if own in chosen.tensors}
     others = [trial.entry for trial in fitting[1:]]
-    said = "; ".join(_changes(chosen, others))
+    said = "; ".join(_changes(chosen, file, others))
     return Fitted(tensors, f"model.weights: {shown}: {said}" if said else "")
 
 
@@ -133,8 +135,10 @@ class _Trial:
     """Whether timm's filter has converted it."""
     tensors: Tensors
     wrong: tuple[Difference, ...]
-    ignored: tuple[str, ...]
+    needless: tuple[str, ...]
     """Names of tensors that the model doesn't have and doesn't need."""
+    outside: tuple[str, ...]
+    """Names without the prefix."""
 
     @property
     def count(self) -> int:
@@ -180,7 +184,7 @@ def _judged(
     beyond = [name for name in more if not _AIDS.search(name)]
     if beyond:
         wrong.append(("left over", beyond))
-    return _Trial(entry, prefix, converted, tensors, tuple(wrong), (*needless, *outside))
+    return _Trial(entry, prefix, converted, tensors, tuple(wrong), needless, outside)
 
 
 def _unwrapped(tensors: Tensors) -> Tensors:
@@ -236,16 +240,27 @@ def _converted(module: nn.Module, tensors: Tensors) -> Tensors | None:
     return {name: value for name, value in converted.items() if isinstance(value, torch.Tensor)}
 
 
-def _changes(chosen: _Trial, others: list[str]) -> Iterator[str]:
+def _changes(chosen: _Trial, file: WeightsFile, others: list[str]) -> Iterator[str]:
     if others:
-        also = ", ".join(printable(entry, 40) for entry in others[:3])
-        yield (f"took {printable(chosen.entry, 40)}, not {also}; to use another, give a file with it alone")
-    if chosen.prefix:
-        yield f"removed the prefix {printable(chosen.prefix, 60)} of its names"
-    if chosen.ignored:
-        number, first = len(chosen.ignored), printable(chosen.ignored[0], 80)
-        several = f"ignored {number:,} tensors that the model doesn't need ({first} first)"
-        yield several if number > 1 else f"ignored {first}, which the model doesn't need"
+        also = ", ".join(printable(entry, 40) or "its top level" for entry in others[:3])
+        yield f"took {printable(chosen.entry, 40) or 'its top level'}, not {also} ({_OTHERWISE})"
+    parts = {part for name in file.states[chosen.entry] for part in name.split(".")}
+    removed = [f"{part}." for part in sorted(_WRAPPERS & parts)]
+    removed += [printable(chosen.prefix, 60)] if chosen.prefix else []
+    if removed:
+        yield f"removed {' and '.join(removed)} from its names"
+    if chosen.outside:
+        yield f"took none of {_counted(chosen.outside)} without that prefix ({_OTHERWISE})"
+    if chosen.needless:
+        yield f"ignored {_counted(chosen.needless)}, which the model doesn't have"
+
+
+_OTHERWISE = "to use another part of it, give a file with that alone"
+
+
+def _counted(names: tuple[str, ...]) -> str:
+    first = printable(names[0], 80)
+    return f"{len(names):,} tensors ({first} first)" if len(names) > 1 else f"1 tensor ({first})"
 
 
 def _which_model(trial: _Trial, name: str, file: WeightsFile) -> str:
@@ -261,14 +276,14 @@ def _which_model(trial: _Trial, name: str, file: WeightsFile) -> str:
 
 
 def _search(trial: _Trial, name: str) -> str:
-    """Return a model of the same family as ``name`` that the tensors fit, "" if none is found within some seconds."""
+    """Return a model of the same family as ``name`` that the tensors fit, "" if none is found at once."""
     deadline = time.monotonic() + _SEARCH_SECONDS
     family = timm.models._registry._model_to_module.get(name)
     if family is None or 2 * trial.count > 3 * len(trial.tensors):
         return ""
     names = timm.list_models(module=family)
     names.sort(key=lambda other: -SequenceMatcher(None, name, other).ratio())
-    for other in names:
+    for other in names[: _SEARCHED + 1]:
         if time.monotonic() > deadline:
             break
         if other == name:

@@ -39,6 +39,12 @@ _FOREIGN = (
     (b"<html", "a web page: download the file itself"),
 )  # fmt: skip
 """First bytes of files that aren't weights for PyTorch, and what the file is with what to do."""
+_FOREIGN_PARTS = (
+    ("/code/", "a TorchScript program: save torch.jit.load(FILE).state_dict() as .safetensors"),
+    (".npy", "an archive of NumPy arrays; give PyTorch weights"),
+    ("/model.weights.h5", "a Keras file; give PyTorch weights"),
+)
+"""Parts of names in archives that aren't weights for PyTorch, and what the file is with what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,7 +215,7 @@ def _unpickled(path: Path) -> Any:
             raise
         raise UserError(
             f"model.weights: {printable(str(path))} is damaged or holds more than tensors{_objects_in(path)}, so it "
-            f"isn't loaded; {_remedy(path)}"
+            "isn't loaded; if you trust it, save its state_dict() alone, as .safetensors, in the program that made it"
         ) from error
 
 
@@ -223,16 +229,6 @@ def _objects_in(path: Path) -> str:
     names = sorted(str(name) for name in names)
     more = f" and {len(names) - 3} more" if len(names) > 3 else ""
     return f" ({', '.join(printable(name, 60) for name in names[:3])}{more})" if names else ""
-
-
-def _remedy(path: Path) -> str:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            if any("/code/" in entry.filename for entry in archive.infolist()):
-                return "it is a TorchScript program: save torch.jit.load(FILE).state_dict() as .safetensors"
-    except (OSError, ValueError, NotImplementedError, zipfile.BadZipFile):
-        pass
-    return "if you trust it, save its state_dict() alone, as .safetensors, in the program that made it"
 
 
 def _refuse_larger_than_memory(path: Path) -> None:
@@ -255,7 +251,7 @@ def _fits_memory(size: int) -> bool:
 
 
 def _check_archive(path: Path) -> None:
-    """Raise ValueError unless ``path`` is a regular file, for another program's, and for a compressed archive.
+    """Raise ValueError unless ``path`` is a regular file, and for a compressed archive; UserError for another format.
 
     torch writes uncompressed archives. A compressed one could make it allocate any amount of memory. Raises OSError if
     the file can't be read.
@@ -267,7 +263,7 @@ def _check_archive(path: Path) -> None:
         start = file.read(32)
     for magic, what in _FOREIGN:
         if start.startswith(magic):
-            raise ValueError(f"it is {what}")
+            raise UserError(f"model.weights: {printable(str(path))} is {what}")
     try:
         with zipfile.ZipFile(path) as archive:
             content = sum(entry.file_size for entry in archive.infolist())
@@ -276,8 +272,9 @@ def _check_archive(path: Path) -> None:
         return
     except NotImplementedError as error:  # a damaged version number
         raise ValueError(str(error)) from None
-    if any(name.endswith((".npy", "model.weights.h5", "saved_model.pb")) for name in names):
-        raise ValueError("it is a file of NumPy or Keras; give PyTorch weights")
+    for part, what in _FOREIGN_PARTS:
+        if any(part in f"/{name}" for name in names):
+            raise UserError(f"model.weights: {printable(str(path))} is {what}")
     if content > path.stat().st_size:
         raise ValueError("it unpacks to more than its own size")
 

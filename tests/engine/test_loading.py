@@ -73,7 +73,7 @@ os.open = fails(os.open, lambda: OSError({code}, os.strerror({code}), "checkpoin
 )
 NO_MEMORY = {
     "mapping the file": STARVE
-    + "from engine.model import weights_file as read; read.load_file = starved(read.load_file)",
+    + "from engine.model import weights_file as w; w.load_file = starved(w.load_file)",
     "opening the file": OPEN.format(code=errno.ENOMEM, name=MODEL),
     "its header": """
 from engine.core import tensor_file
