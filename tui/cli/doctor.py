@@ -14,23 +14,34 @@ def doctor(
     *,
     runs: Runs = DEFAULT_RUNS,
     offline: Offline = False,
+    json: Annotated[bool, Parameter(help="Print one JSON object.")] = False,
 ) -> int:
     """Check this machine: terminal, Python, torch, GPU, weights, disk; and a data folder.
 
     Says of each whether it is good, and if not what to do. Takes some seconds,
-    for torch is imported. Exit code: 0 all good enough to train, 1 something isn't.
+    for torch is imported. Of a data folder it says what a run would use, and what
+    it would leave out. Exit code: 0 all good enough to train, 1 something isn't.
     """
     from itertools import chain
 
     from engine.core.offline import forbid_network
     from engine.core.text import printable
     from tui.cli.checks import environment, machine
-    from tui.cli.data_checks import data as of_data
+    from tui.cli.data_checks import DataChecks
+    from tui.cli.say import print_json
 
     if offline:
         forbid_network()
     failed = False
-    for check in chain(environment(runs), machine(), of_data(data) if data is not None else ()):
+    of_data = DataChecks(data) if data is not None else None
+    checks = chain(environment(runs), machine(), of_data or ())
+    if json:
+        found = list(checks)
+        print_json(
+            {"checks": found, "data": of_data.listing and of_data.listing.to_json() if of_data else None}
+        )
+        return int(any(not check.good for check in found))
+    for check in checks:
         failed |= not check.good
         print(f"{'ok ' if check.good else 'BAD'} {check.what:<9} {printable(check.found)}", flush=True)
         if check.remedy:
