@@ -1,4 +1,4 @@
-"""What was given in place of a data folder, and what to do with it: an archive, a table, an image, a run, an address."""
+"""What was given in place of a data folder, and what to do with it: an archive, a table, an image, a run."""
 
 import os
 import re
@@ -143,7 +143,8 @@ def _file(path: Path) -> str:
     if packed := _packed(path):
         return f"{shown} is {packed}"
     if suffix in _WEIGHTS:
-        return f"{shown} is a file of weights, not data: vrdl-tui train DATA --set model.weights={shell_word(str(path))}"
+        weights = shell_word(str(path))
+        return f"{shown} is a file of weights, not data: vrdl-tui train DATA --set model.weights={weights}"
     if suffix in _TABLES:
         return f"{shown} is a table or list, not a folder; {_LABELS}"
     if suffix in _OTHERS:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from engine.core.paths import expand_home
+from engine.core.text import printable
 from engine.layout.folders import find_folders
 from engine.layout.listing import list_data
 from engine.outliers.files.quarantine import check_action
@@ -35,6 +36,7 @@ def prepare_recipe(
             note(sentence)
     for line in listing.summary():
         note(line)
+    recipe = _with_weights(recipe, note)
     _check_machine(recipe)
     if recipe.outliers.method != "none" and recipe.outliers.action != "exclude":
         check_action(Path(recipe.data.train), recipe.outliers.action)
@@ -55,27 +57,33 @@ def scan_recipe(
     recipe = _with_absolute_paths(recipe)
     for line in list_data(recipe.data, splits=False).summary():
         note(line)
+    recipe = _with_weights(recipe, note)
     _check_machine(recipe)
     return recipe
 
 
+def _with_weights(recipe: Recipe, note: Callable[[str], object]) -> Recipe:
+    """Return the recipe with the weights file in place of its folder. Raises UserError if there is none."""
+    if not recipe.model.weights:
+        return recipe
+    # Not resolved: the hub's cache links to files whose names say nothing, away from their config.json.
+    given = Path(os.path.abspath(expand_home(recipe.model.weights)))  # noqa: PTH100 - Path.absolute keeps ".."
+    file = find_weights(given)
+    if file != given:
+        note(f"model.weights: takes {printable(str(file))}")
+    return recipe.model_copy(update={"model": recipe.model.model_copy(update={"weights": str(file)})})
+
+
 def _check_machine(recipe: Recipe) -> None:
     check_model(recipe.model.name)
-    if recipe.model.weights:
-        find_weights(Path(recipe.model.weights))
     check_device(recipe.train.device)
 
 
 def _with_absolute_paths(recipe: Recipe) -> Recipe:
     """A run may be resumed from another folder: its paths must not depend on this one."""
-    data, model = recipe.data, recipe.model
+    data = recipe.data
     paths = {"train": _absolute(data.train), "val": _absolute(data.val), "test": _absolute(data.test)}
-    return recipe.model_copy(
-        update={
-            "data": data.model_copy(update=paths),
-            "model": model.model_copy(update={"weights": _absolute(model.weights)}),
-        }
-    )
+    return recipe.model_copy(update={"data": data.model_copy(update=paths)})
 
 
 def _absolute(path: str) -> str:
