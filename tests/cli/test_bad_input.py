@@ -83,8 +83,9 @@ def test_a_folder_of_weights(data: Path, tmp_path: Path) -> None:
     (tmp_path / "weights").mkdir()
     for name in ("last.pth.tar", "model_best.pth.tar"):
         (tmp_path / "weights" / name).touch()
-    message = refusal("train", "data", "--set", "model.weights=weights", cwd=tmp_path)
-    assert message.endswith("weights holds 2 weights files; give one: last.pth.tar, model_best.pth.tar")
+    answer = call("train", "data", "--set", "model.weights=weights", cwd=tmp_path)
+    assert answer.code == 2
+    assert answer.err.endswith("weights holds 2 weights files; give one: last.pth.tar, model_best.pth.tar\n")
 
 
 def test_unknown_key(data: Path, tmp_path: Path) -> None:
