@@ -103,7 +103,13 @@ def _near(path: Path) -> str:
         if not parent.is_dir():
             continue
         try:
-            names = [entry.name for entry in os.scandir(parent)]
+            # Besides folders only files of the same kind: an archive for a mistyped one.
+            suffix = child.suffix.lower()
+            names = [
+                entry.name
+                for entry in os.scandir(parent)
+                if entry.is_dir() or (suffix and entry.name.lower().endswith(suffix))
+            ]
         except OSError:
             return ""
         close = nearest(child.name, names, 1)

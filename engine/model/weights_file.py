@@ -20,6 +20,7 @@ from engine.core.errors import UserError, is_out_of_memory
 from engine.core.files import is_about_content, read_regular
 from engine.core.tensor_file import read_metadata
 from engine.core.text import printable
+from engine.recipe.weights_source import is_safetensors, refuse_foreign
 
 Tensors = dict[str, torch.Tensor]
 """Tensors by name, as in a state dict."""
@@ -28,23 +29,6 @@ _OS_ERROR = re.compile(r"\(os error (\d+)\)")
 _DEEPEST = 3
 """Levels of mappings in a checkpoint below which no state dict is looked for."""
 _LARGEST_CONFIG = 1 << 20
-
-_FOREIGN = (
-    (b"\x89HDF", "a Keras file (HDF5); give PyTorch weights"),
-    (b"\x93NUMPY", "a NumPy array; give PyTorch weights"),
-    (b"GGUF", "a GGUF file; give PyTorch weights"),
-    (b"\x1f\x8b", "compressed: unpack it with gunzip"),
-    (b"version https://git-lfs", "a pointer of Git LFS: fetch the file with git lfs pull"),
-    (b"<!DOCTYPE", "a web page: download the file itself"),
-    (b"<html", "a web page: download the file itself"),
-)  # fmt: skip
-"""First bytes of files that aren't weights for PyTorch, and what the file is with what to do."""
-_FOREIGN_PARTS = (
-    ("/code/", "a TorchScript program: save torch.jit.load(FILE).state_dict() as .safetensors"),
-    (".npy", "an archive of NumPy arrays; give PyTorch weights"),
-    ("/model.weights.h5", "a Keras file; give PyTorch weights"),
-)
-"""Parts of names in archives that aren't weights for PyTorch, and what the file is with what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +51,7 @@ def read_weights(path: Path) -> WeightsFile:
     """
     shown = printable(str(path))
     try:
-        if path.suffix == ".safetensors" or _is_safetensors(path):
+        if is_safetensors(path):
             metadata = read_metadata(path)
             return WeightsFile(path, {"": read_tensors(path)}, _model_in(metadata) or _model_beside(path))
         _check_archive(path)
@@ -119,15 +103,6 @@ def os_error(error: Exception, path: Path) -> OSError | None:
     """Return the OSError behind a safetensors error, parsed from its message; None if the content is at fault."""
     found = _OS_ERROR.search(str(error))
     return OSError(int(found[1]), os.strerror(int(found[1])), str(path)) if found else None
-
-
-def _is_safetensors(path: Path) -> bool:
-    """Return whether a file without the suffix is one: the hub's cache links to files named by their hash."""
-    if not path.is_file():
-        return False
-    with path.open("rb") as file:
-        start = file.read(9)
-    return len(start) == 9 and start[8:] == b"{" and start[6:8] == b"\0\0"
 
 
 def _states(content: Any, place: tuple[str, ...] = ()) -> Iterator[tuple[str, Tensors]]:
@@ -259,22 +234,14 @@ def _check_archive(path: Path) -> None:
     if not path.is_file():
         path.stat()
         raise ValueError("it is not a regular file")
-    with path.open("rb") as file:
-        start = file.read(32)
-    for magic, what in _FOREIGN:
-        if start.startswith(magic):
-            raise UserError(f"model.weights: {printable(str(path))} is {what}")
+    refuse_foreign(path)
     try:
         with zipfile.ZipFile(path) as archive:
             content = sum(entry.file_size for entry in archive.infolist())
-            names = archive.namelist()
     except zipfile.BadZipFile:  # a bare pickle, as torch wrote before 1.6
         return
     except NotImplementedError as error:  # a damaged version number
         raise ValueError(str(error)) from None
-    for part, what in _FOREIGN_PARTS:
-        if any(part in f"/{name}" for name in names):
-            raise UserError(f"model.weights: {printable(str(path))} is {what}")
     if content > path.stat().st_size:
         raise ValueError("it unpacks to more than its own size")
 

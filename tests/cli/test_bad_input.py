@@ -88,6 +88,25 @@ def test_a_folder_of_weights(data: Path, tmp_path: Path) -> None:
     assert answer.err.endswith("weights holds 2 weights files; give one: last.pth.tar, model_best.pth.tar\n")
 
 
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("w.h5", b"\x89HDF\r\n\x1a\n", "is a Keras file (HDF5); give PyTorch weights\n"),
+        ("w.safetensors", b"<html>404", "is not a weights file: its header can't have"),
+        ("w.pth", b"version https://git-lfs.github.com/spec/v1\n", "fetch the file with git lfs pull\n"),
+    ],
+)
+def test_a_file_that_holds_no_weights(
+    data: Path, tmp_path: Path, name: str, content: bytes, words: str
+) -> None:
+    (tmp_path / name).write_bytes(content)
+    answer = call("train", "data", "--set", f"model.weights={name}", cwd=tmp_path)
+    assert answer.code == 2
+    assert f"vrdl-tui: model.weights: {tmp_path / name} " in answer.err
+    assert words in answer.err
+    assert not (tmp_path / "runs").exists()
+
+
 def test_unknown_key(data: Path, tmp_path: Path) -> None:
     message = refusal("train", "data", "--set", "optim.learning_rat=1", "--set", "lr=2", cwd=tmp_path)
     assert "unknown key lr; did you mean optim.lr?" in message

@@ -102,6 +102,8 @@ MISSING = {
     "photo/vla": "no such folder: photo/vla; did you mean photos?",
     "elsewhere/x/train": "no such folder: elsewhere/x/train: there is no elsewhere in .",
     "xyz": "no such folder: xyz",
+    "list.tx": "no such folder: list.tx",
+    "lists.zip": "no such folder: lists.zip; did you mean list.zip?",
 }
 
 
@@ -110,6 +112,8 @@ def test_a_missing_folder_and_what_was_meant(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     (tmp_path / "photos/train").mkdir(parents=True)
+    for file in ("list.txt", "list.zip"):
+        (tmp_path / file).touch()
     monkeypatch.chdir(tmp_path)
     assert say(name) == MISSING[name]
     assert say(name, "data.val") == f"data.val: {MISSING[name]}"

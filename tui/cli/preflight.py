@@ -11,7 +11,7 @@ from engine.layout.listing import list_data
 from engine.outliers.files.quarantine import check_action
 from engine.recipe.recipe import Recipe, load_recipe, unsaid
 from engine.recipe.timm_catalogue import check_model
-from engine.recipe.weights_source import find_weights
+from engine.recipe.weights_source import check_weights, find_weights
 from engine.run.directory import check_name
 from tui.cli.devices import check_device
 
@@ -69,6 +69,7 @@ def _with_weights(recipe: Recipe, note: Callable[[str], object]) -> Recipe:
     # Not resolved: the hub's cache links to files whose names say nothing, away from their config.json.
     given = Path(os.path.abspath(expand_home(recipe.model.weights)))  # noqa: PTH100 - Path.absolute keeps ".."
     file = find_weights(given)
+    check_weights(file)
     if file != given:
         note(f"model.weights: takes {printable(str(file))}")
     return recipe.model_copy(update={"model": recipe.model.model_copy(update={"weights": str(file)})})
