@@ -85,10 +85,16 @@ class Patience:
                 run.journal.stat()
                 open_regular(run.lock_file, follow=False).close()
             except OSError as error:
-                return self.lasts(error)
+                if not _never_began(run):
+                    return self.lasts(error)
             alive = run.is_alive()
         self.problem = ""
         return alive
+
+
+def _never_began(run: RunDir) -> bool:
+    """Return whether the engine ended before its first event: the run can be read, but it has no journal."""
+    return os.path.lexists(run.recipe) and not os.path.lexists(run.journal)
 
 
 class _LogLostError(Exception):
@@ -170,7 +176,7 @@ class _Headless:
             _note(
                 f"left: run {name} can't be read ({self._patience.problem}); vrdl-tui runs tells how it stands"
             )
-            return 1
+            return _INTERRUPTED if self._signals else 1
         if ended is None and not self._signals:
             _note(f"run {name} broke off without a word; see {shown_path(self._run.engine_log)}")
             return 1

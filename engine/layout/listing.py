@@ -10,6 +10,7 @@ from engine.core.errors import UserError
 from engine.core.text import encodable, printable
 from engine.layout.findings import Finding, Tally, names
 from engine.layout.folders import Role, role_of
+from engine.layout.not_a_folder import refuse
 from engine.layout.tree import Identity, Tree, identity, is_folder, read_tree, unreadable
 from engine.recipe.sections import Data
 
@@ -108,8 +109,10 @@ def list_data(
     only val has, since a run that has begun keeps its own classes.
     """
     for key, folder in (("data.train", data.train), ("data.val", data.val), ("data.test", data.test)):
-        if not (Path(folder).is_dir() if folder else key != "data.train"):
-            raise UserError(f"{key}: no such folder: {printable(folder) or '(empty)'}")
+        if not folder and key == "data.train":
+            raise UserError(f"{key}: no such folder: (empty)")
+        if folder and not Path(folder).is_dir():
+            refuse(Path(folder), key)
     warned: list[Finding] = []
     if shared := _shared(data.train, data.val) if data.val else "":
         remedy = "leave data.val empty to hold out data.val_fraction of each class, or name a separate folder"

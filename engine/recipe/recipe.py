@@ -154,6 +154,10 @@ def values_of(recipe: Recipe) -> dict[str, str]:
 
 
 def _read_toml(source: str | Path) -> dict[str, Any]:
+    if source == "":
+        raise UserError(
+            f"the recipe is empty; give a file, or one of the presets {', '.join(preset_names())}"
+        )
     path = presets_folder() / f"{source}.toml"
     if not (isinstance(source, str) and os.sep not in source and path.is_file()):
         path = expand_home(source)

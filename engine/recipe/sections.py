@@ -136,7 +136,8 @@ class Model(Section):
     )
     pretrained: bool = Field(True, description="start from pretrained weights; false: random initialization")
     weights: str = Field(
-        "", description="file of pretrained weights (.safetensors, or .pth with tensors only)"
+        "",
+        description="file of pretrained weights (.safetensors, .pth, .pt, .bin or .ckpt), or the folder that holds it",
     )
     drop_rate: Annotated[float, Field(ge=0, lt=1)] = Field(
         0.5, description="dropout rate before the classifier"

@@ -237,6 +237,8 @@ def find_run(runs: Path, wanted: str | None) -> RunDir:
         if not listed:
             raise UserError(f"no runs in {printable(str(runs))}; start one with: vrdl-tui train DATA")
         return listed[0].run
+    if not wanted:
+        raise UserError("RUN is empty; give the name of a run, or its path; vrdl-tui runs lists them")
     if is_run(runs / wanted):
         return RunDir(runs / wanted)
     if is_run(typed := expand_home(wanted)):

@@ -37,7 +37,8 @@ from engine.core.errors import UserError
 from engine.core.files import fsync_folder, mode_in
 from engine.core.tensor_file import read_metadata
 from engine.data.listing import Listing
-from engine.model.build import misfit, os_error, read_tensors, unreal
+from engine.model.fitting import misfit, unreal
+from engine.model.weights_file import os_error, read_tensors
 from engine.run.directory import VALIDATION
 from engine.run.recorded_images import class_changes
 from engine.run.train_state import (

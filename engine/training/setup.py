@@ -70,6 +70,8 @@ class Training:
         )
         _announce_weights(model, announce)
         built = build_model(model, len(data.classes), recipe.train.seed)
+        if built.said:
+            self._emit(RunWarning(message=built.said))
         facts = ModelFacts(
             name=model.name,
             classes=data.classes,

@@ -118,9 +118,9 @@ def test_paths_in_a_recipe(data: Path, tmp_path: Path) -> None:
     for section, words in (
         ('[data]\ntrain = "../../../../etc"', ""),
         ('[data]\ntest = "/dev/null"', ""),
-        ('[model]\nweights = "../pipe"', "model.weights: no such file"),
-        ('[model]\nweights = "pipe"', "model.weights: no such file"),
-        ('[model]\nweights = "/dev/zero"', "model.weights: no such file"),
+        ('[model]\nweights = "../pipe"', "model.weights: not a file or folder"),
+        ('[model]\nweights = "pipe"', "model.weights: not a file or folder"),
+        ('[model]\nweights = "/dev/zero"', "model.weights: not a file or folder"),
         ('[model]\nname = "../../x"', "timm has no model '../../x'"),
     ):
         (tmp_path / "r.toml").write_text(section + "\n")

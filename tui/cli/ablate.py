@@ -5,14 +5,14 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from tui.cli.options import DEFAULT_RUNS, Offline, Runs
+from tui.cli.options import DEFAULT_RUNS, Data, Offline, Runs
 
 if TYPE_CHECKING:
     from engine.analysis.ablation import ExperimentName, Plan
 
 
 def ablate(
-    data: Annotated[Path, Parameter(help="Folder with train/CLASS/*.jpg, or CLASS/*.jpg.")],
+    data: Data,
     /,
     *,
     recipe: Annotated[

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from tui.cli.options import DEFAULT_RUNS, Runs
+from tui.cli.options import DEFAULT_RUNS, Runs, given_path
 
 if TYPE_CHECKING:
     from engine.analysis.compare import Comparison
@@ -17,10 +17,15 @@ _TEST_HEADS = ("test acc", "test F1")
 
 def compare(
     *run: Annotated[str, Parameter(help="Names of two to twelve runs, or their paths.")],
-    png: Annotated[Path | None, Parameter(help="Picture to write: curves and best accuracies.")] = None,
-    csv: Annotated[Path | None, Parameter(help="File to write: a row for each epoch of each run.")] = None,
+    png: Annotated[
+        Path | None, Parameter(converter=given_path, help="Picture to write: curves and best accuracies.")
+    ] = None,
+    csv: Annotated[
+        Path | None, Parameter(converter=given_path, help="File to write: a row for each epoch of each run.")
+    ] = None,
     markdown: Annotated[
-        Path | None, Parameter(help="File to write: figures, verdicts, differences of the recipes.")
+        Path | None,
+        Parameter(converter=given_path, help="File to write: figures, verdicts, differences of the recipes."),
     ] = None,
     json: Annotated[
         bool,

@@ -5,11 +5,13 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from tui.cli.options import DEFAULT_RUNS, Offline, Runs
+from tui.cli.options import DEFAULT_RUNS, Offline, Runs, given_path
 
 
 def doctor(
-    data: Annotated[Path | None, Parameter(help="A data folder to look at too.")] = None,
+    data: Annotated[
+        Path | None, Parameter(converter=given_path, help="A data folder to look at too.")
+    ] = None,
     /,
     *,
     runs: Runs = DEFAULT_RUNS,

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
-from tui.cli.options import DEFAULT_RUNS, Offline, Runs, Which
+from tui.cli.options import DEFAULT_RUNS, Offline, Runs, Which, given_path
 
 if TYPE_CHECKING:
     from engine.run.directory import RunDir
@@ -15,15 +15,24 @@ def predict(
     *run: Annotated[str, Parameter(help="Names of runs, or their paths. Of several the mean decides.")],
     test: Annotated[
         Path | None,
-        Parameter(help="Folder of images, sub-folders included. Left out: the test folder of the first run."),
+        Parameter(
+            converter=given_path,
+            help="Folder of images, sub-folders included. Left out: the test folder of the first run.",
+        ),
     ] = None,
     out: Annotated[
         Path | None,
-        Parameter(help="File to write. Left out: prediction.csv in the run's folder, for several runs here."),
+        Parameter(
+            converter=given_path,
+            help="File to write. Left out: prediction.csv in the run's folder, for several runs here.",
+        ),
     ] = None,
     probabilities: Annotated[
         Path | None,
-        Parameter(help="File for the probabilities of all classes too. Left out: they are not kept."),
+        Parameter(
+            converter=given_path,
+            help="File for the probabilities of all classes too. Left out: they are not kept.",
+        ),
     ] = None,
     tta: Annotated[
         bool,
@@ -121,6 +130,7 @@ def _check_weights(run: "RunDir", checkpoint: Which) -> None:
 def _check_test(run: "RunDir", test: Path | None) -> None:
     from engine.core.errors import UserError
     from engine.core.text import printable
+    from engine.layout.not_a_folder import refuse
     from engine.layout.tree import list_images
     from engine.recipe.recipe import load_recipe
 
@@ -128,7 +138,7 @@ def _check_test(run: "RunDir", test: Path | None) -> None:
     if test is None and folder == Path():
         raise UserError(f"run {printable(run.name)} has no test folder; name one with --test DIR")
     if not folder.is_dir():
-        raise UserError(f"no such folder: {printable(str(folder))}")
+        refuse(folder)
     if not list_images(folder):
         raise UserError(f"no images in {printable(str(folder))}")
 

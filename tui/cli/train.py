@@ -1,15 +1,14 @@
 """`vrdl-tui train`."""
 
-from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
 
-from tui.cli.options import DEFAULT_RUNS, Ascii, Detach, Device, Headless, Offline, Runs
+from tui.cli.options import DEFAULT_RUNS, Ascii, Data, Detach, Device, Headless, Offline, Runs
 
 
 def train(
-    data: Annotated[Path, Parameter(help="Folder with train/CLASS/*.jpg, or CLASS/*.jpg.")],
+    data: Data,
     /,
     *,
     recipe: Annotated[
