@@ -33,10 +33,10 @@ def split_groups(
     """Divide the images so that all of one subject are on the same side, also those in different classes.
 
     ``subjects`` are those of the images in ``listed``, by class; an image without one (None) is a group of its own.
-    Of each class about ``fraction`` is held out, as closely as whole groups allow: groups, in an order drawn by
-    ``seed``, change sides, one or two at a time, as long as that brings the classes closer to their targets, with their relative deviations
-    squared and added. Every class keeps a training image; one whose images are all in one group, or in groups that
-    other classes need, gets no validation image.
+    Of each class about ``fraction`` is held out, as closely as whole groups allow: in an order drawn by ``seed``,
+    groups change sides, one or two at a time, as long as that brings the classes closer to their targets, with their
+    relative deviations squared and added. Every class keeps a training image; one whose images are all in one group,
+    or in groups that other classes need, gets no validation image.
     """
     groups: dict[str | tuple[str, int], Counter[str]] = {}
     for label, names in subjects.items():

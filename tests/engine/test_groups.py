@@ -110,7 +110,7 @@ def test_the_subject_is_the_first_group_or_the_whole_match(
 
 @pytest.mark.parametrize("pattern", ["(", "[a", "*", "(?P<", "a" * 501])
 def test_what_is_no_pattern_is_refused(pattern: str) -> None:
-    with pytest.raises(ValueError, match="not a regular expression|longer than 500"):
+    with pytest.raises(ValueError, match=r"not a regular expression|longer than 500"):
         Pattern(pattern)
     with pytest.raises(UserError, match=r"^recipe: data\.group = "):
         load_recipe(None, [f"data.group='{pattern}'"])
@@ -118,7 +118,7 @@ def test_what_is_no_pattern_is_refused(pattern: str) -> None:
 
 def test_a_pattern_that_takes_exponential_time_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("engine.core.pattern._SECONDS", 0.05)
-    with pytest.raises(UserError, match="takes too long on a/xxx.*simplify it"):
+    with pytest.raises(UserError, match=r"takes too long on a/xxx.*simplify it"):
         subjects(["a/" + "x" * 200 + ".jpg"], r"^(([a-z/])+.)+[A-Z]([a-z])+$")
 
 
