@@ -18,7 +18,7 @@ from PIL import Image
 from benchmarks.terminal import load
 from engine.journal.events import StageStarted
 from engine.journal.log import JournalReader
-from engine.recipe.data_layout import find_folders
+from engine.layout.folders import find_folders
 from engine.recipe.recipe import load_recipe
 from engine.run.directory import RunDir
 from tui.spawn import start_engine

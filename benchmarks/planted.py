@@ -13,7 +13,7 @@ from sklearn.datasets import load_digits, load_sample_image
 
 from engine.data.decode import Pixels, read_image
 from engine.data.images import DataSet, scan
-from engine.recipe.data_layout import find_folders
+from engine.layout.folders import find_folders
 from engine.recipe.sections import Data
 
 Kind = Literal["moved", "foreign", "spoiled"]

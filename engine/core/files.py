@@ -234,3 +234,8 @@ def _not_own(path: Path, why: str) -> UserError:
 def is_plain(name: str) -> bool:
     """Return whether ``name`` is a single path component other than ``.`` and ``..``."""
     return name not in ("", ".", "..") and "/" not in name and "\0" not in name
+
+
+def is_plain_path(name: str) -> bool:
+    """Return whether ``name`` is a relative path of plain components, which leads to nothing outside its folder."""
+    return all(map(is_plain, name.split("/")))

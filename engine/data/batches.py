@@ -100,8 +100,7 @@ class BatchStream:
     def listing(self, epoch: int) -> Listing:
         """Return the keys of the images for a checkpoint saved during ``epoch``."""
         if self._keys is None:
-            train, val, classes = self.data.train, self.data.val, self.data.classes
-            self._keys = keys_of(train, classes), keys_of(val, classes)
+            self._keys = keys_of(self.data.train), keys_of(self.data.val)
         return Listing(*self._keys, self._active if epoch == self.planned else self._active_mask(epoch))
 
     def unmatched(self) -> list[str]:

@@ -1,6 +1,8 @@
 """The images of a run: paths and labels of each split, listed from folders or read from a recorded split."""
 
 import csv
+import os
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,10 +10,11 @@ from typing import Literal
 
 from engine.compute.rng import Purpose, stream
 from engine.core.errors import UserError
-from engine.core.files import is_plain, replace_file
+from engine.core.files import is_plain, is_plain_path, replace_file
 from engine.core.table import table
 from engine.core.text import printable
-from engine.recipe.data_layout import Listing, Suspicion, list_data
+from engine.layout.findings import Finding
+from engine.layout.listing import Classes, Listing, list_data
 from engine.recipe.sections import Data
 
 Split = Literal["train", "val", "test"]
@@ -22,11 +25,21 @@ _RECORD = ("split", "class", "image")
 
 @dataclass(frozen=True, slots=True)
 class ImageSet:
-    """The files of one split in a fixed order; ``labels`` are class indices, empty for ``test``."""
+    """The files of one split in a fixed order; ``labels`` are class indices, empty for ``test``.
+
+    ``root`` is the folder of the split.
+    """
 
     split: Split
     paths: list[Path]
     labels: list[int]
+    root: Path = Path()
+
+    @property
+    def names(self) -> list[str]:
+        """The paths relative to ``root``, with the class's folder: ``owl/2023/a.jpg``."""
+        prefix = f"{self.root}/" if self.root != Path() else ""
+        return [os.fspath(path).removeprefix(prefix) for path in self.paths]
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -41,7 +54,10 @@ class DataSet:
     val: ImageSet
     test: ImageSet
     how_split: Literal["folders", "stratified"]
-    suspicions: tuple[Suspicion, ...] = ()
+    left_out: tuple[Finding, ...] = ()
+    warned: tuple[Finding, ...] = ()
+    test_labels: tuple[int, ...] = ()
+    """The class index of each test image, -1 for one without a label; empty if none has one."""
     unlisted: int = 0
     """Number of files that are missing from the recorded split and therefore not used."""
 
@@ -57,12 +73,12 @@ def scan(data: Data, seed: int, record: Path, *, files_move: bool = False, resum
     Without a validation folder, ``val_fraction`` of each class is held out, chosen by ``seed``: at least one image,
     leaving at least one for training. The split is recorded in the file ``record`` and reused when the run is
     resumed; ``unlisted`` counts files added since. With ``files_move``, for runs that move outliers away, a split by
-    folders is recorded too. Raises UserError as ``engine.recipe.data_layout.list_data`` does, and if the classes
+    folders is recorded too. Raises UserError as ``engine.layout.listing.list_data`` does, and if the classes
     differ from those of the recorded split. For a ``resumed`` run, folders that train and val share are only a warning.
     """
-    listing = list_data(data.train, data.val, data.test, refuse_shared=not resumed)
+    listing = list_data(data, refuse_shared=not resumed)
     root, classes = Path(data.train), listing.classes
-    test = ImageSet("test", [Path(data.test, name) for name in listing.test], [])
+    test = ImageSet("test", [Path(data.test, name) for name in listing.test], [], Path(data.test))
     by_folders = listing.val is not None
     parts = _read_record(record) if record.exists() else None
     unlisted = 0
@@ -80,40 +96,45 @@ def scan(data: Data, seed: int, record: Path, *, files_move: bool = False, resum
     train = _image_set("train", root, classes, parts["train"])
     val = _image_set("val", Path(data.val) if by_folders else root, classes, parts["val"])
     split: Literal["folders", "stratified"] = "folders" if by_folders else "stratified"
-    return DataSet(classes, train, val, test, split, listing.suspicions, unlisted)
+    return DataSet(
+        classes, train, val, test, split, listing.left_out, listing.warned, _test_labels(listing), unlisted
+    )
 
 
 def as_listed(data: Data) -> DataSet:
     """Return the images of the class folders as they are, without validation images if there is no folder for them.
 
-    Raises UserError as ``engine.recipe.data_layout.list_data`` does.
+    Raises UserError as ``engine.layout.listing.list_data`` does.
     """
-    listing = list_data(data.train, data.val, "", splits=False)
+    listing = list_data(data.model_copy(update={"test": ""}), splits=False)
     train = _image_set("train", Path(data.train), listing.classes, listing.train)
     val = _image_set("val", Path(data.val), listing.classes, listing.val or {})
     return DataSet(listing.classes, train, val, ImageSet("test", [], []), "folders")
 
 
-def _image_set(split: str, root: Path, classes: list[str], listed: dict[str, list[str]]) -> ImageSet:
-    pairs = [
-        (root / name / image, label) for label, name in enumerate(classes) for image in listed.get(name, ())
-    ]
-    return ImageSet(
-        "train" if split == "train" else "val", [path for path, _ in pairs], [label for _, label in pairs]
-    )
+def _test_labels(listing: Listing) -> tuple[int, ...]:
+    if not any(listing.test_labels):
+        return ()
+    index = {name: label for label, name in enumerate(listing.classes)}
+    return tuple(index.get(name, -1) for name in listing.test_labels)
 
 
-def _split(listed: dict[str, list[str]], fraction: float, seed: int) -> dict[str, dict[str, list[str]]]:
-    parts: dict[str, dict[str, list[str]]] = {"train": {}, "val": {}}
+def _image_set(split: Literal["train", "val"], root: Path, classes: list[str], listed: Classes) -> ImageSet:
+    pairs = [(root / image, label) for label, name in enumerate(classes) for image in listed.get(name, ())]
+    return ImageSet(split, [path for path, _ in pairs], [label for _, label in pairs], root)
+
+
+def _split(listed: Classes, fraction: float, seed: int) -> dict[str, Classes]:
+    parts: dict[str, Classes] = {"train": {}, "val": {}}
     for number, (name, images) in enumerate(listed.items()):
-        count = min(max(1, round(len(images) * fraction)), len(images) - 1)
+        count = 0 if len(images) < 2 else min(max(1, round(len(images) * fraction)), len(images) - 1)
         chosen = set(stream(seed, Purpose.SPLIT, index=number).permutation(len(images))[:count].tolist())
         parts["val"][name] = [image for i, image in enumerate(images) if i in chosen]
         parts["train"][name] = [image for i, image in enumerate(images) if i not in chosen]
     return parts
 
 
-def _check_classes(classes: list[str], parts: dict[str, dict[str, list[str]]], record: Path) -> None:
+def _check_classes(classes: list[str], parts: dict[str, Classes], record: Path) -> None:
     if changes := class_changes(list(parts["train"]), classes):
         raise UserError(
             f"the classes of data.train are no longer those of the recorded split {printable(str(record))}: {changes}; "
@@ -121,7 +142,7 @@ def _check_classes(classes: list[str], parts: dict[str, dict[str, list[str]]], r
         )
 
 
-def _count_unlisted(listing: Listing, parts: dict[str, dict[str, list[str]]]) -> int:
+def _count_unlisted(listing: Listing, parts: dict[str, Classes]) -> int:
     train, val = parts["train"], parts["val"]
     pairs = (
         [(listing.train, [train, val])]
@@ -149,31 +170,32 @@ def class_changes(before: list[str], now: list[str]) -> str:
     return "; ".join(parts) or ("in another order" if before != now else "")
 
 
-def _write_record(record: Path, parts: dict[str, dict[str, list[str]]]) -> None:
+def _write_record(record: Path, parts: dict[str, Classes]) -> None:
     rows = (
-        (split, name, image)
+        (split, *image.split("/", 1))
         for split, classes in parts.items()
-        for name, images in classes.items()
+        for images in classes.values()
         for image in images
     )
     replace_file(record, table(_RECORD, rows).encode("utf-8", "surrogateescape"))
 
 
-def _read_record(record: Path) -> dict[str, dict[str, list[str]]]:
-    """Return the class folders' images by split and class, from the file that ``_write_record`` wrote.
+def _read_record(record: Path) -> dict[str, Classes]:
+    """Return the images by split and class, from the file that ``_write_record`` wrote.
 
     Raises UserError for any other content, because a path could lead out of the class folders.
     """
-    parts: dict[str, dict[str, list[str]]] = {"train": {}, "val": {}}
+    parts: dict[str, Classes] = {"train": {}, "val": {}}
     try:
         with record.open(encoding="utf-8", errors="surrogateescape", newline="") as file:
             rows = csv.reader(file)
             if tuple(next(rows, ())) != _RECORD:
                 raise ValueError(f"its first row isn't {','.join(_RECORD)}")
-            for split, name, image in rows:
-                if split not in parts or not is_plain(name) or not is_plain(image):
-                    raise ValueError(f"{split}/{name}/{image} is not an image in a class folder")
-                parts[split].setdefault(name, []).append(image)
+            for split, folder, image in rows:
+                if split not in parts or not is_plain(folder) or not is_plain_path(image):
+                    raise ValueError(f"{split}/{folder}/{image} is not an image in a class folder")
+                label = unicodedata.normalize("NFC", folder)
+                parts[split].setdefault(label, []).append(f"{folder}/{image}")
     except (OSError, ValueError, csv.Error) as error:
         raise UserError(
             f"the recorded split {printable(str(record))} can't be read: {printable(str(error), 200)}; "

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from engine.data.images import ImageSet
 
 Keys = npt.NDArray[np.int64]
-"""Hashes (n,) of class and file name of each image, in order; independent of the folder's path, which may change."""
+"""Hashes (n,) of the images' names with their class's folder, in order; independent of the data folder's path."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -22,12 +22,11 @@ class Listing:
     active: npt.NDArray[np.bool_]
 
 
-def keys_of(images: ImageSet, classes: list[str]) -> Keys:
+def keys_of(images: ImageSet) -> Keys:
     """Return the key of each image, in about 2 µs per image."""
-    names = [os.fsencode(name) for name in classes]
     keys = bytearray()
-    for path, label in zip(images.paths, images.labels, strict=True):
-        keys += blake2b(names[label] + b"/" + os.fsencode(path.name), digest_size=8).digest()
+    for name in images.names:
+        keys += blake2b(os.fsencode(name), digest_size=8).digest()
     return np.frombuffer(keys, "<i8").astype(np.int64)
 
 

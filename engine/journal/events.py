@@ -147,7 +147,7 @@ class ThresholdSet(Event, frozen=True):
     first_threshold: float = 0.0
     """The percentile of the training errors."""
     files: list[str] = msgspec.field(default_factory=list)
-    """File names in the folder of the class, sorted as text."""
+    """Paths relative to the training folder; file names in the class's folder in earlier versions."""
     errors: list[float] = msgspec.field(default_factory=list)
     """The error of each of ``files``."""
     flagged: list[int] = msgspec.field(default_factory=list)
@@ -175,6 +175,9 @@ class OutlierExcluded(Event, frozen=True):
     from_epoch: int = 1
     by: str = ""
     """Who excluded it, as user@host; empty for the outlier stage."""
+    file: str = ""
+    """The path relative to the training folder; empty in earlier versions, where each file was directly in its class's
+    folder."""
 
 
 class OutlierRestored(Event, frozen=True):
@@ -184,6 +187,8 @@ class OutlierRestored(Event, frozen=True):
     path: str
     from_epoch: int = 1
     by: str = ""
+    file: str = ""
+    """As in ``outlier_excluded``."""
 
 
 class OutliersDone(Event, frozen=True):
@@ -257,6 +262,8 @@ class DatasetScanned(Event, frozen=True):
     val_images: int
     test_images: int
     split: Literal["folders", "stratified"]
+    left_out: list[str] = msgspec.field(default_factory=list)
+    """What lies in the data folders and isn't used: each kind with its number, and how to have it otherwise."""
 
 
 class BadImage(Event, frozen=True):

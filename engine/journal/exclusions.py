@@ -13,11 +13,12 @@ Change = TypeVar("Change", bound=OutlierExcluded | OutlierRestored)
 
 
 def below(change: Change, root: str | Path) -> Change:
-    """Return ``change`` with its path below the training folder ``root``: class, then file name.
+    """Return ``change`` with its path below the training folder ``root``.
 
     The journal records absolute paths, and the data may have been moved since.
     """
-    path = encodable(str(Path(root, change.class_name, Path(change.path).name)))
+    file = change.file or f"{change.class_name}/{Path(change.path).name}"
+    path = encodable(str(Path(root, file)))
     return change if path == change.path else msgspec.structs.replace(change, path=path)
 
 

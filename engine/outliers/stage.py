@@ -20,7 +20,7 @@ from engine.journal.events import (
 from engine.outliers.detect.detect import Detection
 from engine.outliers.detect.reading import Reader
 from engine.outliers.detect.verdict import ClassVerdict
-from engine.outliers.files.acting import Flagged, OutlierActions
+from engine.outliers.files.acting import Flagged, OutlierActions, in_train
 from engine.outliers.sheet import draw_sheet
 from engine.recipe.recipe import Recipe
 from engine.run.directory import RunDir
@@ -44,6 +44,7 @@ class Stage:
         self._known_bad = known_bad
         self._deletes = recipe.outliers.action == "delete"
         self._acting = acting
+        self._files = [encodable(name) for name in data.train.names]
         self._read = 0
         self._due = Throttle()
         reader = Reader(recipe, pool, self._bad, poll, self._tick)
@@ -75,7 +76,7 @@ class Stage:
         self._emit(OutliersDone(excluded=len(excluded), images=images))
 
     def _record(self, verdict: ClassVerdict) -> ThresholdSet:
-        names, paths = self._data.classes, self._data.train.paths
+        names, files = self._data.classes, self._files
         event = ThresholdSet(
             class_name=names[verdict.label],
             threshold=verdict.threshold,
@@ -83,7 +84,7 @@ class Stage:
             relaxed=verdict.relaxed,
             images=len(verdict.images),
             first_threshold=verdict.first_threshold,
-            files=[encodable(paths[index].name) for index in verdict.images],
+            files=[files[index] for index in verdict.images],
             errors=verdict.errors,
             flagged=verdict.flagged,
             looks_like=[names[like] if like >= 0 else "" for like in verdict.flagged_like],
@@ -99,10 +100,11 @@ class Stage:
         found = []
         for event in judged:
             for place, like in zip(event.flagged, event.looks_like, strict=True):
-                named = encodable(str(root / event.class_name / event.files[place]))
+                file = in_train(event.files[place], event.class_name)
+                named = encodable(str(root / file))
                 outlier = OutlierExcluded(
                     class_name=event.class_name, path=named, error=event.errors[place],
-                    threshold=event.threshold, action="", looks_like=like,
+                    threshold=event.threshold, action="", looks_like=like, file=file,
                 )  # fmt: skip
                 found += [Flagged(paths[named], outlier)] if named in paths else []
         return found

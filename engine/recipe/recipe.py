@@ -11,8 +11,8 @@ from pydantic import BaseModel, ValidationError, model_validator
 
 from engine.core.errors import UserError
 from engine.core.packaged import packaged
+from engine.core.paths import expand_home
 from engine.core.text import nearest, printable
-from engine.recipe.data_layout import expand_home
 from engine.recipe.sections import Augment, Data, Mixup, Model, Optim, Outliers, Schedule, Section, Train
 
 

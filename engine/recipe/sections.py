@@ -37,7 +37,13 @@ class Data(Section):
 
     train: str = Field("", description="folder with one folder of training images per class")
     val: str = Field("", description="the same for validation; empty: split off data.train")
-    test: str = Field("", description="flat folder of unlabelled images; empty: no prediction")
+    test: str = Field(
+        "",
+        description="folder of test images; those in folders named like classes are scored; empty: no prediction",
+    )
+    recursive: bool = Field(
+        True, description="false: only images directly in their class's folder, none in sub-folders"
+    )
     val_fraction: Fraction = Field(
         0.15, description="fraction of each class used for validation if data.val is empty"
     )

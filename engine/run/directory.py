@@ -14,8 +14,8 @@ from typing import Literal, NamedTuple, TypeAlias
 
 from engine.core.errors import UserError
 from engine.core.files import check_own, fsync_folder, open_own, open_regular, write_synced
+from engine.core.paths import expand_home
 from engine.core.text import printable
-from engine.recipe.data_layout import expand_home
 from engine.run.lock import Holder, RunLock, StaleLockError, refusal, try_flock
 
 Share: TypeAlias = Literal["private", "group"]

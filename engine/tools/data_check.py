@@ -1,4 +1,4 @@
-"""``python -m engine.tools.data_check FOLDER…``: read a sample of each folder's images to find unreadable ones.
+"""``python -m engine.tools.data_check FOLDER…``: read a sample of each split's images to find unreadable ones.
 
 Prints JSON lines: ``{"done": n, "total": m}`` after each image, ``{"bad": path, "reason": …}`` for an unreadable one.
 """
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from engine.core.text import encodable, printable
 from engine.data.decode import BadImageError, read_image
-from engine.recipe.data_layout import list_images
+from engine.layout.tree import read_tree
 from engine.tools.helper import run, say
 
 _FROM_EACH = 25
@@ -26,10 +26,18 @@ def main() -> None:
 
 
 def _some(folder: Path) -> list[Path]:
-    """Return up to 25 evenly spaced images, including the last one, which an interrupted copy may have truncated."""
-    names = list_images(folder)
-    count = min(len(names), _FROM_EACH)
-    return [folder / names[round(place * (len(names) - 1) / max(1, count - 1))] for place in range(count)]
+    """Return up to 25 evenly spaced images of each class and of those outside classes.
+
+    The last one is among them, which an interrupted copy may have truncated.
+    """
+    tree = read_tree(folder)
+    found = []
+    for names in (*tree.folders.values(), tree.loose):
+        count = min(len(names), _FROM_EACH)
+        found += [
+            folder / names[round(place * (len(names) - 1) / max(1, count - 1))] for place in range(count)
+        ]
+    return found
 
 
 if __name__ == "__main__":

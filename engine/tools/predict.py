@@ -11,7 +11,7 @@ from pathlib import Path
 from engine.core.errors import UserError, is_out_of_memory
 from engine.core.offline import keep_offline
 from engine.core.text import printable
-from engine.recipe.data_layout import list_images
+from engine.layout.tree import list_images
 from engine.recipe.recipe import load_recipe
 from engine.run.directory import RunDir
 from engine.tools.helper import run, say

@@ -20,7 +20,7 @@ from engine.data.decode import Pixels
 from engine.data.loading.messages import Task
 from engine.data.loading.prepare import Preparer
 from engine.data.order import sample_mixup, train_batches
-from engine.recipe.data_layout import list_data
+from engine.layout.listing import list_data
 from engine.recipe.recipe import Recipe, load_recipe
 from engine.tools.helper import run, say
 
@@ -41,8 +41,8 @@ def main() -> None:
 
 def _preview(recipe: Recipe, folder: Path, count: int, epoch: int) -> None:
     data = recipe.data
-    listing = list_data(data.train, data.val, "", splits=False)
-    images = [(name, Path(data.train, name, file)) for name, files in listing.train.items() for file in files]
+    listing = list_data(data.model_copy(update={"test": ""}), splits=False)
+    images = [(name, Path(data.train, file)) for name, files in listing.train.items() for file in files]
     batch = train_batches(len(images), data.batch_size, seed=recipe.train.seed, epoch=epoch)[0]
     preparer = Preparer(recipe, _GROUND, {})
     lam, order = 1.0, np.arange(len(batch))

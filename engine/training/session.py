@@ -148,10 +148,11 @@ class Session:
                 val_images=len(data.val),
                 test_images=len(data.test),
                 split=data.how_split,
+                left_out=list(map(str, data.left_out)),
             )
         )
-        for suspicion in data.suspicions:
-            self._emit(RunWarning(message=str(suspicion)))
+        for finding in data.warned:
+            self._emit(RunWarning(message=str(finding)))
         if data.unlisted:
             files = "file was" if data.unlisted == 1 else "files were"
             self._emit(

@@ -44,8 +44,8 @@ def compare(
     from engine.analysis.compare import read_comparison
     from engine.analysis.compare_tables import as_csv, as_json, as_markdown
     from engine.core.files import replace_file
+    from engine.core.paths import expand_home
     from engine.core.text import printable_json
-    from engine.recipe.data_layout import expand_home
     from tui.cli.say import note
     from tui.helper import HelperError, run_helper
 

@@ -6,57 +6,47 @@ from typing import Any
 
 from engine.core.errors import UserError
 from engine.core.text import printable
-from engine.recipe.data_layout import Listing, find_folders, list_data
+from engine.layout.folders import find_folders
+from engine.layout.listing import Listing, list_data
+from engine.recipe.sections import Data
 from tui.cli.checks import Check
 from tui.helper import HelperError, run_helper
 from tui.progress import ProgressBar
 from tui.widgets.wording import count
 
 _FEW = 20
-_UNEVEN = 10
 
 
 def data(folder: Path) -> Iterator[Check]:
     """Judge the layout as a run would, the sizes of the classes, and some images of each class."""
     try:
         folders = find_folders(folder)
-        listing = list_data(str(folders.train), str(folders.val or ""), str(folders.test or ""))
+        train, val, test = folders.as_text()
+        listing = list_data(Data(train=train, val=val, test=test))
     except UserError as error:
         yield Check("data", str(error), good=False, remedy="the README shows how a data folder is laid out")
         return
-    yield _layout(listing)
-    for suspicion in listing.suspicions:
-        yield Check("data", suspicion.found, remedy=suspicion.remedy)
+    for sentence in folders.said:
+        yield Check("data", sentence)
+    yield Check("data", listing.found())
+    if listing.left_out:
+        yield Check("left out", " · ".join(map(str, listing.left_out)))
+    for finding in listing.warned:
+        yield Check("warned", finding.text, remedy=finding.remedy)
     yield _classes(listing)
-    places = [folders.train / name for name in listing.classes]
-    places += [folders.val / name for name in listing.val or ()] if folders.val else []
-    places += [folders.test] if folders.test else []
-    yield _images(places)
-
-
-def _layout(listing: Listing) -> Check:
-    sizes = [f"{_images_of(listing.train):,} train"]
-    sizes += [f"{_images_of(listing.val):,} val"] if listing.val is not None else []
-    sizes += [f"{len(listing.test):,} test"] if listing.test else []
-    remedy = "" if listing.val is not None else "no val folder: a share of each class will be set aside"
-    classes = count(len(listing.classes), "class", "classes")
-    return Check("data", f"{classes}, images: {', '.join(sizes)}", remedy=remedy)
-
-
-def _images_of(classes: dict[str, list[str]] | None) -> int:
-    return sum(len(images) for images in (classes or {}).values())
+    yield _images([path for path in (folders.train, folders.val, folders.test) if path])
 
 
 def _classes(listing: Listing) -> Check:
     sizes = {name: len(images) for name, images in listing.train.items()}
     least, most = min(sizes, key=sizes.__getitem__), max(sizes, key=sizes.__getitem__)
     found = f"{sizes[least]:,} ({printable(least, 30)}) to {sizes[most]:,} ({printable(most, 30)}) images"
-    remedy = ""
-    if sizes[least] < _FEW:
-        few = sum(size < _FEW for size in sizes.values())
-        remedy = f"{count(few, 'class has', 'classes have')} fewer than {_FEW} images: expect little of them"
-    elif sizes[most] > _UNEVEN * sizes[least]:
-        remedy = f"the largest class has more than {_UNEVEN} times the smallest's: accuracy will speak for it"
+    few = sum(size < _FEW for size in sizes.values())
+    remedy = (
+        f"{count(few, 'class has', 'classes have')} fewer than {_FEW} images: expect little of them"
+        if few
+        else ""
+    )
     return Check("classes", found, remedy=remedy)
 
 

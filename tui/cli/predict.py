@@ -99,7 +99,7 @@ def _check_weights(run: "RunDir", checkpoint: Which) -> None:
 def _check_test(run: "RunDir", test: Path | None) -> None:
     from engine.core.errors import UserError
     from engine.core.text import printable
-    from engine.recipe.data_layout import list_images
+    from engine.layout.tree import list_images
     from engine.recipe.recipe import load_recipe
 
     folder = test if test is not None else Path(load_recipe(run.recipe).data.test)
@@ -121,8 +121,8 @@ def _target(runs: "list[RunDir]", out: Path | None) -> Path:
 def _free(path: Path, option: str) -> Path:
     """Return a file that can be written and isn't there yet. Raises UserError."""
     from engine.core.errors import UserError
+    from engine.core.paths import expand_home
     from engine.core.text import printable
-    from engine.recipe.data_layout import expand_home
 
     target = expand_home(path)
     if target.exists() or target.is_symlink():

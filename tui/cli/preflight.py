@@ -5,15 +5,15 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from engine.core.errors import UserError
+from engine.core.paths import expand_home
 from engine.core.text import printable
+from engine.layout.folders import find_folders
+from engine.layout.listing import list_data
 from engine.outliers.files.quarantine import check_action
-from engine.recipe.data_layout import DataFolders, expand_home, find_folders, list_data
 from engine.recipe.recipe import Recipe, load_recipe, unsaid
 from engine.recipe.timm_catalogue import check_model
 from engine.run.directory import check_name
 from tui.cli.devices import check_device
-
-_DATA_KEYS = ("data.train", "data.val", "data.test")
 
 
 def prepare_recipe(
@@ -25,17 +25,17 @@ def prepare_recipe(
     recipe was taken from; ``settings`` lie over both. ``note`` is called as by ``load_recipe``.
     """
     folders = find_folders(data)
-    settings = list(settings)
-    named = any(setting.partition("=")[0].strip() in _DATA_KEYS for setting in settings)
-    if not named:
-        list_data(*_paths(folders))
-    train, val, test = _paths(folders)
+    train, val, test = folders.as_text()
     recipe = load_recipe(
         source, settings, base={"data": {"train": train, "val": val, "test": test}}, note=note
     )
     recipe = _with_absolute_paths(recipe)
-    if named or (recipe.data.train, recipe.data.val, recipe.data.test) != (train, val, test):
-        list_data(recipe.data.train, recipe.data.val, recipe.data.test)
+    listing = list_data(recipe.data)
+    if (recipe.data.train, recipe.data.val, recipe.data.test) == (train, val, test):
+        for sentence in folders.said:
+            note(sentence)
+    for line in listing.summary():
+        note(line)
     _check_machine(recipe)
     if recipe.outliers.method != "none" and recipe.outliers.action != "exclude":
         check_action(Path(recipe.data.train), recipe.outliers.action)
@@ -51,11 +51,11 @@ def scan_recipe(
 
     Raises UserError with what stands in the way.
     """
-    folders = find_folders(data)
-    paths = {"train": str(folders.train), "val": str(folders.val or ""), "test": ""}
-    recipe = load_recipe(source, settings, base={"data": paths}, note=note)
+    train, val, _ = find_folders(data).as_text()
+    recipe = load_recipe(source, settings, base={"data": {"train": train, "val": val, "test": ""}}, note=note)
     recipe = _with_absolute_paths(recipe)
-    list_data(recipe.data.train, recipe.data.val, "", splits=False)
+    for line in list_data(recipe.data, splits=False).summary():
+        note(line)
     _check_machine(recipe)
     return recipe
 
@@ -65,10 +65,6 @@ def _check_machine(recipe: Recipe) -> None:
     if recipe.model.weights and not Path(recipe.model.weights).is_file():
         raise UserError(f"model.weights: no such file: {printable(recipe.model.weights)}")
     check_device(recipe.train.device)
-
-
-def _paths(folders: DataFolders) -> tuple[str, str, str]:
-    return str(folders.train), str(folders.val or ""), str(folders.test or "")
 
 
 def _with_absolute_paths(recipe: Recipe) -> Recipe:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.core.errors import UserError
-from engine.recipe.data_layout import find_folders
+from engine.layout.folders import find_folders
 from engine.recipe.recipe import Recipe, load_recipe
 from engine.run.directory import RunDir
 from tui.cli.preflight import prepare_recipe
@@ -33,8 +33,7 @@ def cloned(run: RunDir) -> FormState:
         found = find_folders(folder)
     except (UserError, OSError):  # the data are away: the check says so
         return state
-    there = (str(found.train), str(found.val or ""), str(found.test or ""))
-    for key, path in zip(FOLDERS, there, strict=True):
+    for key, path in zip(FOLDERS, found.as_text(), strict=True):
         if text_of(recipe, key) != path:
             state.keep(key)
     return state

@@ -1,18 +1,20 @@
-"""What folders hold, looked at by a thread: classes and images by ``engine.recipe.data_layout``, names only."""
+"""What folders hold, looked at by a thread: classes and images by ``engine.layout``, names only."""
 
-import contextlib
-import os
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from engine.core.errors import UserError
-from engine.recipe.data_layout import find_folders, list_classes, list_images
-from engine.run.directory import find_runs
+from engine.layout.folders import find_folders
+from engine.layout.listing import list_data
+from engine.layout.tree import TooManyFilesError
+from engine.recipe.sections import Data
 from tui.widgets.wording import count
 
 _SAMPLES = 12
+_MOST = 200_000
+"""Files of a folder that is only walked past: a home folder may hold millions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,13 +22,14 @@ class Glance:
     """What a folder is as data. ``classes``: how many images each training class has.
 
     ``val`` and ``test``: images, None where there is no such folder. ``samples``: paths of a few training images, of
-    different classes. ``problem``: why it can't be read.
+    different classes. ``said``: what is guessed, left out and warned of. ``problem``: why it can't be read.
     """
 
     classes: dict[str, int]
     val: int | None = None
     test: int | None = None
     samples: tuple[str, ...] = ()
+    said: tuple[str, ...] = ()
     problem: str = ""
 
     @property
@@ -43,27 +46,35 @@ class Glance:
         return ", ".join(said)
 
 
-def glance(folder: Path) -> Glance:
-    """Look at a folder, as ``vrdl-tui train`` would. Reads the names in it and in the folders of its classes."""
+def glance(folder: Path, most: int | None = None) -> Glance:
+    """Look at a folder, as ``vrdl-tui train`` would; at no more than ``most`` files. Only names are read."""
     try:
-        with contextlib.suppress(FileNotFoundError, NotADirectoryError), os.scandir(folder):
-            pass  # raises for one that can't be read, which the search for runs passes over
-        if find_runs(folder, depth=1):
-            return Glance({}, problem="runs, no images to train on")  # their pictures would count as some
-        found = find_folders(folder)
-        listed = list_classes(found.train)
-        val = sum(map(len, list_classes(found.val).values())) if found.val else None
-        test = len(list_images(found.test)) if found.test else None
+        found = find_folders(folder, most=most)
+        train, val, test = found.as_text()
+        listing = list_data(
+            Data(train=train, val=val, test=test), splits=False, refuse_shared=False, least=0, most=most
+        )
+    except TooManyFilesError:
+        return Glance({}, problem=f"more than {_MOST:,} files: choose it to have them counted")
     except UserError as error:
         return Glance({}, problem=str(error))
     except OSError as error:
         return Glance({}, problem=f"it can't be read: {error.strerror or error}")
-    names = list(listed)
+    if not listing.train and any(one.kind == "run" for one in listing.left_out):
+        return Glance({}, problem="runs, no images to train on")
+    names = list(listing.train)
     step = max(1, len(names) // _SAMPLES)
-    samples = [str(found.train / name / listed[name][0]) for name in names[::step]]
+    samples = [str(found.train / listing.train[name][0]) for name in names[::step]]
     for name in names:
-        samples += [str(found.train / name / file) for file in listed[name][1:3]]
-    return Glance({name: len(files) for name, files in listed.items()}, val, test, tuple(samples[:_SAMPLES]))
+        samples += [str(found.train / file) for file in listing.train[name][1:3]]
+    left_out = f"left out: {' · '.join(map(str, listing.left_out))}"
+    return Glance(
+        {name: len(files) for name, files in listing.train.items()},
+        None if listing.val is None else sum(map(len, listing.val.values())),
+        len(listing.test) if test else None,
+        tuple(samples[:_SAMPLES]),
+        (*found.said, *([left_out] if listing.left_out else []), *map(str, listing.warned)),
+    )
 
 
 class Glances:
@@ -99,6 +110,6 @@ class Glances:
                 if self._stopped:
                     return
                 folder = self._wanted.pop(0)
-            self._known[folder] = glance(folder)
+            self._known[folder] = glance(folder, _MOST)
             if not self._stopped:
                 self._on_news()

@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 
 from engine.analysis.predictions import Predicted, beside, read_prediction
 from engine.core.errors import UserError
-from engine.recipe.data_layout import list_images
+from engine.layout.tree import list_images
 
 Order = Literal["least certain", "most certain", "name", "class"]
 ORDERS: tuple[Order, ...] = ("least certain", "most certain", "name", "class")

@@ -107,7 +107,7 @@ class OutlierActions:
             left[name] -= 1
             if not left[name]:
                 raise UserError(f"class {printable(name)} would have no training images left")
-            error, threshold = self._error(name, path)
+            error, threshold = self._error(name, self._file(named))
             events.append(
                 OutlierExcluded(
                     class_name=name,
@@ -118,6 +118,7 @@ class OutlierActions:
                     sha256=sha256_of(path),
                     from_epoch=from_epoch,
                     by=command.by,
+                    file=self._file(named),
                 )
             )
         for event in events:
@@ -140,7 +141,11 @@ class OutlierActions:
             self.exclusions.add(
                 self._emit(
                     OutlierRestored(
-                        class_name=outlier.class_name, path=outlier.path, from_epoch=from_epoch, by=command.by
+                        class_name=outlier.class_name,
+                        path=outlier.path,
+                        from_epoch=from_epoch,
+                        by=command.by,
+                        file=self._file(outlier.path),
                     )
                 )
             )
@@ -191,15 +196,25 @@ class OutlierActions:
         if self._files is None:
             return [""] * len(outliers)
         away = [one for one in outliers if one.action != "exclude"]
-        found = self._files.restore([(one.class_name, Path(one.path).name) for one in away])
+        found = self._files.restore([self._file(one.path) for one in away])
         problems = {one.path: problem for one, problem in zip(away, found, strict=True)}
         return [problems.get(one.path, "") for one in outliers]
 
-    def _error(self, class_name: str, path: Path) -> tuple[float, float]:
-        judged, file = self.judged.get(class_name), encodable(path.name)
-        if judged is None or file not in judged.files:
+    def _file(self, path: str) -> str:
+        """Return a path of the journal relative to the training folder."""
+        return path.removeprefix(encodable(str(self._root)) + "/")
+
+    def _error(self, class_name: str, file: str) -> tuple[float, float]:
+        judged = self.judged.get(class_name)
+        files = [in_train(one, class_name) for one in judged.files] if judged else []
+        if judged is None or file not in files:
             return 0.0, 0.0
-        return judged.errors[judged.files.index(file)], judged.threshold
+        return judged.errors[files.index(file)], judged.threshold
+
+
+def in_train(file: str, class_name: str) -> str:
+    """Return a file of ``ThresholdSet`` relative to the training folder: earlier versions recorded only its name."""
+    return file if "/" in file else f"{class_name}/{file}"
 
 
 def _files(recipe: Recipe, run: RunDir) -> Quarantine | None:

@@ -44,9 +44,9 @@ class Planned(msgspec.Struct, frozen=True, tag="planned", rename={"class_name": 
 
     action: Action
     class_name: str
-    """Name of the class folder."""
+    """The file's folder relative to the training folder: that of its class, or one below it."""
     file: str
-    """File name in the class folder."""
+    """File name in that folder."""
     content: Content
     error: float
     threshold: float

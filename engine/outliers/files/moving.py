@@ -16,7 +16,7 @@ import stat
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from engine.core.files import is_plain
+from engine.core.files import is_plain, is_plain_path
 from engine.outliers.files.manifest import Content
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -48,26 +48,28 @@ def open_folder(folder: Path) -> Iterator[int]:
 
 @contextlib.contextmanager
 def open_class(parent: int, name: str, *, make: bool = False) -> Iterator[int]:
-    """Open the class folder ``name`` in the open folder ``parent``; with ``make``, create it if missing.
+    """Open the class folder ``name``, or a folder in it, in the open folder ``parent``; with ``make``, create it.
 
-    Raises RefusedError if it is a link or not a folder, doesn't exist or can't be opened.
+    ``name`` is relative, "/"-separated. Raises RefusedError if a folder on the way is a link or not a folder, doesn't
+    exist or can't be opened.
     """
-    if not is_plain(name):
+    if not is_plain_path(name):
         raise RefusedError("its class is not a plain folder name")
-    try:
-        if make:
-            with contextlib.suppress(FileExistsError):
-                os.mkdir(name, dir_fd=parent)
-                os.fsync(parent)
-        fd = os.open(name, _FOLDER, dir_fd=parent)
-    except OSError as error:
-        no_folder = error.errno in (errno.ENOTDIR, errno.ELOOP)
-        why = "is a link or not a folder" if no_folder else f"can't be opened: {error.strerror}"
-        raise RefusedError(f"its class folder {why}") from None
-    try:
+    with contextlib.ExitStack() as opened:
+        fd = parent
+        for part in name.split("/"):
+            try:
+                if make:
+                    with contextlib.suppress(FileExistsError):
+                        os.mkdir(part, dir_fd=fd)
+                        os.fsync(fd)
+                fd = os.open(part, _FOLDER, dir_fd=fd)
+            except OSError as error:
+                no_folder = error.errno in (errno.ENOTDIR, errno.ELOOP)
+                why = "is a link or not a folder" if no_folder else f"can't be opened: {error.strerror}"
+                raise RefusedError(f"its class folder {why}") from None
+            opened.callback(os.close, fd)
         yield fd
-    finally:
-        os.close(fd)
 
 
 def status(folder: int, file: str) -> os.stat_result | None:

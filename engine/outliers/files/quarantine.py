@@ -11,7 +11,7 @@ from typing import NamedTuple, TypeAlias
 import msgspec
 
 from engine.core.errors import UserError
-from engine.core.files import is_plain
+from engine.core.files import is_plain, is_plain_path
 from engine.core.text import encodable, printable
 from engine.journal.events import OutlierExcluded
 from engine.outliers.files.manifest import Action, Content, Line, Manifest, Owner, Planned, Returned
@@ -31,7 +31,7 @@ from engine.outliers.files.moving import (
 from engine.outliers.files.place import beside, find_quarantine, make_quarantine
 from engine.run.directory import RunDir
 
-_Key: TypeAlias = tuple[str, str]  # class and file
+_Key: TypeAlias = tuple[str, str]  # folder relative to the training folder, and file
 
 
 class Taken(NamedTuple):
@@ -47,8 +47,9 @@ class Quarantine:
     """Moves or deletes the files of a run's outliers, and moves quarantined files back. One per run.
 
     Every file is recorded in a synced manifest before it is touched: ``manifest.jsonl`` in the quarantine, or the
-    run's ``deleted.jsonl``. Repeating an interrupted call completes it. Only regular files in class folders directly
-    below ``train`` are touched, never through a link. Raises OSError if an existing manifest can't be read.
+    run's ``deleted.jsonl``. Repeating an interrupted call completes it. Only regular files in class folders of
+    ``train`` and in folders below them are touched, never through a link. Raises OSError if an existing manifest can't
+    be read.
     """
 
     def __init__(self, train: Path, run: RunDir, action: Action) -> None:
@@ -86,13 +87,13 @@ class Quarantine:
             taken.append(Taken(done, problem))
         return taken
 
-    def restore(self, files: Sequence[tuple[str, str]]) -> list[str]:
+    def restore(self, files: Sequence[str]) -> list[str]:
         """Move files back to their class folders; return for each "" or why it can't be moved back.
 
-        ``files`` are pairs of class name and file name, the latter as on disk or as in the journal (``encodable``). A
-        file that is already back counts as restored.
+        ``files`` are relative to the training folder, as on disk or as in the journal (``encodable``). A file that is
+        already back counts as restored.
         """
-        found = [self._find(*file) for file in files]
+        found = [self._find(file) for file in files]
         classes: dict[str, dict[str, Planned]] = {}
         for planned in found:
             if planned is not None:
@@ -110,14 +111,14 @@ class Quarantine:
         fresh = []
         with open_folder(self._train) as train:
             for path, event in outliers:
-                key = event.class_name, path.name
+                key = self._key(path)
                 if key in self._planned and key not in self._returned:
                     plans.append(self._planned[key])
                     continue
                 try:
-                    if path.parent != self._train / event.class_name:
+                    if not key[0]:
                         raise RefusedError("it is not in its class's folder")
-                    with open_class(train, event.class_name) as folder:
+                    with open_class(train, key[0]) as folder:
                         content = read_content(folder, path.name)
                 except RefusedError as error:
                     if key not in self._planned:
@@ -220,11 +221,18 @@ class Quarantine:
                 problems[planned.file] = str(error)
         return problems
 
-    def _find(self, class_name: str, file: str) -> Planned | None:
-        if (class_name, file) in self._planned:
-            return self._planned[class_name, file]
-        named = (one for one in self._planned.values() if encodable(one.file) == file)
-        return next((one for one in named if one.class_name == class_name), None)
+    def _key(self, path: Path) -> _Key:
+        """Return the folder of an image relative to the training folder, "" if it is elsewhere, and the file's name."""
+        folder = path.parent
+        inside = self._train in folder.parents
+        return folder.relative_to(self._train).as_posix() if inside else "", path.name
+
+    def _find(self, file: str) -> Planned | None:
+        folder, _, name = file.rpartition("/")
+        if (folder, name) in self._planned:
+            return self._planned[folder, name]
+        shown = ((encodable(f"{one.class_name}/{one.file}"), one) for one in self._planned.values())
+        return next((one for named, one in shown if named == file), None)
 
     def _record(self, lines: Sequence[Line]) -> None:
         assert self._manifest is not None
@@ -234,7 +242,7 @@ class Quarantine:
     def _remember(self, lines: Sequence[Line]) -> None:
         for line in lines:
             # A line that names a path outside the class folders wasn't written by this program.
-            if isinstance(line, Owner) or not (is_plain(line.class_name) and is_plain(line.file)):
+            if isinstance(line, Owner) or not (is_plain_path(line.class_name) and is_plain(line.file)):
                 continue
             if isinstance(line, Planned):
                 self._planned[line.class_name, line.file] = line
@@ -298,5 +306,15 @@ def _check_in_place(train: int, name: str, wanted: dict[str, Planned]) -> dict[s
 
 
 def _remove_if_empty(parent: int, name: str) -> None:
-    with contextlib.suppress(OSError):
-        os.rmdir(name, dir_fd=parent)
+    """Remove a class's folder in a quarantine, and the folders in it that lead to the file, unless they hold files."""
+    while name:
+        outer, _, last = name.rpartition("/")
+        try:
+            if outer:
+                with open_class(parent, outer) as folder:
+                    os.rmdir(last, dir_fd=folder)
+            else:
+                os.rmdir(last, dir_fd=parent)
+        except (OSError, RefusedError):
+            return
+        name = outer

@@ -1,0 +1,215 @@
+"""The image files below a folder, by its first-level folders; what else lies there is counted."""
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from engine.core.errors import UserError
+from engine.core.text import printable
+from engine.layout.findings import Tally
+from engine.layout.kinds import NOT_IMAGES, UNREADABLE, Kind, readable_suffixes, sniff
+
+_RUN_FILES = frozenset(("recipe.toml", "events.jsonl", "ablation.toml"))
+_QUARANTINE = "manifest.jsonl"
+_SYSTEM = frozenset(("__MACOSX", "lost+found", "@eaDir", "$RECYCLE.BIN", "System Volume Information"))
+
+Identity = tuple[int, int]
+"""Device and inode of a folder, equal for one folder under two names (links, bind mounts)."""
+
+
+@dataclass(slots=True)
+class Tree:
+    """What lies below a folder: names of images relative to it, "/"-separated, sorted as text.
+
+    ``folders`` holds those of each first-level folder, in the order of their names, also if there are none;
+    ``loose`` are images directly in it; ``deeper`` counts, by first-level folder, images in sub-folders that
+    ``recursive=False`` leaves out.
+    """
+
+    loose: list[str] = field(default_factory=list)
+    folders: dict[str, list[str]] = field(default_factory=dict)
+    deeper: dict[str, int] = field(default_factory=dict)
+    left_out: Tally = field(default_factory=Tally)
+    not_data: set[str] = field(default_factory=set)
+    """First-level folders that runs, quarantines or the system made."""
+
+
+class TooManyFilesError(UserError):
+    """Raised where a folder holds more files than the caller wants to read."""
+
+
+def identity(folder: Path) -> Identity:
+    """Return what identifies a folder under all its names. Raises UserError if it can't be read."""
+    try:
+        status = folder.stat()
+    except OSError as error:
+        raise unreadable(folder, error) from None
+    return status.st_dev, status.st_ino
+
+
+def unreadable(folder: Path | str, error: OSError) -> UserError:
+    """Return the error for a folder that can't be read."""
+    return UserError(f"{printable(str(folder))} can't be read: {error.strerror}")
+
+
+def read_tree(
+    root: Path,
+    *,
+    recursive: bool = True,
+    without: frozenset[Identity] = frozenset(),
+    most: int | None = None,
+) -> Tree:
+    """Return the images below ``root``, reading each folder once.
+
+    Links to files and folders count as their targets, unless a folder leads back to one above it. Folders in
+    ``without`` and folders that a run, an ablation or a quarantine has written are not entered. Raises UserError if a
+    folder can't be read, TooManyFilesError after ``most`` files.
+    """
+    tree = Tree()
+    walk = _Walk(tree.left_out, without, most)
+    files, folders = walk.entries(str(root), "") or ([], [])
+    tree.loose = sorted(files)
+    above = (os.path.realpath(root),)
+    for name, linked in sorted(folders):
+        path = f"{root}/{name}"
+        if walk.is_excluded(path):
+            tree.not_data.add(name)
+            continue
+        found = walk.below(path, name, above, linked=linked)
+        if found is None:
+            tree.not_data.add(name)
+        elif recursive:
+            tree.folders[name] = sorted(found)
+        else:
+            direct = sorted(image for image in found if image.count("/") == 1)
+            tree.folders[name] = direct
+            if len(direct) < len(found):
+                tree.deeper[name] = len(found) - len(direct)
+    return tree
+
+
+def list_images(folder: Path) -> list[str]:
+    """Return the images below ``folder``, relative to it and sorted as text. Raises UserError if it can't be read."""
+    tree = read_tree(folder)
+    return sorted([*tree.loose, *(image for images in tree.folders.values() for image in images)])
+
+
+class _Walk:
+    """Reads folders, counting what is left out."""
+
+    def __init__(self, left_out: Tally, without: frozenset[Identity], most: int | None) -> None:
+        self._left_out = left_out
+        self._without = without
+        self._most = most
+        self._met = 0
+        self._readable = readable_suffixes()
+
+    def is_excluded(self, path: str) -> bool:
+        """Return whether the caller names this folder as another split."""
+        return bool(self._without) and identity(Path(path)) in self._without
+
+    def below(self, path: str, prefix: str, above: tuple[str, ...], *, linked: bool) -> list[str] | None:
+        """Return the images below a folder, with ``prefix/``; None for one that isn't data."""
+        if linked:
+            real = os.path.realpath(path)
+            if any(one == real or one.startswith(real + "/") for one in above):
+                self._left_out.add("loop", "link to a folder above it", "links to folders above them", prefix)
+                return []
+            above = (*above, real)
+        found = self.entries(path, prefix)
+        if found is None:
+            return None
+        images, folders = found
+        images = [f"{prefix}/{name}" for name in images]
+        nothing = not images and bool(folders)
+        for name, is_link in sorted(folders):
+            inner = f"{path}/{name}"
+            if self.is_excluded(inner):
+                continue
+            deeper = self.below(inner, f"{prefix}/{name}", above, linked=is_link)
+            nothing &= deeper is None
+            images += deeper or []
+        return None if nothing else images
+
+    def entries(self, path: str, prefix: str) -> tuple[list[str], list[tuple[str, bool]]] | None:
+        """Return the image files, and the folders with whether they are links; None for a folder that isn't data."""
+        images: list[str] = []
+        folders: list[tuple[str, bool]] = []
+        others: list[tuple[str, os.DirEntry[str]]] = []
+        try:
+            with os.scandir(path) as entries:
+                for entry in entries:
+                    name = entry.name
+                    suffix = name[name.rfind(".") :].lower() if "." in name[1:] else ""
+                    if suffix in self._readable and name[0] != "." and _is_file(entry):
+                        images.append(name)
+                    elif name[0] != "." and is_folder(entry):
+                        if name in _SYSTEM:
+                            self._left_out.add(
+                                "system", "system folder", "system folders", _join(prefix, name)
+                            )
+                        else:
+                            folders.append((name, entry.is_symlink()))
+                    else:
+                        others.append((suffix, entry))
+        except OSError as error:
+            raise unreadable(path, error) from None
+        self._met += len(images) + len(folders) + len(others)
+        if self._most is not None and self._met > self._most:
+            raise TooManyFilesError(f"more than {self._most:,} files below {printable(path)}")
+        if prefix:
+            beside = {entry.name for _, entry in others}
+            if not beside.isdisjoint(_RUN_FILES):
+                self._left_out.add("run", "run's folder", "runs' folders", prefix)
+                return None
+            if _QUARANTINE in beside:
+                self._left_out.add("quarantine", "quarantine", "quarantines", prefix)
+                return None
+        images += [entry.name for suffix, entry in others if self._is_image(suffix, entry, prefix)]
+        return images, folders
+
+    def _is_image(self, suffix: str, entry: os.DirEntry[str], prefix: str) -> bool:
+        """Count what is no readable image; return whether it is one after all, by its first bytes."""
+        shown = _join(prefix, entry.name)
+        if entry.name.startswith("."):
+            self._left_out.add("hidden", "hidden file or folder", "hidden files and folders", shown)
+        elif not _is_file(entry):
+            if entry.is_symlink():
+                self._left_out.add("broken link", "broken link", "broken links", shown)
+            else:
+                self._left_out.add("special", "pipe, socket or device", "pipes, sockets or devices", shown)
+        elif suffix in UNREADABLE:
+            self._unreadable(UNREADABLE[suffix], shown)
+        elif suffix in NOT_IMAGES:
+            self._left_out.add("not an image", "not an image", "not images", shown)
+        else:
+            kind = sniff(Path(entry.path))
+            if kind is not None and kind.readable:
+                return True
+            if kind is not None:
+                self._unreadable(kind, shown)
+            else:
+                self._left_out.add("not an image", "not an image", "not images", shown)
+        return False
+
+    def _unreadable(self, kind: Kind, shown: str) -> None:
+        self._left_out.add(kind.name, kind.name, kind.name, shown, remedy=kind.remedy)
+
+
+def _join(prefix: str, name: str) -> str:
+    return f"{prefix}/{name}" if prefix else name
+
+
+def _is_file(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_file()
+    except OSError:  # a loop of links, or a target without permission
+        return False
+
+
+def is_folder(entry: os.DirEntry[str]) -> bool:
+    """Return whether an entry is a folder, or a link to one that can be followed."""
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
