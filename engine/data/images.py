@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from engine.compute.rng import Purpose, stream
 from engine.core.errors import UserError
 from engine.core.files import is_plain, is_plain_path, replace_file
 from engine.core.table import table
 from engine.core.text import printable
-from engine.layout.findings import Finding
+from engine.data.split import split_groups, split_images
+from engine.layout.copies import Listed, exact_copies, to_drop
+from engine.layout.findings import Finding, names
+from engine.layout.groups import subjects
 from engine.layout.listing import Classes, Listing, list_data
 from engine.recipe.sections import Data
 
@@ -58,6 +60,8 @@ class DataSet:
     warned: tuple[Finding, ...] = ()
     test_labels: tuple[int, ...] = ()
     """The class index of each test image, -1 for one without a label; empty if none has one."""
+    dropped: tuple[str, ...] = ()
+    """Names of training images that ``data.duplicates`` leaves out, relative to the folder of the split."""
     unlisted: int = 0
     """Number of files that are missing from the recorded split and therefore not used."""
 
@@ -71,17 +75,20 @@ def scan(data: Data, seed: int, record: Path, *, files_move: bool = False, resum
     """Return the images of a recipe's ``[data]``, with classes and files sorted as text.
 
     Without a validation folder, ``val_fraction`` of each class is held out, chosen by ``seed``: at least one image,
-    leaving at least one for training. The split is recorded in the file ``record`` and reused when the run is
-    resumed; ``unlisted`` counts files added since. With ``files_move``, for runs that move outliers away, a split by
-    folders is recorded too. Raises UserError as ``engine.layout.listing.list_data`` does, and if the classes
-    differ from those of the recorded split. For a ``resumed`` run, folders that train and val share are only a warning.
+    leaving at least one for training. With ``data.group`` whole groups are held out. With ``data.duplicates`` set to
+    drop_from_train, exact copies are left out of the training images. The split is recorded in the file ``record`` and
+    reused when the run is resumed; ``unlisted`` counts files added since. With ``files_move``, for runs that move
+    outliers away, and with copies left out, a split by folders is recorded too. Raises UserError as
+    ``engine.layout.listing.list_data`` does, and if the classes differ from those of the recorded split. For
+    a ``resumed`` run, folders that train and val share are only a warning.
     """
     listing = list_data(data, refuse_shared=not resumed)
     root, classes = Path(data.train), listing.classes
     test = ImageSet("test", [Path(data.test, name) for name in listing.test], [], Path(data.test))
     by_folders = listing.val is not None
     parts = _read_record(record) if record.exists() else None
-    unlisted = 0
+    unlisted, warned = 0, list(listing.warned)
+    drops = data.duplicates == "drop_from_train"
     if parts is not None:
         _check_classes(classes, parts, record)
         unlisted = _count_unlisted(listing, parts)
@@ -89,15 +96,27 @@ def scan(data: Data, seed: int, record: Path, *, files_move: bool = False, resum
         parts = (
             {"train": listing.train, "val": listing.val}
             if listing.val is not None
-            else _split(listing.train, data.val_fraction, seed)
+            else _split(listing.train, data, seed, warned)
         )
-        if files_move or not by_folders:
+        if drops:
+            parts = _without_copies(data, parts, listing, warned)
+        if files_move or not by_folders or drops:
             _write_record(record, parts)
     train = _image_set("train", root, classes, parts["train"])
     val = _image_set("val", Path(data.val) if by_folders else root, classes, parts["val"])
     split: Literal["folders", "stratified"] = "folders" if by_folders else "stratified"
+    dropped = tuple(name for names in parts.get("dropped", {}).values() for name in names)
     return DataSet(
-        classes, train, val, test, split, listing.left_out, listing.warned, _test_labels(listing), unlisted
+        classes,
+        train,
+        val,
+        test,
+        split,
+        listing.left_out,
+        tuple(warned),
+        _test_labels(listing),
+        dropped,
+        unlisted,
     )
 
 
@@ -124,14 +143,46 @@ def _image_set(split: Literal["train", "val"], root: Path, classes: list[str], l
     return ImageSet(split, [path for path, _ in pairs], [label for _, label in pairs], root)
 
 
-def _split(listed: Classes, fraction: float, seed: int) -> dict[str, Classes]:
-    parts: dict[str, Classes] = {"train": {}, "val": {}}
-    for number, (name, images) in enumerate(listed.items()):
-        count = 0 if len(images) < 2 else min(max(1, round(len(images) * fraction)), len(images) - 1)
-        chosen = set(stream(seed, Purpose.SPLIT, index=number).permutation(len(images))[:count].tolist())
-        parts["val"][name] = [image for i, image in enumerate(images) if i in chosen]
-        parts["train"][name] = [image for i, image in enumerate(images) if i not in chosen]
-    return parts
+def _split(listed: Classes, data: Data, seed: int, warned: list[Finding]) -> dict[str, Classes]:
+    if not data.group:
+        return split_images(listed, data.val_fraction, seed).parts
+    by_class = {name: subjects(images, data.group) for name, images in listed.items()}
+    division = split_groups(listed, by_class, data.val_fraction, seed)
+    without = [name for name in division.without_val if len(listed[name]) > 1]
+    if without:
+        number = f"{len(without):,} class{'' if len(without) == 1 else 'es'}"
+        text = f"no validation image of {number}, whose groups can't be divided; recall unknown: {names(without)}"
+        warned.append(Finding("no validation", len(without), text, examples=tuple(without[:3])))
+    return division.parts
+
+
+def _without_copies(
+    data: Data, parts: dict[str, Classes], listing: Listing, warned: list[Finding]
+) -> dict[str, Classes]:
+    """Return the parts with exact copies moved from train to ``dropped``, unless a class would be left empty."""
+    roots = {"train": data.train, "val": data.val if listing.val is not None else data.train}
+    images = [
+        Listed(split, label, Path(roots[split], name))
+        for split in ("train", "val")
+        for label, files in parts[split].items()
+        for name in files
+    ]
+    images += [
+        Listed("test", label, Path(data.test, name))
+        for name, label in zip(listing.test, listing.test_labels, strict=True)
+    ]
+    copies = {image.path for image in to_drop(exact_copies(images))}
+    train: Classes = {}
+    dropped: Classes = {}
+    for label, files in parts["train"].items():
+        kept = [name for name in files if Path(data.train, name) not in copies]
+        if files and not kept:
+            text = f"all {len(files):,} training images of {printable(label, 60)} are copies and are kept"
+            warned.append(Finding("only copies", len(files), text, "it would have none left"))
+            kept = files
+        train[label] = kept
+        dropped[label] = sorted(set(files) - set(kept))
+    return {"train": train, "val": parts["val"], "dropped": dropped}
 
 
 def _check_classes(classes: list[str], parts: dict[str, Classes], record: Path) -> None:
@@ -143,11 +194,11 @@ def _check_classes(classes: list[str], parts: dict[str, Classes], record: Path) 
 
 
 def _count_unlisted(listing: Listing, parts: dict[str, Classes]) -> int:
-    train, val = parts["train"], parts["val"]
+    train, val, dropped = parts["train"], parts["val"], parts.get("dropped", {})
     pairs = (
-        [(listing.train, [train, val])]
+        [(listing.train, [train, val, dropped])]
         if listing.val is None
-        else [(listing.train, [train]), (listing.val, [val])]
+        else [(listing.train, [train, dropped]), (listing.val, [val])]
     )
     return sum(
         len(set(images).difference(*(part.get(name, ()) for part in known)))
@@ -185,7 +236,7 @@ def _read_record(record: Path) -> dict[str, Classes]:
 
     Raises UserError for any other content, because a path could lead out of the class folders.
     """
-    parts: dict[str, Classes] = {"train": {}, "val": {}}
+    parts: dict[str, Classes] = {"train": {}, "val": {}, "dropped": {}}
     try:
         with record.open(encoding="utf-8", errors="surrogateescape", newline="") as file:
             rows = csv.reader(file)

@@ -18,10 +18,28 @@ class Division:
     val: dict[str, list[str]]
     without_val: list[str]
 
+    @property
+    def parts(self) -> dict[str, dict[str, list[str]]]:
+        """The images by split and class."""
+        return {"train": self.train, "val": self.val}
+
 
 def target(images: int, fraction: float) -> int:
     """Return how many of a class's images are to be held out: at least one, leaving at least one for training."""
-    return min(max(1, round(images * fraction)), images - 1)
+    return min(max(1, round(images * fraction)), images - 1) if images > 1 else 0
+
+
+def split_images(listed: Mapping[str, Sequence[str]], fraction: float, seed: int) -> Division:
+    """Divide the images of each class, drawn by ``seed``: ``fraction`` of each is held out, as ``target`` rounds it."""
+    division = Division({}, {}, [])
+    for number, (name, images) in enumerate(listed.items()):
+        count = target(len(images), fraction)
+        chosen = set(stream(seed, Purpose.SPLIT, index=number).permutation(len(images))[:count].tolist())
+        division.val[name] = [image for i, image in enumerate(images) if i in chosen]
+        division.train[name] = [image for i, image in enumerate(images) if i not in chosen]
+        if not chosen:
+            division.without_val.append(name)
+    return division
 
 
 def split_groups(

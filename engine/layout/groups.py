@@ -11,7 +11,7 @@ from engine.core.text import printable
 from engine.layout.findings import Finding, names
 
 _FEWEST_SUBJECTS = 4
-_MOST_SEEN = 20_000
+_MOST_SEEN = 4_000
 """Names that are looked at for a suggestion."""
 
 
@@ -34,17 +34,18 @@ def subjects(images: Iterable[str], pattern: str) -> list[str | None]:
     return found
 
 
-def group_findings(listed: Mapping[str, Sequence[str]], pattern: str) -> tuple[Finding, ...]:
-    """Return what is to be said about ``data.group`` and the images that are to be split, by class.
+def group_findings(listed: Mapping[str, Sequence[str]], pattern: str) -> tuple[int, tuple[Finding, ...]]:
+    """Return the number of groups by ``data.group`` of images, by class, and what is to be said about it.
 
     Raises UserError as ``subjects`` does.
     """
     images = [name for of_class in listed.values() for name in of_class]
     found = subjects(images, pattern)
     alone = [name for name, subject in zip(images, found, strict=True) if subject is None]
+    number = len(set(found) - {None}) + len(alone)
     if not alone:
-        return ()
-    return (
+        return number, ()
+    return number, (
         Finding(
             "no group",
             len(alone),
@@ -96,7 +97,7 @@ def suggest(listed: Mapping[str, Sequence[str]]) -> Suggestion | None:
     Clearly: of 95 % of the names the beginning is a subject that has a number in it; nine in ten subjects have two
     images or more; there are at least four subjects, and twice as many as classes; what follows the subject recurs
     with others (01, 02; left, right), as it doesn't in a camera's sequence; and no subject is a camera's prefix or a
-    date. At most 20,000 names are looked at.
+    date. About 4,000 names are looked at.
     """
     total = sum(map(len, listed.values()))
     step = max(1, total // _MOST_SEEN)

@@ -83,11 +83,12 @@ def test_images_without_a_match_are_groups_of_their_own_and_counted() -> None:
     division, by_class = _split(listed, r"p\d+")
     assert by_class["a"][-2:] == [None, None]
     assert len(division.val["a"]) == target(42, 0.2)
-    (finding,) = group_findings(listed, r"p\d+")
+    groups, (finding,) = group_findings(listed, r"p\d+")
+    assert groups == 12
     assert str(finding) == (
         "2 images without a match of data.group, each a group of its own (such as a/x.jpg, a/y.jpg)"
     )
-    assert group_findings(listed, "[a-z]") == ()
+    assert group_findings(listed, "[a-z]") == (1, ())
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from engine.core.errors import UserError
-from engine.core.text import printable
+from engine.core.text import printable, shell_word
+from engine.layout.copies import FEW, with_copies
 from engine.layout.folders import find_folders
 from engine.layout.listing import Listing, list_data
 from engine.recipe.sections import Data
@@ -22,7 +23,7 @@ def data(folder: Path) -> Iterator[Check]:
     try:
         folders = find_folders(folder)
         train, val, test = folders.as_text()
-        listing = list_data(Data(train=train, val=val, test=test))
+        listing = with_copies(list_data(Data(train=train, val=val, test=test)))
     except UserError as error:
         yield Check("data", str(error), good=False, remedy="the README shows how a data folder is laid out")
         return
@@ -34,6 +35,9 @@ def data(folder: Path) -> Iterator[Check]:
     for finding in listing.warned:
         yield Check("warned", finding.text, remedy=finding.remedy)
     yield _classes(listing)
+    if (images := listing.images) > FEW:
+        remedy = f"vrdl-tui doctor {shell_word(str(folder))} --duplicates"
+        yield Check("copies", f"not looked for among {images:,} images", remedy=remedy)
     yield _images([path for path in (folders.train, folders.val, folders.test) if path])
 
 
