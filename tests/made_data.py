@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from engine.recipe.data_layout import find_folders
+from engine.layout.folders import find_folders
 from engine.recipe.recipe import load_recipe
 from engine.run.directory import RunDir
 

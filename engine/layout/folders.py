@@ -5,10 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from pydantic import ValidationError
+
 from engine.core.errors import UserError
 from engine.core.text import printable
 from engine.layout.findings import names
 from engine.layout.tree import Tree, read_tree
+from engine.recipe.sections import Data
 
 Role = Literal["train", "val", "test"]
 """A split, by the name that its folder has in the README."""
@@ -41,6 +44,14 @@ class DataFolders:
     def as_text(self) -> tuple[str, str, str]:
         """Return the folders as the keys ``data.train``, ``data.val`` and ``data.test`` have them: "" for none."""
         return str(self.train), str(self.val or ""), str(self.test or "")
+
+    def to_data(self) -> Data:
+        """Return a recipe's ``[data]`` with these folders. Raises UserError if a name isn't UTF-8 text."""
+        train, val, test = self.as_text()
+        try:
+            return Data(train=train, val=val, test=test)
+        except ValidationError:
+            raise UserError(f"{printable(train)}: its name isn't UTF-8 text; rename the folder") from None
 
 
 def find_folders(root: Path, *, most: int | None = None) -> DataFolders:

@@ -409,7 +409,7 @@ def _overlap(train: str, val: str) -> str:
 
 
 def _overlapping_test(data: Data, test: list[str]) -> list[Finding]:
-    """Return a finding if the test folder is that of train or val, or a class folder of val."""
+    """Return a finding if the test folder is that of train or val."""
     if not data.test:
         return []
     remedy = "give test images a folder of their own, or leave data.test empty"
@@ -420,7 +420,4 @@ def _overlapping_test(data: Data, test: list[str]) -> list[Finding]:
                 f"data.test is the same folder as {key} ({printable(data.test)}): the run knows these images"
             )
             return [Finding("shared folder", len(test), text, remedy)]
-    if data.val and own in _subfolders(Path(data.val)):
-        text = f"data.test ({printable(data.test)}) is a class folder of data.val: the run knows these images"
-        return [Finding("shared folder", len(test), text, remedy)]
     return []

@@ -112,7 +112,8 @@ class _Walk:
         """Return the images below a folder, with ``prefix/``; None for one that isn't data."""
         if linked:
             real = os.path.realpath(path)
-            if any(one == real or one.startswith(real + "/") for one in above):
+            here = os.path.realpath(Path(path).parent)
+            if real in above or f"{here}/".startswith(f"{real}/"):
                 self._left_out.add("loop", "link to a folder above it", "links to folders above them", prefix)
                 return []
             above = (*above, real)
@@ -165,7 +166,9 @@ class _Walk:
             if _QUARANTINE in beside:
                 self._left_out.add("quarantine", "quarantine", "quarantines", prefix)
                 return None
-        images += [entry.name for suffix, entry in others if self._is_image(suffix, entry, prefix)]
+        images += [
+            entry.name for suffix, entry in sorted(others, key=_name) if self._is_image(suffix, entry, prefix)
+        ]
         return images, folders
 
     def _is_image(self, suffix: str, entry: os.DirEntry[str], prefix: str) -> bool:
@@ -194,6 +197,10 @@ class _Walk:
 
     def _unreadable(self, kind: Kind, shown: str) -> None:
         self._left_out.add(kind.name, kind.name, kind.name, shown, remedy=kind.remedy)
+
+
+def _name(pair: tuple[str, os.DirEntry[str]]) -> str:
+    return pair[1].name
 
 
 def _join(prefix: str, name: str) -> str:

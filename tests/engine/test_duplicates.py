@@ -231,13 +231,10 @@ def test_pairs_across_blocks_are_found_and_connected(monkeypatch: pytest.MonkeyP
     hashes[299] = hashes[120] ^ np.array([2**20 - 1, 0, 0, 0], np.uint64)
     hashes[200] = hashes[4] ^ np.array([2**41 - 1, 0, 0, 0], np.uint64)  # 41
     hashes[250] = hashes[9]
-    colours[250] += 33
-    expected = {
-        (first, second)
-        for first in range(300)
-        for second in range(first + 1, 300)
-        if int(np.bitwise_count(hashes[first] ^ hashes[second]).sum()) <= 40 and 250 not in (first, second)
-    }
+    colours[250] += 41
+    bits = np.bitwise_count(hashes[:, None] ^ hashes[None]).sum(axis=2)
+    expected = {(int(i), int(j)) for i, j in np.argwhere(bits <= 40) if i < j and 250 not in (i, j)}
+    assert len(expected) == 2
     pairs = [tuple(pair) for block in near_pairs(hashes, colours) for pair in block.tolist()]
     assert set(pairs) == expected
     assert len(pairs) == len(expected)

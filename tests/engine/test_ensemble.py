@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from engine.core.errors import UserError
-from engine.recipe.data_layout import list_images
+from engine.layout.tree import list_images
 from engine.run.directory import RunDir
 from engine.training.predict import predict_runs
 from tests.made_data import make_pictures, make_run

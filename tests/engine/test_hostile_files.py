@@ -15,10 +15,12 @@ from textual.app import App, ComposeResult
 from engine.core.errors import UserError
 from engine.data.images import scan
 from engine.journal.events import BadImage, RunWarning
+from engine.layout.folders import find_folders
+from engine.layout.listing import list_data
+from engine.layout.tree import read_tree
 from engine.outliers.files.manifest import Content, Manifest, Owner, Planned
 from engine.outliers.files.place import beside, make_quarantine
 from engine.outliers.files.quarantine import Quarantine
-from engine.recipe.data_layout import find_folders, list_classes, list_data, list_images
 from engine.recipe.recipe import load_recipe
 from engine.recipe.sections import Data
 from engine.run.directory import RunDir
@@ -69,7 +71,13 @@ def test_only_files_and_folders_are_listed(tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind(os.path.relpath(folder / "socket.jpg"))
     started = time.monotonic()
-    assert list_classes(data) == {"a": ["1.jpg", "linked.jpg"], "b": ["1.jpg"], "far": ["far.jpg"]}
+    assert read_tree(data).folders == {
+        "a": ["a/1.jpg", "a/linked.jpg"],
+        "b": ["b/1.jpg"],
+        "far": ["far/far.jpg"],
+        "itself": [],
+        "up": [],
+    }
     assert time.monotonic() - started < 1
 
 
@@ -103,8 +111,8 @@ def test_what_changes_after_the_folders_were_listed(tmp_path: Path) -> None:
 
 def test_a_pipe_takes_the_place_of_an_image_between_two_looks(tmp_path: Path) -> None:
     pictures = make_pictures(tmp_path / "pictures", test=0)
-    listed = list_data(str(pictures / "train"), str(pictures / "val"), "")
-    assert "red0.png" in listed.train["red"]
+    listed = list_data(find_folders(pictures).to_data())
+    assert "red/red0.png" in listed.train["red"]
     (pictures / "train/red/red0.png").unlink()
     os.mkfifo(pictures / "train/red/red0.png")
     # Without image processes nobody would end one that waits.
@@ -303,7 +311,7 @@ def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_a_hundred_thousand_files(many: Path, tmp_path: Path) -> None:
     started = time.monotonic()
-    names = list_images(many / "a")
+    names = read_tree(many).folders["a"]
     assert time.monotonic() - started < 3
     assert len(names) > MANY
     assert names == sorted(names)

@@ -1,99 +1,355 @@
-"""Data folders, judged by their names alone."""
+"""Data folders, judged by their names alone: what is taken, what is left out, and what is said of it."""
 
 import os
+import unicodedata
 from pathlib import Path
 
 import pytest
 
 from engine.core.errors import UserError
-from engine.recipe.data_layout import expand_home, find_folders, list_classes, list_data, list_images
+from engine.core.paths import expand_home
+from engine.layout.folders import find_folders
+from engine.layout.listing import Listing, list_data
+from engine.layout.tree import TooManyFilesError, list_images, read_tree
+from engine.recipe.sections import Data
+
+JPEG, HEIC = b"\xff\xd8\xff\xe0\0\x10JFIF", b"\0\0\0\x18ftypheic\0\0\0\0"
+NFC, NFD = unicodedata.normalize("NFC", "Möwe"), unicodedata.normalize("NFD", "Möwe")
 
 
-def touch(root: Path, *names: str) -> Path:
-    for name in names:
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).touch()
+def grow(root: Path, tree: str) -> Path:
+    """Make files from words: ``a/*3`` three JPEGs in a, ``a/x.txt`` one file, ``a/`` a folder, ``a>b`` a link to b."""
+    for word in tree.split():
+        name, _, number = word.rpartition("*")
+        if number.isdigit():
+            for index in range(int(number)):
+                grow(root, f"{name}{index}.jpg")
+        elif ">" in word:
+            link, _, target = word.partition(">")
+            (root / link).parent.mkdir(parents=True, exist_ok=True)
+            (root / link).symlink_to(target)
+        elif word.endswith("/"):
+            (root / word).mkdir(parents=True)
+        else:
+            (root / word).parent.mkdir(parents=True, exist_ok=True)
+            (root / word).touch()
     return root
 
 
-def refusal(train: Path | str, val: Path | str = "", test: Path | str = "") -> str:
+def listed(root: Path, **changes: object) -> Listing:
+    return list_data(find_folders(root).to_data().model_copy(update=changes))
+
+
+PLAIN = "train/cat/*9 train/dog/*9 "
+TAKEN = {
+    "splits": (
+        PLAIN + "val/cat/*2 val/dog/*3 test/*4",
+        "train 18 images in 2 classes · val 5 · test 4",
+        "",
+        "",
+    ),
+    "classes alone": (
+        "cat/*9 dog/*9",
+        "train 18 images in 2 classes from D/ · val 15% of each class, held out · no test images",
+        "",
+        "",
+    ),
+    "deeper": (
+        "train/owl/2023/*3 train/owl/*1 train/cat/a/b/*4 val/owl/x/*1 val/cat/*1",
+        "train 8 images in 2 classes · val 2 · no test images",
+        "",
+        "",
+    ),
+    "a class in a suffix that can't be read": (
+        PLAIN + "train/cow/1.cr2 train/cow/2.CR2 val/cat/*1 val/dog/*1",
+        "train 18 images in 2 classes · val 2",
+        "2 camera raw (develop to JPEG or TIFF) · 1 folder without images (cow)",
+        "",
+    ),
+    "a class of broken links": (
+        PLAIN + "train/owl/a.jpg>gone train/owl/b.jpg>gone",
+        "train 18 images in 2 classes",
+        "2 broken links (owl/a.jpg, owl/b.jpg) · 1 folder without images (owl)",
+        "",
+    ),
+    "a link to a folder": (
+        PLAIN + "train/owl>../far far/*3",
+        "train 21 images in 3 classes",
+        "1 folder beside the splits (far/)",
+        "",
+    ),
+    "a circle of links": (
+        PLAIN + "train/cat/up>.. train/cat/own>.",
+        "train 18 images in 2 classes",
+        "2 links to folders above them (cat/own, cat/up)",
+        "",
+    ),
+    "not images": (
+        PLAIN + "train/labels.csv train/cat/notes.txt train/dog/Thumbs.db",
+        "train 18 images",
+        "3 not images (labels.csv, cat/notes.txt, dog/Thumbs.db)",
+        "",
+    ),
+    "hidden": (
+        PLAIN + "train/cat/._0.jpg train/.DS_Store train/.cache/*2",
+        "train 18 images",
+        "3 hidden files and folders",
+        "",
+    ),
+    "an archive's own": (
+        PLAIN + "train/__MACOSX/cat/*3",
+        "train 18 images in 2 classes",
+        "1 system folder (__MACOSX)",
+        "",
+    ),
+    "an empty class": (PLAIN + "train/x/", "train 18 images in 2 classes", "1 folder without images (x)", ""),
+    "loose images": (
+        PLAIN + "train/*3",
+        "train 18 images in 2 classes",
+        "3 images outside the class folders (0.jpg, 1.jpg, 2.jpg)",
+        "",
+    ),
+    "beside the splits": (
+        PLAIN + "labels.csv extra/*3",
+        "train 18 images",
+        "1 folder beside the splits (extra/) · 1 file beside the splits (labels.csv)",
+        "",
+    ),
+    "what a quarantine holds": (
+        PLAIN + "train-quarantine/run/manifest.jsonl train-quarantine/run/cat/*3",
+        "train 18 images",
+        "1 quarantine (train-quarantine)",
+        "",
+    ),
+    "other names": (
+        "Training/cat/*9 Training/dog/*9 validation/cat/*1 validation/dog/*1 TESTING/*2",
+        "train 18 images in 2 classes from Training/ · val 2 from validation/ · test 2 from TESTING/",
+        "",
+        "",
+    ),
+    "valid and Test": (
+        PLAIN + "valid/cat/*1 valid/dog/*1 Test/*3",
+        "train 18 images in 2 classes · val 2 from valid/ · test 3 from Test/",
+        "",
+        "",
+    ),
+    "a test folder beside classes": (
+        "cat/*9 dog/*9 test/*3",
+        "train 18 images in 2 classes from D/ · val 15% of each class, held out · test 3",
+        "",
+        "",
+    ),
+    "splits beside classes": (
+        "cat/*9 dog/*9 val/cat/*1 val/dog/*2 test/*3",
+        "train 18 images in 2 classes from D/ · val 3 · test 3",
+        "",
+        "",
+    ),
+    "images/": ("images/cat/*9 images/dog/*9", "train 18 images in 2 classes from images/", "", ""),
+    "name/train": (
+        "name/train/cat/*9 name/train/dog/*9 name/val/cat/*1 name/val/dog/*1 __MACOSX/x",
+        "train 18 images in 2 classes · val 2",
+        "",
+        "",
+    ),
+    "a class called train": (
+        "train/*9 car/*9 bus/*9",
+        "train 27 images in 3 classes from D/",
+        "",
+        "class train has the name of a split (as a split: data.val or data.test)",
+    ),
+    "runs among classes": (
+        "cat/*9 dog/*9 runs/one/recipe.toml runs/one/*2 runs/two/events.jsonl runs/two/pictures/*3 sweep/ablation.toml",
+        "train 18 images in 2 classes from D/",
+        "3 runs' folders (runs/one, runs/two, sweep)",
+        "",
+    ),
+    "a run inside a class": (
+        PLAIN + "train/cat/old/recipe.toml train/cat/old/*3",
+        "train 18 images in 2 classes",
+        "1 run's folder (cat/old)",
+        "",
+    ),
+    "a labelled test set": (PLAIN + "test/cat/*3 test/dog/a/*2", "test 5 (5 with labels)", "", ""),
+    "a partly labelled test set": (
+        PLAIN + "test/cat/*3 test/owl/*2 test/*1",
+        "test 6 (3 with labels)",
+        "",
+        "3 of 6 test images have no label and aren't scored (no class of data.train: owl)",
+    ),
+    "a test set in folders": (PLAIN + "test/monday/*3 test/tuesday/*2", "test 5", "", ""),
+    "a class without validation": (
+        PLAIN + "train/owl/*9 val/cat/*1 val/dog/*1",
+        "train 27 images in 3 classes · val 2",
+        "",
+        "no validation image of 1 class, whose recall stays unknown: owl",
+    ),
+    "an empty val": (
+        PLAIN + "val/",
+        "val 15% of each class, held out",
+        "",
+        "data.val (D/val) holds no images: data.val_fraction of each class is held out instead",
+    ),
+    "a lone image": (
+        PLAIN + "train/owl/*1",
+        "train 19 images in 3 classes",
+        "",
+        "1 class has one image only, which is trained on: its recall stays unknown: owl",
+    ),
+    "Unicode forms": (
+        f"train/{NFC}/*9 train/{NFD}/*1 train/cat/*9 val/{NFD}/*1 val/cat/*1",
+        "train 19 images in 2 classes · val 2",
+        "",
+        "2 folders named Möwe in different Unicode forms are one class",
+    ),
+    "nested alike": (
+        "images/cat/*9 images/dog/*9 masks/cat/*9 masks/dog/*9",
+        "train 36 images in 2 classes from D/",
+        "",
+        "images/, masks/ hold folders of the same names: cat, dog (if those are the classes, give one of the folders)",
+    ),
+    "uneven": (
+        "train/cat/*30 train/dog/*3",
+        "train 33 images",
+        "",
+        "30 images of cat and 3 of dog: accuracy will be mostly that of the large classes",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", TAKEN)
+def test_what_is_taken(tmp_path: Path, case: str) -> None:
+    tree, found, left_out, warned = TAKEN[case]
+    listing = listed(grow(tmp_path / "D", tree))
+    assert listing.found().startswith(found) or found in listing.found()
+    assert " · ".join(map(str, listing.left_out)).startswith(left_out)
+    assert bool(listing.left_out) is bool(left_out)
+    said = " · ".join(map(str, listing.warned)).replace(str(tmp_path / "D"), "D")
+    if warned:
+        assert warned in said
+    else:
+        assert not said
+
+
+REFUSED = {
+    "nothing": ("", "no images in class folders below D; expected D/CLASS/*.jpg"),
+    "no class folders": ("*2", "no images in class folders below D; its 2 images are not in class folders"),
+    "no class folders in train": ("train/*2", "no images in class folders below D/train; its 2 images"),
+    "one class": ("a/*2", "only one class (a) in D; a classifier needs two"),
+    "one class, others unreadable": (
+        "train/a/*2 train/b/1.cr2",
+        "a classifier needs two (left out: 1 camera raw",
+    ),
+    "one image each": ("a/*1 b/*1", "class a, b has one image only, too few to split off a validation set"),
+    "a class in val only": (
+        PLAIN + "val/cat/*1 val/owl/*1",
+        "data.val has classes that data.train hasn't: owl; rename or remove their folders",
+    ),
+    "another spelling in val": (PLAIN + "val/Cat/*1", "hasn't: Cat (data.train has cat); rename"),
+    "loose images in val": (PLAIN + "val/*3", "data.val: the 3 images of D/val are not in class folders"),
+    "two val folders": (
+        PLAIN + "val/cat/*1 valid/cat/*1",
+        "val/, valid/ in D could each be data.val; name one: --set data.val=D/val",
+    ),
+    "several data folders": (
+        "one/train/a/*1 two/train/a/*1",
+        "D holds several data folders: one/, two/; give one of them, such as D/one",
+    ),
+    "only runs": ("a/recipe.toml a/x/*3 b/events.jsonl", "no images in class folders below D; expected"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_is_refused(tmp_path: Path, case: str) -> None:
+    tree, message = REFUSED[case]
+    (tmp_path / "D").mkdir()
     with pytest.raises(UserError) as caught:
-        list_data(str(train), str(val), str(test))
-    return str(caught.value)
+        listed(grow(tmp_path / "D", tree))
+    said = str(caught.value).replace(str(tmp_path / "D"), "D")
+    assert message in said
+    assert said.isprintable()
 
 
-def test_train_val_test(tmp_path: Path) -> None:
-    touch(tmp_path, "train/a/1.jpg", "val/a/1.jpg", "test/1.jpg")
-    folders = find_folders(tmp_path)
-    assert (folders.train, folders.val, folders.test) == (
-        tmp_path / "train",
-        tmp_path / "val",
-        tmp_path / "test",
+def test_a_guess_is_said_with_the_way_out(tmp_path: Path) -> None:
+    grow(tmp_path, "images/cat/*2 images/dog/*2 images/test/*1")
+    inner, outer = find_folders(tmp_path).said
+    assert inner == f"the classes are in {tmp_path}/images"
+    assert outer.startswith(
+        f"{tmp_path}/images/test holds the test images and is no class (otherwise: --set data.train="
     )
 
 
-def test_a_tree_of_classes(tmp_path: Path) -> None:
-    folders = find_folders(touch(tmp_path, "a/1.jpg", "val/1.jpg"))
-    assert (folders.train, folders.val, folders.test) == (tmp_path, None, None)
+def test_a_folder_named_as_the_test_set_is_no_class(tmp_path: Path) -> None:
+    grow(tmp_path, "cat/*2 dog/*2 owl/*2")
+    listing = list_data(Data(train=str(tmp_path), test=str(tmp_path / "owl")))
+    assert listing.classes == ["cat", "dog"]
+    assert listing.test == ["0.jpg", "1.jpg"]
 
 
-@pytest.mark.parametrize("name", ["absent", "file"])
-def test_no_such_folder(tmp_path: Path, name: str) -> None:
-    touch(tmp_path, "file")
-    with pytest.raises(UserError, match=f"no such folder: .*{name}"):
-        find_folders(tmp_path / name)
+def test_names_are_relative_and_sorted(tmp_path: Path) -> None:
+    grow(
+        tmp_path,
+        f"train/b/2/1.jpg train/b/10.jpg train/a/1.jpg train/a/0.jpg train/{NFD}/1.jpg test/b/1.jpg test/0.jpg",
+    )
+    listing = list_data(Data(train=str(tmp_path / "train"), test=str(tmp_path / "test")), splits=False)
+    assert listing.train == {
+        "a": ["a/0.jpg", "a/1.jpg"],
+        "b": ["b/10.jpg", "b/2/1.jpg"],
+        NFC: [f"{NFD}/1.jpg"],
+    }
+    assert (listing.test, listing.test_labels) == (["0.jpg", "b/1.jpg"], ["", "b"])
 
 
-def test_which_files_are_images(tmp_path: Path) -> None:
-    touch(tmp_path, "b.PNG", "a.jpeg", "c.webp", "d.tif", ".hidden.jpg", "notes.txt", "e.jpg.part")
-    (tmp_path / "folder.jpg").mkdir()
-    (tmp_path / "gone.jpg").symlink_to("nowhere")
-    assert list_images(tmp_path) == ["a.jpeg", "b.PNG", "c.webp", "d.tif"]
+def test_sub_folders_on_request_only(tmp_path: Path) -> None:
+    listing = listed(grow(tmp_path, PLAIN + "train/cat/deep/*12"), recursive=False)
+    assert " · ".join(map(str, listing.left_out)) == "12 in sub-folders of cat (data.recursive=false)"
+    assert len(listing.train["cat"]) == 9
 
 
-def test_classes_sort_as_text_and_empty_ones_are_left_out(tmp_path: Path) -> None:
-    touch(tmp_path, "10/a.jpg", "9/a.jpg", "1/a.jpg", "0/a.jpg", ".cache/a.jpg", "empty/readme.txt")
-    assert list(list_classes(tmp_path)) == ["0", "1", "10", "9"]
+def test_the_content_counts_where_the_suffix_says_nothing(tmp_path: Path) -> None:
+    grow(tmp_path, PLAIN)
+    (tmp_path / "train" / "cat" / "scan").write_bytes(JPEG)
+    (tmp_path / "train" / "cat" / "scan.001").write_bytes(JPEG)
+    (tmp_path / "train" / "cat" / "other.xyz").write_bytes(b"text")
+    os.mkfifo(tmp_path / "train" / "cat" / "pipe")
+    listing = listed(tmp_path)
+    assert {"cat/scan", "cat/scan.001"} < set(listing.train["cat"])
+    assert " · ".join(map(str, listing.left_out)) == (
+        "1 not an image (cat/other.xyz) · 1 pipe, socket or device (cat/pipe)"
+    )
 
 
-def test_a_good_listing(tmp_path: Path) -> None:
-    touch(tmp_path, "train/a/1.jpg", "train/b/2.jpg", "val/a/3.jpg", "val/b/4.jpg", "test/5.jpg")
-    listing = list_data(*(str(tmp_path / name) for name in ("train", "val", "test")))
-    assert listing.classes == ["a", "b"]
-    assert listing.val == {"a": ["3.jpg"], "b": ["4.jpg"]}
-    assert listing.test == ["5.jpg"]
+def test_as_json(tmp_path: Path) -> None:
+    found = listed(grow(tmp_path, PLAIN + "train/x/ test/cat/*1 test/*1")).to_json()
+    assert found["train"] == {"folder": str(tmp_path / "train"), "images": 18}
+    assert found["val"] is None
+    assert (found["test"]["images"], found["test"]["labelled"]) == (2, 1)
+    assert found["classes"]["cat"] == {"train": 9, "val": None}
+    assert [(one["kind"], one["count"], one["examples"]) for one in found["left_out"]] == [
+        ("empty class", 1, ["x"])
+    ]
+    assert [one["kind"] for one in found["warned"]] == ["unlabelled"]
 
 
-def test_no_images(tmp_path: Path) -> None:
-    assert "no images in class folders" in refusal(tmp_path)
-    assert "its 2 images are not in class folders" in refusal(touch(tmp_path, "1.jpg", "2.jpg"))
-
-
-def test_one_class(tmp_path: Path) -> None:
-    assert "only one class (a)" in refusal(touch(tmp_path, "a/1.jpg", "a/2.jpg"))
-
-
-def test_classes_that_differ_are_named(tmp_path: Path) -> None:
-    touch(tmp_path, "train/a/1.jpg", "train/b/1.jpg", "val/b/1.jpg", "val/c/1.jpg")
-    message = refusal(tmp_path / "train", tmp_path / "val")
-    assert f"only in {tmp_path}/train: a; only in {tmp_path}/val: c" in message
-
-
-def test_many_classes_that_differ_are_counted(tmp_path: Path) -> None:
-    touch(tmp_path, *(f"train/{number:02}/1.jpg" for number in range(20)), "val/00/1.jpg")
-    assert "01, 02, 03, 04, 05, 06, 07, 08 and 11 more" in refusal(tmp_path / "train", tmp_path / "val")
+def test_a_limit_of_files(tmp_path: Path) -> None:
+    grow(tmp_path, PLAIN)
+    with pytest.raises(TooManyFilesError, match="more than 10 files below"):
+        find_folders(tmp_path, most=10)
+    assert len(read_tree(tmp_path, most=30).folders["train"]) == 18
 
 
 REMEDY = "leave data.val empty to hold out data.val_fraction of each class"
 
 
-def two_classes(root: Path) -> Path:
-    return touch(root, "a/1.jpg", "a/2.jpg", "b/1.jpg", "b/2.jpg")
+def refusal(train: Path | str, val: Path | str = "", test: Path | str = "") -> str:
+    with pytest.raises(UserError) as caught:
+        list_data(Data(train=str(train), val=str(val), test=str(test)))
+    return str(caught.value)
 
 
 @pytest.mark.parametrize("spelling", ["{0}", "{0}/", "{0}/a/..", "{0}/../link"])
 def test_validation_images_that_are_trained_on_are_refused(tmp_path: Path, spelling: str) -> None:
-    train = two_classes(tmp_path / "train")
+    train = grow(tmp_path / "train", "a/*2 b/*2")
     (tmp_path / "link").symlink_to(train)
     for one, other in ((str(train), spelling.format(train)), (spelling.format(train), str(train))):
         message = refusal(one, other)
@@ -102,19 +358,16 @@ def test_validation_images_that_are_trained_on_are_refused(tmp_path: Path, spell
         assert "\n" not in message
 
 
-def test_folders_in_one_another_are_refused(tmp_path: Path) -> None:
-    train = two_classes(tmp_path / "train")
-    inside = two_classes(train / "val")
-    (tmp_path / "link").symlink_to(inside)
-    for val in (inside, tmp_path / "link"):
-        message = refusal(train, val)
-        assert message.startswith(f"data.val ({val}) lies inside data.train ({train}): ")
-        assert REMEDY in message
-    assert refusal(inside, train).startswith(f"data.train ({inside}) lies inside data.val ({train}): ")
+def test_validation_images_around_those_that_are_trained_on_are_refused(tmp_path: Path) -> None:
+    train = grow(tmp_path / "train", "a/*2 b/*2 val/a/*2 val/b/*2")
+    assert refusal(train / "val", train).startswith(
+        f"data.train ({train}/val) lies inside data.val ({train}): "
+    )
+    assert list_data(Data(train=str(train), val=str(train / "val"))).classes == ["a", "b"]
 
 
 def test_a_class_folder_that_is_linked_is_refused(tmp_path: Path) -> None:
-    train, val = two_classes(tmp_path / "train"), touch(tmp_path / "val", "a/3.jpg")
+    train, val = grow(tmp_path / "train", "a/*2 b/*2"), grow(tmp_path / "val", "a/*1")
     (val / "b").symlink_to(train / "b")
     assert refusal(train, val).startswith(
         f"{val}/b of data.val is the same folder as {train}/b of data.train: "
@@ -122,58 +375,73 @@ def test_a_class_folder_that_is_linked_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_run_that_has_begun_with_shared_folders_is_warned(tmp_path: Path) -> None:
-    train = str(two_classes(tmp_path))
-    (suspicion,) = list_data(train, train, "", refuse_shared=False).suspicions
-    assert suspicion.found.startswith("data.val is the same folder as data.train")
-    assert suspicion.remedy.startswith(REMEDY)
+    train = str(grow(tmp_path, "a/*2 b/*2"))
+    (finding,) = list_data(Data(train=train, val=train), refuse_shared=False).warned
+    assert finding.text.startswith("data.val is the same folder as data.train")
+    assert finding.remedy.startswith(REMEDY)
 
 
 def test_test_images_that_the_run_knows_are_warned_of(tmp_path: Path) -> None:
-    train, val, test = (touch(tmp_path / name, "a/1.jpg", "b/1.jpg") for name in ("train", "val", "test"))
-    assert list_data(str(train), str(val), str(test)).suspicions == ()
+    train, val, test = (str(grow(tmp_path / name, "a/*2 b/*2")) for name in ("train", "val", "test"))
+    assert list_data(Data(train=train, val=val, test=test)).warned == ()
     for key, folder in (("train", train), ("val", val)):
-        (suspicion,) = list_data(str(train), str(val), str(folder)).suspicions
-        assert suspicion.found.startswith(
-            f"data.test is the same folder as data.{key} ({folder}): only the 0 images"
-        )
-        (test / key).symlink_to(folder / "b")
-        (suspicion,) = list_data(str(train), str(val), str(test / key)).suspicions
-        assert suspicion.found.startswith(f"data.test ({test / key}) is a class folder of data.{key}: ")
-        assert suspicion.remedy == "give test images a folder of their own, or leave data.test empty"
-
-
-def test_too_few_to_split(tmp_path: Path) -> None:
-    assert "class b has one image only" in refusal(touch(tmp_path, "a/1.jpg", "a/2.jpg", "b/1.jpg"))
+        (finding,) = list_data(Data(train=train, val=val, test=folder)).warned
+        assert finding.text.startswith(f"data.test is the same folder as data.{key} ({folder}): ")
+        assert finding.remedy == "give test images a folder of their own, or leave data.test empty"
 
 
 def test_folders_that_are_missing_are_named_by_key(tmp_path: Path) -> None:
-    touch(tmp_path, "a/1.jpg", "a/2.jpg", "b/1.jpg", "b/2.jpg")
+    grow(tmp_path, "a/*2 b/*2")
     assert refusal("") == "data.train: no such folder: (empty)"
     assert refusal(tmp_path, tmp_path / "x").startswith("data.val: no such folder")
     assert refusal(tmp_path, "", tmp_path / "x").startswith("data.test: no such folder")
 
 
 def test_hostile_names_are_shown_safely(tmp_path: Path) -> None:
-    folder = tmp_path / os.fsdecode(b"train\x1b[2J\xff")
+    folder = tmp_path / "train\x1b[2J"
     (folder / "only\nclass").mkdir(parents=True)
     (folder / "only\nclass" / "1.jpg").touch()
     message = refusal(folder)
     assert r"only\x0aclass" in message
-    assert r"\x1b[2J\xff" in message
+    assert r"\x1b[2J" in message
     assert message.isprintable()
 
 
+def test_a_data_folder_that_no_recipe_can_name(tmp_path: Path) -> None:
+    folder = grow(tmp_path / os.fsdecode(b"\xff"), "a/*1 b/*1")
+    with pytest.raises(UserError, match=r"\\xff: its name isn't UTF-8 text; rename the folder"):
+        find_folders(folder).to_data()
+
+
+def test_what_is_left_out_is_shown_safely(tmp_path: Path) -> None:
+    grow(tmp_path, PLAIN)
+    for name in (b"\x1b[2J", b"\xff", b"[red]"):
+        (tmp_path / "train" / os.fsdecode(name)).mkdir()
+        (tmp_path / "train" / "cat" / os.fsdecode(name + b".txt")).touch()
+    listing = listed(tmp_path)
+    assert all(line.isprintable() for line in listing.summary())
+
+
 def test_a_class_that_no_label_can_name(tmp_path: Path) -> None:
-    touch(tmp_path, "a/1.jpg", os.fsdecode(b"\xff/1.jpg"))
-    with pytest.raises(UserError, match=r"\\xff: its name isn't UTF-8 text; rename it"):
-        list_classes(tmp_path)
+    grow(tmp_path, "a/*1")
+    (tmp_path / os.fsdecode(b"\xff")).mkdir()
+    (tmp_path / os.fsdecode(b"\xff") / "1.jpg").touch()
+    assert refusal(tmp_path).endswith(r"\xff: its name isn't UTF-8 text; rename it")
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read anything")
 def test_a_folder_that_cannot_be_read(tmp_path: Path) -> None:
-    touch(tmp_path, "a/1.jpg")
+    grow(tmp_path, "a/*1")
     (tmp_path / "a").chmod(0)
     assert "can't be read" in refusal(tmp_path)
+
+
+def test_test_images_may_lie_in_folders(tmp_path: Path) -> None:
+    assert list_images(grow(tmp_path, "b.PNG a.jpeg d/c.webp d.jpg/ notes.txt e.jpg>gone")) == [
+        "a.jpeg",
+        "b.PNG",
+        "d/c.webp",
+    ]
 
 
 def test_a_home_folder_is_found(monkeypatch: pytest.MonkeyPatch) -> None:

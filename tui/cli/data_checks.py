@@ -9,7 +9,6 @@ from engine.core.text import printable, shell_word
 from engine.layout.copies import FEW, with_copies
 from engine.layout.folders import find_folders
 from engine.layout.listing import Listing, list_data
-from engine.recipe.sections import Data
 from tui.cli.checks import Check
 from tui.helper import HelperError, run_helper
 from tui.progress import ProgressBar
@@ -18,27 +17,35 @@ from tui.widgets.wording import count
 _FEW = 20
 
 
-def data(folder: Path) -> Iterator[Check]:
-    """Judge the layout as a run would, the sizes of the classes, and some images of each class."""
-    try:
-        folders = find_folders(folder)
-        train, val, test = folders.as_text()
-        listing = with_copies(list_data(Data(train=train, val=val, test=test)))
-    except UserError as error:
-        yield Check("data", str(error), good=False, remedy="the README shows how a data folder is laid out")
-        return
-    for sentence in folders.said:
-        yield Check("data", sentence)
-    yield Check("data", listing.found())
-    if listing.left_out:
-        yield Check("left out", " · ".join(map(str, listing.left_out)))
-    for finding in listing.warned:
-        yield Check("warned", finding.text, remedy=finding.remedy)
-    yield _classes(listing)
-    if (images := listing.images) > FEW:
-        remedy = f"vrdl-tui doctor {shell_word(str(folder))} --duplicates"
-        yield Check("copies", f"not looked for among {images:,} images", remedy=remedy)
-    yield _images([path for path in (folders.train, folders.val, folders.test) if path])
+class DataChecks:
+    """Judges a folder's layout as a run would, the sizes of its classes, and some images of each class."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.listing: Listing | None = None
+        """What the folder holds, once it has been read."""
+
+    def __iter__(self) -> Iterator[Check]:
+        try:
+            folders = find_folders(self._folder)
+            self.listing = listing = with_copies(list_data(folders.to_data()))
+        except UserError as error:
+            yield Check(
+                "data", str(error), good=False, remedy="the README shows how a data folder is laid out"
+            )
+            return
+        for sentence in folders.said:
+            yield Check("data", sentence)
+        yield Check("data", listing.found())
+        if listing.left_out:
+            yield Check("left out", " · ".join(map(str, listing.left_out)))
+        for finding in listing.warned:
+            yield Check("warned", finding.text, remedy=finding.remedy)
+        yield _classes(listing)
+        if listing.images > FEW:
+            remedy = f"vrdl-tui doctor {shell_word(str(self._folder))} --duplicates"
+            yield Check("copies", f"not looked for among {listing.images:,} images", remedy=remedy)
+        yield _images([path for path in (folders.train, folders.val, folders.test) if path])
 
 
 def _classes(listing: Listing) -> Check:

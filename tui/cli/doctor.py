@@ -23,21 +23,22 @@ def doctor(
     picture: Annotated[
         Path | None, Parameter(help="With --duplicates: PNG file to write with the copies side by side.")
     ] = None,
+    runs: Runs = DEFAULT_RUNS,
+    offline: Offline = False,
     json: Annotated[
         bool,
         Parameter(
-            help="With --duplicates: print a JSON object with: images, omitted (number by reason) and groups (exact, "
-            "kind, conflict, images: split, class, path), the worst first.",
+            help="Print one JSON object. With --duplicates: images, omitted (number by reason) and groups (exact, kind, "
+            "conflict, images: split, class, path), the worst first.",
             show_default=False,
         ),
     ] = False,
-    runs: Runs = DEFAULT_RUNS,
-    offline: Offline = False,
 ) -> int:
     """Check this machine: terminal, Python, torch, GPU, weights, disk; and a data folder.
 
     Says of each whether it is good, and if not what to do. Takes some seconds,
-    for torch is imported. Exit code: 0 all good enough to train, 1 something isn't.
+    for torch is imported. Of a data folder it says what a run would use, and what
+    it would leave out. Exit code: 0 all good enough to train, 1 something isn't.
     """
     from itertools import chain
 
@@ -45,8 +46,9 @@ def doctor(
     from engine.core.offline import forbid_network
     from engine.core.text import printable
     from tui.cli.checks import environment, machine
-    from tui.cli.data_checks import data as of_data
+    from tui.cli.data_checks import DataChecks
     from tui.cli.duplicates import duplicates as list_duplicates
+    from tui.cli.say import print_json
 
     if offline:
         forbid_network()
@@ -54,10 +56,18 @@ def doctor(
         if data is None:
             raise UserError("--duplicates needs a data folder: vrdl-tui doctor DATA --duplicates")
         return list_duplicates(data, json=json, picture=picture)
-    if json or picture is not None:
-        raise UserError("--json and --picture belong to --duplicates")
+    if picture is not None:
+        raise UserError("--picture belongs to --duplicates: vrdl-tui doctor DATA --duplicates --picture FILE")
     failed = False
-    for check in chain(environment(runs), machine(), of_data(data) if data is not None else ()):
+    of_data = DataChecks(data) if data is not None else None
+    checks = chain(environment(runs), machine(), of_data or ())
+    if json:
+        found = list(checks)
+        print_json(
+            {"checks": found, "data": of_data.listing and of_data.listing.to_json() if of_data else None}
+        )
+        return int(any(not check.good for check in found))
+    for check in checks:
         failed |= not check.good
         print(f"{'ok ' if check.good else 'BAD'} {check.what:<9} {printable(check.found)}", flush=True)
         if check.remedy:

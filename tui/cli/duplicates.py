@@ -11,7 +11,6 @@ from engine.core.errors import UserError
 from engine.core.text import printable
 from engine.layout.copies import KINDS, Kind
 from engine.layout.folders import find_folders
-from engine.recipe.sections import Data
 from tui.cli.say import note, print_json
 from tui.helper import HelperError, run_helper
 from tui.progress import ProgressBar
@@ -39,7 +38,6 @@ def duplicates(folder: Path, *, json: bool, picture: Path | None) -> int:
     """List the copies in a data folder and return the exit code. Raises UserError."""
     _check_target(picture)
     folders = find_folders(folder)
-    train, val, test = folders.as_text()
     groups: list[Group] = []
     last: dict[str, Any] = {"images": 0, "omitted": {}, "pictured": 0}
     with ProgressBar() as bar:
@@ -52,7 +50,7 @@ def duplicates(folder: Path, *, json: bool, picture: Path | None) -> int:
             else:
                 last.update(fact)
 
-        arguments = [Data(train=train, val=val, test=test).model_dump_json()]
+        arguments = [folders.to_data().model_dump_json()]
         arguments += ["--picture", str(picture)] if picture is not None else []
         try:
             run_helper("engine.tools.duplicates", arguments, told)

@@ -4,13 +4,13 @@ import os
 from pathlib import Path
 from typing import ClassVar
 
+from engine.recipe.data_layout import expand_home
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 
 from engine.core.errors import UserError
-from engine.recipe.data_layout import expand_home
 from tui.late import Late
 from tui.screens.box import TextBlock
 from tui.screens.preparing import Preparing
@@ -205,6 +205,8 @@ def _about(known: Glance | None, width: int, height: int, glyphs: Glyphs) -> lis
         rows += [
             styled(piece, FAINT) for piece in wrap("no val folder: a part of each class is set aside", width)
         ]
+    for sentence in known.said:
+        rows += [styled(piece, MUTED) for piece in wrap(glyphs.clean(sentence), width)]
     if not known.usable:
         rows += [styled(piece, BAD) for piece in wrap("only one class: a classifier needs two", width)]
     room = max(1, height - len(rows))

@@ -9,7 +9,6 @@ from engine.core.errors import UserError
 from engine.layout.folders import find_folders
 from engine.layout.listing import list_data
 from engine.layout.tree import TooManyFilesError
-from engine.recipe.sections import Data
 from tui.widgets.wording import count
 
 _SAMPLES = 12
@@ -50,10 +49,7 @@ def glance(folder: Path, most: int | None = None) -> Glance:
     """Look at a folder, as ``vrdl-tui train`` would; at no more than ``most`` files. Only names are read."""
     try:
         found = find_folders(folder, most=most)
-        train, val, test = found.as_text()
-        listing = list_data(
-            Data(train=train, val=val, test=test), splits=False, refuse_shared=False, least=0, most=most
-        )
+        listing = list_data(found.to_data(), splits=False, refuse_shared=False, least=0, most=most)
     except TooManyFilesError:
         return Glance({}, problem=f"more than {_MOST:,} files: choose it to have them counted")
     except UserError as error:
@@ -71,7 +67,7 @@ def glance(folder: Path, most: int | None = None) -> Glance:
     return Glance(
         {name: len(files) for name, files in listing.train.items()},
         None if listing.val is None else sum(map(len, listing.val.values())),
-        len(listing.test) if test else None,
+        len(listing.test) if found.test else None,
         tuple(samples[:_SAMPLES]),
         (*found.said, *([left_out] if listing.left_out else []), *map(str, listing.warned)),
     )

@@ -157,9 +157,10 @@ class Teller:
         match event:
             case DatasetScanned():
                 images = f"{event.train_images:,} train, {event.val_images:,} val, {event.test_images:,} test"
+                left_out = f"; left out: {', '.join(event.left_out)}" if event.left_out else ""
                 return (
                     "run",
-                    f"{count(len(event.classes), 'class', 'classes')}, images: {images} ({event.split})",
+                    f"{count(len(event.classes), 'class', 'classes')}, images: {images} ({event.split}){left_out}",
                 )
             case CopiesDropped():
                 return (

@@ -196,7 +196,8 @@ class OutlierActions:
         if self._files is None:
             return [""] * len(outliers)
         away = [one for one in outliers if one.action != "exclude"]
-        found = self._files.restore([self._file(one.path) for one in away])
+        places = [self._file(one.path).rpartition("/") for one in away]
+        found = self._files.restore([(folder, file) for folder, _, file in places])
         problems = {one.path: problem for one, problem in zip(away, found, strict=True)}
         return [problems.get(one.path, "") for one in outliers]
 

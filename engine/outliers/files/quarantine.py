@@ -4,6 +4,7 @@ import contextlib
 import os
 import tempfile
 import time
+import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
@@ -87,13 +88,13 @@ class Quarantine:
             taken.append(Taken(done, problem))
         return taken
 
-    def restore(self, files: Sequence[str]) -> list[str]:
+    def restore(self, files: Sequence[tuple[str, str]]) -> list[str]:
         """Move files back to their class folders; return for each "" or why it can't be moved back.
 
-        ``files`` are relative to the training folder, as on disk or as in the journal (``encodable``). A file that is
-        already back counts as restored.
+        ``files`` are pairs of a folder relative to the training folder and a file name, as on disk or as in the journal
+        (``encodable``). A file that is already back counts as restored.
         """
-        found = [self._find(file) for file in files]
+        found = [self._find(*file) for file in files]
         classes: dict[str, dict[str, Planned]] = {}
         for planned in found:
             if planned is not None:
@@ -116,8 +117,7 @@ class Quarantine:
                     plans.append(self._planned[key])
                     continue
                 try:
-                    if not key[0]:
-                        raise RefusedError("it is not in its class's folder")
+                    _check_class(event.class_name, key[0])
                     with open_class(train, key[0]) as folder:
                         content = read_content(folder, path.name)
                 except RefusedError as error:
@@ -227,12 +227,11 @@ class Quarantine:
         inside = self._train in folder.parents
         return folder.relative_to(self._train).as_posix() if inside else "", path.name
 
-    def _find(self, file: str) -> Planned | None:
-        folder, _, name = file.rpartition("/")
-        if (folder, name) in self._planned:
-            return self._planned[folder, name]
-        shown = ((encodable(f"{one.class_name}/{one.file}"), one) for one in self._planned.values())
-        return next((one for named, one in shown if named == file), None)
+    def _find(self, folder: str, file: str) -> Planned | None:
+        if (folder, file) in self._planned:
+            return self._planned[folder, file]
+        shown = ((encodable(one.class_name), encodable(one.file), one) for one in self._planned.values())
+        return next((one for *named, one in shown if named == [folder, file]), None)
 
     def _record(self, lines: Sequence[Line]) -> None:
         assert self._manifest is not None
@@ -303,6 +302,15 @@ def _check_in_place(train: int, name: str, wanted: dict[str, Planned]) -> dict[s
                 if read_content(folder, file).sha256 == planned.content.sha256:
                     del gone[file]
     return gone
+
+
+def _check_class(class_name: str, folder: str) -> None:
+    """Raise RefusedError unless ``folder``, relative to the training folder, is that of the class or below it."""
+    if not is_plain(class_name):
+        raise RefusedError("its class is not a plain folder name")
+    first = unicodedata.normalize("NFC", folder.split("/", 1)[0])
+    if first != unicodedata.normalize("NFC", class_name) or not is_plain_path(folder):
+        raise RefusedError("it is not in its class's folder")
 
 
 def _remove_if_empty(parent: int, name: str) -> None:
