@@ -228,8 +228,11 @@ def test_pairs_across_blocks_are_found_and_connected(monkeypatch: pytest.MonkeyP
     hashes = rng.integers(0, 2**64, (300, 4), dtype=np.uint64)
     colours = np.full((300, 192), 100, np.uint8)
     hashes[120] = hashes[3] ^ np.uint64(1023)  # 10 bits in each word, 40 in all
-    hashes[299] = hashes[120] ^ np.array([2**20 - 1, 0, 0, 0], np.uint64)
+    hashes[299] = hashes[120] ^ np.array([(2**20 - 1) << 20, 0, 0, 0], np.uint64)
     hashes[200] = hashes[4] ^ np.array([2**41 - 1, 0, 0, 0], np.uint64)  # 41
+    hashes[210] = hashes[5] ^ np.array(
+        [0, 0, 2**41 - 1, 0], np.uint64
+    )  # equal in the half that is compared first
     hashes[250] = hashes[9]
     colours[250] += 41
     bits = np.bitwise_count(hashes[:, None] ^ hashes[None]).sum(axis=2)

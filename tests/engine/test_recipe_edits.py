@@ -227,7 +227,10 @@ def test_a_recorded_split_can_not_be_edited(
     data = make_pictures(tmp_path / "tree", test=0)
     run = make_run(runs, data / "train", *SETTINGS)
     record(run, monkeypatch, (1, 3))
-    for key, value in (("data.val_fraction", "0.3"), ("data.val", data / "val")):
+    for key, value in (
+        ("data.val_fraction", "0.3"), ("data.val", data / "val"), ("data.group", "x"),
+        ("data.duplicates", "drop_from_train"),
+    ):  # fmt: skip
         text = run.recipe.read_text()
         edit(run, key, value)
         assert f"recipe.toml was edited; {key} " in reason(record(run, monkeypatch))

@@ -28,8 +28,8 @@ def doctor(
     json: Annotated[
         bool,
         Parameter(
-            help="Print one JSON object. With --duplicates: images, omitted (number by reason) and groups (exact, kind, "
-            "conflict, images: split, class, path), the worst first.",
+            help="Print one JSON object. With --duplicates: images, omitted (number by reason) and groups (exact, "
+            "kind, conflict, images: split, class, path), the worst first.",
             show_default=False,
         ),
     ] = False,
