@@ -1,7 +1,8 @@
 """Which folders below a data folder are the splits."""
 
-import os
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Literal
 
@@ -10,7 +11,7 @@ from pydantic import ValidationError
 from engine.core.errors import UserError
 from engine.core.text import printable
 from engine.layout.findings import names
-from engine.layout.tree import Tree, read_tree
+from engine.layout.tree import Peek
 from engine.recipe.sections import Data
 
 Role = Literal["train", "val", "test"]
@@ -54,110 +55,111 @@ class DataFolders:
             raise UserError(f"{printable(train)}: its name isn't UTF-8 text; rename the folder") from None
 
 
-def find_folders(root: Path, *, most: int | None = None) -> DataFolders:
+def find_folders(root: Path) -> DataFolders:
     """Return the folders of ``root``: those of the splits below it, or ``root`` itself as ``train``.
 
     A folder is a split by its name (``train``, ``training``; ``val``, ``valid``, ``validation``; ``test``, ``testing``;
     in any case) and by what it holds: ``train`` with images of its own beside other classes is a class. Where all
-    images lie below a single folder that has the classes or splits, that one is taken. Raises UserError for what is no
-    folder or no data, and where several folders could be meant; TooManyFilesError after ``most`` files.
+    images lie below a single folder that has the classes or splits, that one is taken. Few names are read. Raises
+    UserError for what is no folder or no data, and where several folders could be meant.
     """
     if not root.is_dir():
         raise UserError(f"no such folder: {printable(str(root))}")
     root = root.resolve()
     said: tuple[str, ...] = ()
     for _ in range(_DEEPEST):
-        tree = read_tree(root, most=most)
-        found = _splits(root, tree)
+        peek = Peek(root)
+        found = _splits(peek)
         if found is not None:
-            return DataFolders(found.train, found.val, found.test, said + found.said)
-        inner = _only_folder(tree)
+            return DataFolders(found.train, found.val, found.test, said)
+        inner = _only_folder(peek)
         if inner is None:
-            _refuse_several(root, tree)
-            flat = _flat(root, tree)
+            _refuse_several(peek)
+            flat = _flat(peek)
             return DataFolders(flat.train, flat.val, flat.test, said + flat.said)
-        root /= inner
+        root = inner
         said = (f"the classes are in {printable(str(root))}",)
     return DataFolders(root, None, None, said)
 
 
-def _splits(root: Path, tree: Tree) -> DataFolders | None:
+def _by_role(peek: Peek) -> dict[Role, list[Peek]]:
+    found: dict[Role, list[Peek]] = {"train": [], "val": [], "test": []}
+    for inner in peek.folders():
+        if (role := role_of(inner.path.name)) is not None:
+            found[role].append(inner)
+    return found
+
+
+def _splits(peek: Peek) -> DataFolders | None:
     """Return the splits if there is a training folder among the first-level folders."""
-    found: dict[Role, list[str]] = {"train": [], "val": [], "test": []}
-    classes = []
-    for name in tree.folders:
-        role = role_of(name)
-        if role is not None:
-            found[role].append(name)
-        elif tree.folders[name]:
-            classes.append(name)
-    trains = [name for name in found["train"] if _has_class_folders(tree, name)]
-    if not trains and not classes:
+    found = _by_role(peek)
+    trains = [one for one in found["train"] if _any(one.filled())]
+    if not trains and found["train"] and not any(role_of(one.path.name) is None for one in peek.filled()):
         trains = found["train"]
     if not trains:
         return None
-    train = _one(root, "train", trains)
-    val = _one(root, "val", found["val"]) if found["val"] else None
-    test = _one(root, "test", found["test"]) if found["test"] else None
-    return DataFolders(root / train, root / val if val else None, root / test if test else None)
+    return DataFolders(
+        _one(peek, "train", trains),
+        _one(peek, "val", found["val"]) if found["val"] else None,
+        _one(peek, "test", found["test"]) if found["test"] else None,
+    )
 
 
-def _flat(root: Path, tree: Tree) -> DataFolders:
+def _flat(peek: Peek) -> DataFolders:
     """Return the splits of a folder of classes: a test folder beside them, and a val folder with the same classes."""
-    classes = {name for name, images in tree.folders.items() if images and role_of(name) != "test"}
-    tests = [name for name, images in tree.folders.items() if images and role_of(name) == "test"]
-    vals = [
-        name
-        for name in classes
-        if role_of(name) == "val" and not _inner(tree, name).isdisjoint(classes - {name})
-    ]
-    said = []
-    test = _one(root, "test", tests) if tests and len(classes - set(vals)) > 1 else None
-    val = _one(root, "val", vals) if vals else None
-    for name, what in ((val, "the validation images"), (test, "the test images")):
-        if name is not None:
+    found = _by_role(peek)
+    root, said = peek.path, []
+    val = test = None
+    if vals := [one for one in found["val"] if _has_same_classes(one, root)]:
+        val = _one(peek, "val", vals)
+    if tests := [one for one in found["test"] if one.has_images() or _any(one.filled())]:
+        no_classes = {one.path for one in (*vals, *tests)}
+        if len(list(islice((one for one in peek.filled() if one.path not in no_classes), 2))) == 2:
+            test = _one(peek, "test", tests)
+    for folder, what in ((val, "the validation images"), (test, "the test images")):
+        if folder is not None:
             said.append(
-                f"{printable(str(root / name))} holds {what} and is no class "
+                f"{printable(str(folder))} holds {what} and is no class "
                 f"(otherwise: --set data.train={printable(str(root))})"
             )
-    return DataFolders(root, root / val if val else None, root / test if test else None, tuple(said))
+    return DataFolders(root, val, test, tuple(said))
 
 
-def _one(root: Path, role: Role, found: list[str]) -> str:
+def _any(found: Iterator[Peek]) -> bool:
+    return next(found, None) is not None
+
+
+def _has_same_classes(val: Peek, root: Path) -> bool:
+    return any((root / one.path.name).is_dir() for one in val.filled())
+
+
+def _one(peek: Peek, role: Role, found: list[Peek]) -> Path:
     if len(found) > 1:
         raise UserError(
-            f"{names([f'{name}/' for name in found])} in {printable(str(root))} could each be data.{role}; "
-            f"name one: --set data.{role}={printable(str(root / found[0]))}"
+            f"{names([f'{one.path.name}/' for one in found])} in {printable(str(peek.path))} could each be "
+            f"data.{role}; name one: --set data.{role}={printable(str(found[0].path))}"
         )
-    return found[0]
+    return found[0].path
 
 
-def _inner(tree: Tree, name: str) -> set[str]:
-    """Return the second-level folders with images below a first-level folder."""
-    return {image.split("/", 2)[1] for image in tree.folders[name] if image.count("/") > 1}
-
-
-def _has_class_folders(tree: Tree, name: str) -> bool:
-    return bool(_inner(tree, name))
-
-
-def _only_folder(tree: Tree) -> str | None:
+def _only_folder(peek: Peek) -> Path | None:
     """Return the one first-level folder with images, if they all lie in folders of its own and none beside it."""
-    filled = [name for name, images in tree.folders.items() if images]
-    if len(filled) != 1 or tree.loose or not _has_class_folders(tree, filled[0]):
+    filled = list(islice(peek.filled(), 2))
+    if len(filled) != 1 or peek.has_images() or filled[0].has_images() or not _any(filled[0].filled()):
         return None
-    direct = any(image.count("/") == 1 for image in tree.folders[filled[0]])
-    return None if direct else filled[0]
+    return filled[0].path
 
 
-def _refuse_several(root: Path, tree: Tree) -> None:
+def _refuse_several(peek: Peek) -> None:
     """Raise UserError if first-level folders have splits of their own: each is a data folder."""
     several = [
-        name for name in tree.folders if any(role_of(inner) == "train" for inner in _inner(tree, name))
+        one
+        for one in peek.folders()
+        if any(role_of(inner.path.name) == "train" and _any(inner.filled()) for inner in one.folders())
     ]
     if len(several) > 1:
-        folder = printable(os.fspath(root / several[0]))
         raise UserError(
-            f"{printable(str(root))} holds several data folders: {names([f'{one}/' for one in several])}; "
-            f"give one of them, such as {folder}"
+            f"{printable(str(peek.path))} holds several data folders: "
+            f"{names([f'{one.path.name}/' for one in several])}; give one of them, such as "
+            f"{printable(str(several[0].path))}"
         )

@@ -1,6 +1,7 @@
 """The image files below a folder, by its first-level folders; what else lies there is counted."""
 
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from engine.layout.kinds import NOT_IMAGES, UNREADABLE, Kind, readable_suffixes,
 _RUN_FILES = frozenset(("recipe.toml", "events.jsonl", "ablation.toml"))
 _QUARANTINE = "manifest.jsonl"
 _SYSTEM = frozenset(("__MACOSX", "lost+found", "@eaDir", "$RECYCLE.BIN", "System Volume Information"))
+
+_DEEPEST = 64
 
 Identity = tuple[int, int]
 """Device and inode of a folder, equal for one folder under two names (links, bind mounts)."""
@@ -79,9 +82,9 @@ def read_tree(
         if found is None:
             tree.not_data.add(name)
         elif recursive:
-            tree.folders[name] = sorted(found)
+            tree.folders[name] = found
         else:
-            direct = sorted(image for image in found if image.count("/") == 1)
+            direct = [image for image in found if image.count("/") == 1]
             tree.folders[name] = direct
             if len(direct) < len(found):
                 tree.deeper[name] = len(found) - len(direct)
@@ -92,6 +95,53 @@ def list_images(folder: Path) -> list[str]:
     """Return the images below ``folder``, relative to it and sorted as text. Raises UserError if it can't be read."""
     tree = read_tree(folder)
     return sorted([*tree.loose, *(image for images in tree.folders.values() for image in images)])
+
+
+class Peek:
+    """What a folder holds, found out by reading as few names as possible."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._readable = readable_suffixes()
+
+    def folders(self) -> Iterator["Peek"]:
+        """Yield the folders that may hold data, in the order of their names."""
+        try:
+            with os.scandir(self.path) as entries:
+                names = sorted(
+                    entry.name
+                    for entry in entries
+                    if entry.name[0] != "." and entry.name not in _SYSTEM and is_folder(entry)
+                )
+        except OSError as error:
+            raise unreadable(self.path, error) from None
+        for name in names:
+            inner = Peek(self.path / name)
+            if not any((inner.path / one).exists() for one in (*_RUN_FILES, _QUARANTINE)):
+                yield inner
+
+    def has_images(self) -> bool:
+        """Return whether there are images directly in the folder."""
+        unknown = []
+        try:
+            with os.scandir(self.path) as entries:
+                for entry in entries:
+                    suffix = os.path.splitext(entry.name)[1].lower()  # noqa: PTH122 - many names
+                    if entry.name[0] == "." or not _is_file(entry):
+                        continue
+                    if suffix in self._readable:
+                        return True
+                    if suffix not in UNREADABLE and suffix not in NOT_IMAGES:
+                        unknown.append(entry.path)
+        except OSError as error:
+            raise unreadable(self.path, error) from None
+        return any((kind := sniff(Path(path))) is not None and kind.readable for path in sorted(unknown))
+
+    def filled(self, depth: int = _DEEPEST) -> Iterator["Peek"]:
+        """Yield the folders in it that hold images, however deep."""
+        for inner in self.folders():
+            if inner.has_images() or (depth and any(True for _ in inner.filled(depth - 1))):
+                yield inner
 
 
 class _Walk:
@@ -121,7 +171,13 @@ class _Walk:
         if found is None:
             return None
         images, folders = found
+        images.sort()
         images = [f"{prefix}/{name}" for name in images]
+        if not folders:
+            return images
+        if prefix.count("/") >= _DEEPEST:
+            self._left_out.add("deep", "folder too deep", "folders too deep", prefix, count=len(folders))
+            return images
         nothing = not images and bool(folders)
         for name, is_link in sorted(folders):
             inner = f"{path}/{name}"
@@ -130,19 +186,21 @@ class _Walk:
             deeper = self.below(inner, f"{prefix}/{name}", above, linked=is_link)
             nothing &= deeper is None
             images += deeper or []
-        return None if nothing else images
+        return None if nothing else sorted(images)
 
     def entries(self, path: str, prefix: str) -> tuple[list[str], list[tuple[str, bool]]] | None:
         """Return the image files, and the folders with whether they are links; None for a folder that isn't data."""
         images: list[str] = []
         folders: list[tuple[str, bool]] = []
         others: list[tuple[str, os.DirEntry[str]]] = []
+        readable = self._readable
         try:
             with os.scandir(path) as entries:
                 for entry in entries:
                     name = entry.name
-                    suffix = name[name.rfind(".") :].lower() if "." in name[1:] else ""
-                    if suffix in self._readable and name[0] != "." and _is_file(entry):
+                    dot = name.rfind(".")
+                    suffix = name[dot:].lower() if dot > 0 else ""
+                    if suffix in readable and name[0] != "." and _is_file(entry):
                         images.append(name)
                     elif name[0] != "." and is_folder(entry):
                         if name in _SYSTEM:

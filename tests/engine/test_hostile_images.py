@@ -50,7 +50,7 @@ def refusal(path: Path) -> str:
     started = time.monotonic()
     with pytest.raises(BadImageError) as caught:
         read_image(path)
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 60
     return str(caught.value)
 
 

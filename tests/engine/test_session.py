@@ -138,11 +138,11 @@ def warned_of_data(played: Played) -> list[str]:
 
 def test_shared_folders_are_told_of(pictures: Path, runs: Path) -> None:
     """A new run is refused; one that began when they were accepted can be resumed, with a warning."""
-    run = make_run(runs, pictures, f"data.test={pictures}/train/red", "train.predict=false")
+    run = make_run(runs, pictures, f"data.test={pictures}/train", "train.predict=false")
     played = play(run, lambda watcher: watcher.ask(Stop(after_epoch=True)))
     assert played.code == 0
     (known,) = warned_of_data(played)
-    assert known.startswith(f"data.test ({pictures}/train/red) is a class folder of data.train: ")
+    assert known.startswith(f"data.test is the same folder as data.train ({pictures}/train): ")
     shared = run.recipe.read_text().replace(f"{pictures}/val", f"{pictures}/train")
     run.recipe.write_text(shared)
     again = play(run)

@@ -100,7 +100,7 @@ def test_processes_that_stand_still_keep_no_run_from_ending(
             for _ in bench.loader.batches(bench.data.train, bench.plan(), 1, bench._hear, late):
                 pass
         begun = time.monotonic()
-    assert time.monotonic() - begun < 8
+    assert time.monotonic() - begun < 60
 
 
 def late(quiet: float) -> None:

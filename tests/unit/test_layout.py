@@ -334,7 +334,7 @@ def test_as_json(tmp_path: Path) -> None:
 def test_a_limit_of_files(tmp_path: Path) -> None:
     grow(tmp_path, PLAIN)
     with pytest.raises(TooManyFilesError, match="more than 10 files below"):
-        find_folders(tmp_path, most=10)
+        list_data(find_folders(tmp_path).to_data(), most=10)
     assert len(read_tree(tmp_path, most=30).folders["train"]) == 18
 
 

@@ -162,8 +162,8 @@ def test_waiting_for_the_lock(runs: Path) -> None:
     with hold(run) as process:
         threading.Timer(0.2, process.kill).start()
         begun = time.monotonic()
-        run.lock(wait=5).release()
-        assert time.monotonic() - begun < 4
+        run.lock(wait=60).release()
+        assert time.monotonic() - begun < 30
 
 
 def test_looking_does_not_disturb(runs: Path) -> None:

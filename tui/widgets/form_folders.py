@@ -48,7 +48,7 @@ class Glance:
 def glance(folder: Path, most: int | None = None) -> Glance:
     """Look at a folder, as ``vrdl-tui train`` would; at no more than ``most`` files. Only names are read."""
     try:
-        found = find_folders(folder, most=most)
+        found = find_folders(folder)
         listing = list_data(found.to_data(), splits=False, refuse_shared=False, least=0, most=most)
     except TooManyFilesError:
         return Glance({}, problem=f"more than {_MOST:,} files: choose it to have them counted")

@@ -280,3 +280,16 @@ def test_the_sha256_of_a_file(photos: Photos) -> None:
     assert sha256_of(photos.train.joinpath(*TWO)) == sha256(CONTENT[TWO])
     assert sha256_of(photos.train / "cat" / "absent.jpg") == ""
     assert sha256_of(photos.train / "absent" / "1.jpg") == ""
+
+
+def test_a_file_in_a_sub_folder_of_its_class(photos: Photos) -> None:
+    image = photos.train / "cat" / "2023" / "a" / "9.jpg"
+    image.parent.mkdir(parents=True)
+    image.write_bytes(b"nine")
+    quarantine = photos.quarantine()
+    assert [one.problem for one in quarantine.take(photos.outliers([("cat", "2023/a/9.jpg")]))] == [""]
+    assert not image.exists()
+    assert (photos.away / "cat" / "2023" / "a" / "9.jpg").read_bytes() == b"nine"
+    assert photos.quarantine().restore([("cat/2023/a", "9.jpg")]) == [""]
+    assert image.read_bytes() == b"nine"
+    assert not (photos.away / "cat").exists()
