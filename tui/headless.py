@@ -15,6 +15,7 @@ from engine.core.text import printable
 from engine.journal.events import (
     AnyEvent,
     BadImage,
+    CopiesDropped,
     DatasetScanned,
     EpochStarted,
     LrDecayed,
@@ -43,7 +44,8 @@ _POLL = 0.1
 _PATIENCE = 30.0
 _INTERRUPTED = 130
 _TOLD = (
-    BadImage, DatasetScanned, LrDecayed, Paused, PredictionWritten, PredictionScored, Resumed, SettingChanged,
+    BadImage, CopiesDropped, DatasetScanned, LrDecayed, Paused, PredictionWritten, PredictionScored, Resumed,
+    SettingChanged,
     StageStarted, RunWarning,
 )  # fmt: skip
 

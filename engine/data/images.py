@@ -6,8 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from engine.compute.rng import Purpose, stream
-from engine.layout.findings import Finding
+from engine.core.text import printable
+from engine.data.split import split_groups, split_images
+from engine.layout.copies import Listed, exact_copies, to_drop
+from engine.layout.findings import Finding, names
+from engine.layout.groups import subjects
 from engine.layout.listing import Classes, Listing, list_data
 from engine.recipe.sections import Data
 from engine.run.data_now import Past, look_at_data
@@ -57,6 +60,8 @@ class DataSet:
     warned: tuple[Finding, ...] = ()
     test_labels: tuple[int, ...] = ()
     """The class index of each test image, -1 for one without a label; empty if none has one."""
+    dropped: tuple[str, ...] = ()
+    """Names of training images that ``data.duplicates`` leaves out, relative to the folder of the split."""
     changes: tuple[str, ...] = ()
     """What was added or lost since the run recorded its images: sentences, safe to show."""
 
@@ -83,13 +88,18 @@ def scan(data: Data, seed: int, record: Path, past: Past = _BEGINNING) -> DataSe
     """Return the images of a recipe's ``[data]``, with classes and files sorted as text.
 
     Without a validation folder, ``val_fraction`` of each class is held out, chosen by ``seed``: at least one image,
-    leaving at least one for training. The images are recorded in the file ``record``, and a resumed run uses those;
-    ``changes`` says what was added or lost since. Raises UserError as ``engine.run.data_now.look_at_data`` does.
+    leaving at least one for training. With ``data.group`` whole groups are held out. With ``data.duplicates`` set to
+    drop_from_train, exact copies are left out of the training images. The images are recorded in the file ``record``,
+    and a resumed run uses those; ``changes`` says what was added or lost since. Raises UserError as
+    ``engine.run.data_now.look_at_data`` does.
     """
     now = look_at_data(data, record, past)
     listing, root = now.listing, Path(data.train)
-    parts = _split(now.train, data.val_fraction, seed) if now.val is None else (now.train, now.val)
-    images = Recorded(*parts, listing.test)
+    warned = list(listing.warned)
+    parts = _split(now.train, data, seed, warned) if now.val is None else (now.train, now.val)
+    images = Recorded(*parts, listing.test, now.dropped)
+    if now.begins and data.duplicates == "drop_from_train":
+        images = _without_copies(data, images, listing, warned)
     if not now.is_recorded:
         write_record(record, images)
     classes = list(images.train)
@@ -99,8 +109,11 @@ def scan(data: Data, seed: int, record: Path, past: Past = _BEGINNING) -> DataSe
     split: Literal["folders", "stratified"] = "folders" if now.by_folders else "stratified"
     labels = _test_labels(listing, classes)
     of_classes = () if classes == listing.classes else _OF_CLASSES  # the run doesn't use the new ones
-    warned = tuple(finding for finding in listing.warned if finding.kind not in of_classes)
-    return DataSet(classes, train, val, test, split, listing.left_out, warned, labels, now.said)
+    warned = [finding for finding in warned if finding.kind not in of_classes]
+    dropped = tuple(name for names in images.dropped.values() for name in names)
+    return DataSet(
+        classes, train, val, test, split, listing.left_out, tuple(warned), labels, dropped, now.said
+    )
 
 
 def as_listed(data: Data) -> DataSet:
@@ -126,12 +139,46 @@ def _image_set(split: Literal["train", "val"], root: Path, classes: list[str], l
     return ImageSet(split, [path for path, _ in pairs], [label for _, label in pairs], root)
 
 
-def _split(listed: Classes, fraction: float, seed: int) -> tuple[Classes, Classes]:
+def _split(listed: Classes, data: Data, seed: int, warned: list[Finding]) -> tuple[Classes, Classes]:
+    if not data.group:
+        division = split_images(listed, data.val_fraction, seed)
+        return division.train, division.val
+    by_class = {name: subjects(images, data.group) for name, images in listed.items()}
+    division = split_groups(listed, by_class, data.val_fraction, seed)
+    without = [name for name in division.without_val if len(listed[name]) > 1]
+    if without:
+        number = f"{len(without):,} class{'' if len(without) == 1 else 'es'}"
+        text = f"no validation image of {number}, whose groups can't be divided; recall unknown: {names(without)}"
+        warned.append(Finding("no validation", len(without), text, examples=tuple(without[:3])))
+    return division.train, division.val
+
+
+def _without_copies(data: Data, parts: Recorded, listing: Listing, warned: list[Finding]) -> Recorded:
+    """Return the parts with exact copies moved from train to ``dropped``, unless a class would be left empty."""
+    val = data.val if listing.val is not None else data.train
+    splits: tuple[tuple[Split, str, Classes], ...] = (
+        ("train", data.train, parts.train),
+        ("val", val, parts.val),
+    )
+    images = [
+        Listed(split, label, Path(root, name))
+        for split, root, classes in splits
+        for label, files in classes.items()
+        for name in files
+    ]
+    images += [
+        Listed("test", label, Path(data.test, name))
+        for name, label in zip(listing.test, listing.test_labels, strict=True)
+    ]
+    copies = {image.path for image in to_drop(exact_copies(images))}
     train: Classes = {}
-    val: Classes = {}
-    for number, (name, images) in enumerate(listed.items()):
-        count = 0 if len(images) < 2 else min(max(1, round(len(images) * fraction)), len(images) - 1)
-        chosen = set(stream(seed, Purpose.SPLIT, index=number).permutation(len(images))[:count].tolist())
-        val[name] = [image for i, image in enumerate(images) if i in chosen]
-        train[name] = [image for i, image in enumerate(images) if i not in chosen]
-    return train, val
+    dropped: Classes = {}
+    for label, files in parts.train.items():
+        kept = [name for name in files if Path(data.train, name) not in copies]
+        if files and not kept:
+            text = f"all {len(files):,} training images of {printable(label, 60)} are copies and are kept"
+            warned.append(Finding("only copies", len(files), text, "it would have none left"))
+            kept = files
+        train[label] = kept
+        dropped[label] = sorted(set(files) - set(kept))
+    return Recorded(train, parts.val, parts.test, dropped)

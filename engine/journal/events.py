@@ -272,6 +272,14 @@ class DatasetScanned(Event, frozen=True):
     """What lies in the data folders and isn't used: each kind with its number, and how to have it otherwise."""
 
 
+class CopiesDropped(Event, frozen=True):
+    """Exact copies are left out of the training images, as ``data.duplicates=drop_from_train`` asks."""
+
+    count: int
+    images: list[str]
+    """The first 1,000, relative to the folder of the split; all are in ``split.csv``."""
+
+
 class BadImage(Event, frozen=True):
     """A file can't be read as an image. It is reported once and not used."""
 
@@ -520,8 +528,8 @@ class UnknownEvent(Event, frozen=True, tag="unknown_event"):
 
 
 AnyEvent: TypeAlias = (
-    RunStarted | StageStarted | DatasetScanned | BadImage | OutlierEvent | EpochStarted | Step | EpochEnded
-    | LrDecayed | ConfusionMatrix | CheckpointSaved | Paused | Resumed | CommandAccepted | CommandRejected
+    RunStarted | StageStarted | DatasetScanned | CopiesDropped | BadImage | OutlierEvent | EpochStarted | Step
+    | EpochEnded | LrDecayed | ConfusionMatrix | CheckpointSaved | Paused | Resumed | CommandAccepted | CommandRejected
     | SettingChanged | RolledBack | EpochCut | PredictionProgress | PredictionWritten | PredictionScored | SystemSample
     | DiskFull | DiskFreed | RunWarning | RunEnded | UnknownEvent
 )  # fmt: skip

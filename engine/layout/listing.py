@@ -10,6 +10,7 @@ from engine.core.errors import UserError
 from engine.core.text import encodable, printable
 from engine.layout.findings import Finding, Tally, names
 from engine.layout.folders import Role, role_of
+from engine.layout.groups import group_findings, suggest
 from engine.layout.not_a_folder import refuse
 from engine.layout.tree import Identity, Tree, identity, is_folder, read_tree, unreadable
 from engine.recipe.sections import Data
@@ -35,11 +36,18 @@ class Listing:
     test_labels: list[str]
     left_out: tuple[Finding, ...] = ()
     warned: tuple[Finding, ...] = ()
+    groups: int = 0
+    """Number of groups by ``data.group``, which are held out whole; 0 without."""
 
     @property
     def classes(self) -> list[str]:
         """The names of the classes, sorted as text."""
         return list(self.train)
+
+    @property
+    def images(self) -> int:
+        """The number of images in all splits."""
+        return _images_of(self.train) + _images_of(self.val or {}) + len(self.test)
 
     def summary(self) -> list[str]:
         """Return up to three lines, safe to show: what was found, what is left out, what is probably a mistake."""
@@ -56,7 +64,8 @@ class Listing:
             + self._place(self.data.train, "train")
         ]
         if self.val is None:
-            parts.append(f"val {self.data.val_fraction:.0%} of each class, held out")
+            whole = f" in whole groups, of {self.groups:,}" if self.groups else ""
+            parts.append(f"val {self.data.val_fraction:.0%} of each class, held out{whole}")
         else:
             parts.append(f"val {_images_of(self.val):,}" + self._place(self.data.val, "val"))
         if self.test:
@@ -125,12 +134,16 @@ def list_data(
     if len(classes) < least:
         _refuse(data.train, train, classes)
     val = _validation(data, classes, left_out, warned, most, refuse_extra=refuse_extra) if data.val else None
-    if val is None and splits:
+    groups = 0
+    if val is not None:
+        warned += _unused_groups(data)
+    elif splits:
         _check_split(classes, warned)
+        groups = _groups(data, classes, warned)
     test, labels = _test(data, classes, left_out, warned, most) if data.test else ([], [])
     _beside(data, left_out)
     warned += [*_overlapping_test(data, test), *_odd_names(train, classes), *_imbalance(classes)]
-    return Listing(data, classes, val, test, labels, left_out.findings(), tuple(warned))
+    return Listing(data, classes, val, test, labels, left_out.findings(), tuple(warned), groups)
 
 
 def _read(data: Data, split: Role, left_out: Tally, most: int | None) -> Tree:
@@ -245,6 +258,24 @@ def _other_spelling(extra: list[str], classes: Classes) -> str:
         if same := known.get(name.casefold()):
             return f" (data.train has {printable(same, 60)})"
     return ""
+
+
+def _groups(data: Data, classes: Classes, warned: list[Finding]) -> int:
+    """Return the number of groups that ``data.group`` makes; without it, suggest one where names come in groups."""
+    if data.group:
+        groups, found = group_findings(classes, data.group)
+        warned += found
+        return groups
+    if (suggestion := suggest(classes)) is not None:
+        warned.append(suggestion.finding())
+    return 0
+
+
+def _unused_groups(data: Data) -> list[Finding]:
+    if not data.group:
+        return []
+    text = "data.group has no effect: data.val names the validation images"
+    return [Finding("groups", 1, text, "leave data.val empty to hold out whole groups")]
 
 
 def _check_split(classes: Classes, warned: list[Finding]) -> None:

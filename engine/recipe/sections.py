@@ -4,6 +4,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from engine.core.pattern import Pattern
+
 Unit = Annotated[float, Field(ge=0, le=1)]
 """A number from 0 to 1."""
 Fraction = Annotated[float, Field(gt=0, lt=1)]
@@ -45,6 +47,16 @@ class Data(Section):
     val_fraction: Fraction = Field(
         0.15, description="fraction of each class used for validation if data.val is empty"
     )
+    group: str = Field(
+        "",
+        description="regular expression on file names; images for which its first group (or whole match) is the same, "
+        "such as those of one patient, stay on one side of the split; empty: each image for itself",
+    )
+    duplicates: Literal["keep", "drop_from_train"] = Field(
+        "keep",
+        description="exact copies: keep them, or drop from training those of validation and test images and second "
+        "copies within a class",
+    )
     pad: Literal["square", "stretch"] = Field(
         "square", description="pad to a square, which keeps proportions, or stretch"
     )
@@ -70,6 +82,12 @@ class Data(Section):
         le=2**32,
         description="largest image that is decoded, in pixels; a JPEG that is decoded at 1/8 counts as an eighth",
     )
+
+    @field_validator("group")
+    @classmethod
+    def _is_pattern(cls, value: str) -> str:
+        Pattern(value)
+        return value
 
 
 class Augment(Section):

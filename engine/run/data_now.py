@@ -1,6 +1,6 @@
 """What the data folders of a run have now, compared with what it recorded when it began."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from engine.core.errors import UserError
@@ -56,6 +56,10 @@ class DataNow:
     train: Classes
     val: Classes | None
     """None: to be split off ``train``."""
+    dropped: Classes = field(default_factory=dict)
+    """Training images that the run leaves out as copies."""
+    begins: bool = False
+    """Whether nothing has been decided about the images yet."""
     is_recorded: bool = False
     """Whether the record names these images, the test images too."""
     said: tuple[str, ...] = ()
@@ -102,7 +106,7 @@ def look_at_data(data: Data, record: Path, past: Past) -> DataNow:
 
 
 def _as_listed(listing: Listing, *, by_folders: bool) -> DataNow:
-    return DataNow(listing, by_folders, listing.train, listing.val if by_folders else None)
+    return DataNow(listing, by_folders, listing.train, listing.val if by_folders else None, begins=True)
 
 
 def _recorded(
@@ -121,7 +125,9 @@ def _recorded(
         earlier=had_test,
     )
     same = recorded.test == listing.test
-    return DataNow(listing, not held_out, found.train, found.val, is_recorded=same, said=found.changes)
+    return DataNow(
+        listing, not held_out, found.train, found.val, recorded.dropped, is_recorded=same, said=found.changes
+    )
 
 
 def _encodable(names: list[str]) -> set[str]:

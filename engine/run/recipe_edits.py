@@ -80,8 +80,10 @@ def _reasons(
         yield f"the best epoch so far, {progress.policy.best_epoch}, was chosen by {edit.old}"
     elif key == "data.val" and bool(edit.old) != bool(edit.new) and (progress or run.split.exists()):
         yield "the split into training and validation images is fixed once the run has begun"
-    elif key == "data.val_fraction" and not recipe.data.val and run.split.exists():
+    elif key in ("data.val_fraction", "data.group") and not recipe.data.val and run.split.exists():
         yield f"the split is recorded in {run.split.name}"
+    elif key == "data.duplicates" and (progress or run.split.exists()):
+        yield "the training images are fixed once the run has begun"
     elif key.startswith("outliers.") and scored:
         yield "the outlier stage has already set its thresholds"
     elif key == "train.epochs" and progress is not None and progress.stopped:

@@ -35,6 +35,8 @@ class Recorded:
     val: Classes = field(default_factory=dict)
     test: list[str] = field(default_factory=list)
     """Empty in a record of version 0.1.0, too."""
+    dropped: Classes = field(default_factory=dict)
+    """Training images that are copies and aren't used (``data.duplicates``)."""
 
 
 def write_record(path: Path, images: Recorded) -> None:
@@ -44,7 +46,7 @@ def write_record(path: Path, images: Recorded) -> None:
 
 
 def _rows(images: Recorded) -> Iterator[tuple[str, ...]]:
-    for split, classes in (("train", images.train), ("val", images.val)):
+    for split, classes in (("train", images.train), ("val", images.val), ("dropped", images.dropped)):
         yield from ((split, *name.split("/", 1)) for name in _names(classes))
     yield from (("test", "", name) for name in images.test)
 
@@ -55,7 +57,7 @@ def read_record(path: Path) -> Recorded:
     Raises RecordError for any other content, because a name could lead out of the data folders.
     """
     recorded = Recorded()
-    parts = {"train": recorded.train, "val": recorded.val}
+    parts = {"train": recorded.train, "val": recorded.val, "dropped": recorded.dropped}
     labels: dict[str, str] = {}
     try:
         with io.TextIOWrapper(open_regular(path), "utf-8", "surrogateescape", newline="") as file:
@@ -136,7 +138,11 @@ def compare(
     )
     beside = here if val is None else set(_names(val))
     kept, judged = _kept(recorded.train, here), _kept(recorded.val, beside)
-    used = {*_names(recorded.train), *(_names(recorded.val) if val is None else ())}
+    used = {
+        *_names(recorded.train),
+        *_names(recorded.dropped),
+        *(_names(recorded.val) if val is None else ()),
+    }
     known, known_val = (
         {label: names for label, names in listed.items() if label in recorded.train}
         for listed in (train, val or {})

@@ -19,6 +19,7 @@ from engine.core.errors import UserError
 from engine.core.files import remove_leftovers
 from engine.core.text import printable
 from engine.journal.events import (
+    CopiesDropped,
     DatasetScanned,
     Event,
     Outcome,
@@ -133,6 +134,7 @@ class Session:
 
     def _train(self, recipe: Recipe, pool: "Pool", *, fresh: bool) -> Outcome:
         self._stage("importing", "torch and timm")
+        from engine.training.copy_watch import CopyWatch
         from engine.training.setup import Training
 
         self._stage("reading data", recipe.data.train)
@@ -150,6 +152,10 @@ class Session:
                 left_out=list(map(str, data.left_out)),
             )
         )
+        if data.dropped:
+            self._emit(
+                CopiesDropped(count=len(data.dropped), images=list(map(printable, data.dropped[:1000])))
+            )
         for finding in data.warned:
             self._emit(RunWarning(message=str(finding)))
         for change in data.changes:
@@ -162,6 +168,7 @@ class Session:
         # A process that was suspended for an hour has not trained for an hour.
         signal.signal(signal.SIGCONT, lambda *_: training.restart_clock())
         sampler = SystemSampler(self._run.path, self._sampled)
+        copies = CopyWatch(data, self._journal.append)
         try:
             self._find_outliers(recipe, data, pool, outliers, known_bad)
             training.prepare(self._stage, resume=not fresh, edits=self._edits, scanned=self._before.data)
@@ -171,6 +178,7 @@ class Session:
             return training.run(self._stage, predicted=predicted)
         finally:
             self._progress = training.close() or self._progress
+            copies.close()
             sampler.close()
 
     def _find_outliers(

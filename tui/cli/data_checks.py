@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from engine.core.errors import UserError
-from engine.core.text import printable
+from engine.core.text import printable, shell_word
+from engine.layout.copies import FEW, with_copies
 from engine.layout.folders import find_folders
 from engine.layout.listing import Listing, list_data
 from tui.cli.checks import Check
@@ -27,7 +28,7 @@ class DataChecks:
     def __iter__(self) -> Iterator[Check]:
         try:
             folders = find_folders(self._folder)
-            self.listing = listing = list_data(folders.to_data())
+            self.listing = listing = with_copies(list_data(folders.to_data()))
         except UserError as error:
             yield Check(
                 "data", str(error), good=False, remedy="the README shows how a data folder is laid out"
@@ -41,6 +42,9 @@ class DataChecks:
         for finding in listing.warned:
             yield Check("warned", finding.text, remedy=finding.remedy)
         yield _classes(listing)
+        if listing.images > FEW:
+            remedy = f"vrdl-tui doctor {shell_word(str(self._folder))} --duplicates"
+            yield Check("copies", f"not looked for among {listing.images:,} images", remedy=remedy)
         yield from _images([path for path in (folders.train, folders.val, folders.test) if path])
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from engine.core.paths import expand_home
 from engine.core.text import printable
+from engine.layout.copies import with_copies
 from engine.layout.folders import find_folders
 from engine.layout.listing import list_data
 from engine.outliers.files.quarantine import check_action
@@ -39,7 +40,7 @@ def prepare_recipe(
         source, settings, base={"data": {"train": train, "val": val, "test": test}}, note=note
     )
     recipe = _with_absolute_paths(recipe)
-    listing = list_data(recipe.data)
+    listing = with_copies(list_data(recipe.data))
     said = (
         folders.said if (recipe.data.train, recipe.data.val, recipe.data.test) == (train, val, test) else ()
     )

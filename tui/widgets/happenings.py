@@ -11,6 +11,7 @@ from engine.journal.events import (
     CommandAccepted,
     CommandRejected,
     ConfusionMatrix,
+    CopiesDropped,
     DatasetScanned,
     DiskFreed,
     DiskFull,
@@ -166,6 +167,11 @@ class Teller:
                 return (
                     "run",
                     f"{count(len(event.classes), 'class', 'classes')}, images: {images} ({event.split}){left_out}",
+                )
+            case CopiesDropped():
+                return (
+                    "run",
+                    f"{count(event.count, 'exact copy', 'exact copies')} dropped from train (split.csv)",
                 )
             case BadImage():
                 return "warn", f"bad image left out of {event.split}: {event.path}: {event.reason}"
