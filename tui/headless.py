@@ -127,11 +127,11 @@ class _Headless:
                         with contextlib.suppress(ProcessLookupError):  # it was quicker
                             os.kill(process, signal.SIGTERM)
                         bar.hide()
-                        _note("stopping with a checkpoint; Ctrl-C again leaves at once")
+                        note("stopping with a checkpoint; Ctrl-C again leaves at once")
                     if self._signals > 1:
                         bar.hide()
                         resume = f"vrdl-tui resume {run_argument(self._run)}"
-                        _note(f"left; the run saves its state and ends; go on with: {resume}")
+                        note(f"left; the run saves its state and ends; go on with: {resume}")
                         return _INTERRUPTED
                     time.sleep(_POLL)
             except BrokenPipeError:
@@ -140,7 +140,7 @@ class _Headless:
                 raise
             except _LogLostError as lost:
                 bar.hide()
-                _note(f"the log can't be written any more: {lost}; {self._standing()}")
+                note(f"the log can't be written any more: {lost}; {self._standing()}")
                 return 1
         return self._close()
 
@@ -161,7 +161,7 @@ class _Headless:
             told = self._teller.tell(event)
             if told is not None and isinstance(event, _TOLD):
                 bar.hide()
-                _note(printable(told.text))
+                note(printable(told.text))
         try:
             lines = self._log.read()
         except OSError as error:
@@ -175,14 +175,14 @@ class _Headless:
     def _close(self) -> int:
         ended, name = self._state.ended, printable(self._run.name)
         if ended is None and self._patience.problem:
-            _note(
+            note(
                 f"left: run {name} can't be read ({self._patience.problem}); vrdl-tui runs tells how it stands"
             )
             return _INTERRUPTED if self._signals else 1
         if ended is None and not self._signals:
-            _note(f"run {name} broke off without a word; see {shown_path(self._run.engine_log)}")
+            note(f"run {name} broke off without a word; see {shown_path(self._run.engine_log)}")
             return 1
-        _note(self._standing())
+        note(self._standing())
         return _INTERRUPTED if ended is None else ended.exit_code
 
     def _standing(self) -> str:
@@ -202,16 +202,6 @@ def _write(lines: bytes) -> None:
         raise
     except OSError as error:  # a full disk
         raise _LogLostError(error.strerror or str(error)) from None
-
-
-def _note(text: str) -> None:
-    """Note it, with the next one where stderr is on a full disk. Raises BrokenPipeError."""
-    try:
-        note(text)
-    except BrokenPipeError:
-        raise
-    except OSError:
-        pass
 
 
 def _let_go() -> None:

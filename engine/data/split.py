@@ -18,11 +18,6 @@ class Division:
     val: dict[str, list[str]]
     without_val: list[str]
 
-    @property
-    def parts(self) -> dict[str, dict[str, list[str]]]:
-        """The images by split and class."""
-        return {"train": self.train, "val": self.val}
-
 
 def target(images: int, fraction: float) -> int:
     """Return how many of a class's images are to be held out: at least one, leaving at least one for training."""

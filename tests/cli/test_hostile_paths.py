@@ -118,7 +118,7 @@ def test_paths_in_a_recipe(data: Path, tmp_path: Path) -> None:
     for section, words in (
         ('[data]\ntrain = "../../../../etc"', ""),
         ('[data]\ntest = "/dev/null"', ""),
-        ('[model]\nweights = "../pipe"', "model.weights: not a file or folder"),
+        ('[model]\nweights = "../pipe"', "model.weights: no such file"),
         ('[model]\nweights = "pipe"', "model.weights: not a file or folder"),
         ('[model]\nweights = "/dev/zero"', "model.weights: not a file or folder"),
         ('[model]\nname = "../../x"', "timm has no model '../../x'"),
@@ -192,4 +192,5 @@ def test_paths_of_a_recipe_that_lead_nowhere(data: Path, tmp_path: Path) -> None
         message = refusal("train", "data", "--set", f"{key}=~nosuch/x", cwd=tmp_path)
         assert message == "~nosuch/x: there is no user nosuch; give the whole path"
         message = refusal("train", "data", "--set", f"{key}=circle", cwd=tmp_path)
-        assert message.startswith(f"{key}: no such f")
+        assert message.startswith(f"{key}: ")
+        assert "circle" in message

@@ -66,6 +66,7 @@ def test_images_that_cannot_be_read_and_share_a_name(place: Path, pictures: Path
         assert (
             answer.out
             == f"2 of 4 images predicted, {rows} rows written to {out}, their probabilities to p-{out}\n"
+            "not scored; no class of the run: more\n"
         )
         assert (
             "not read: a.jpg (not an image, or an unsupported format); c.jpg (not an image that can"

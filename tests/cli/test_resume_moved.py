@@ -30,8 +30,8 @@ def edit(run: RunDir, key: str, value: str) -> None:
 def test_moved_data_are_named_and_the_run_goes_on(run: RunDir, tmp_path: Path) -> None:
     old, new = tmp_path / "data", tmp_path / "moved"
     assert refusal("resume", "run", "--headless", cwd=tmp_path) == (
-        f"data.train: no such folder: {old}/train; put back what is missing; if the data were moved: vrdl-tui resume "
-        "runs/run --data NEW_FOLDER"
+        f"data.train: no such folder: {old}/train: there is no data in {tmp_path}; put back what is missing; if the "
+        "data were moved: vrdl-tui resume runs/run --data NEW_FOLDER"
     )
     assert refusal("resume", "run", "--data", "nowhere", cwd=tmp_path) == "no such folder: nowhere"
     other = make_pictures(tmp_path / "other")

@@ -74,7 +74,7 @@ def test_runs_lists_it(place: Path, pictures: Path) -> None:
     assert run == {
         "name": "done", "state": "finished", "reason": None, "model": "test_efficientnet",
         "data": str(pictures / "train"), "epoch": 3, "epochs": 3, "monitor": "val_acc", "lr": 0.003, "tags": [],
-        "note": None,
+        "note": None, "test_acc": None, "test_macro_f1": None, "test_images": None,
     }  # fmt: skip
     table = call("runs", cwd=place).out.splitlines()
     assert table[0].split() == ["run", "state", "epoch", "best", "model", "last", "word"]

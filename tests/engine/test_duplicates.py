@@ -23,6 +23,7 @@ from engine.layout.copies import (
 )
 from engine.layout.listing import list_data
 from engine.recipe.sections import Data
+from engine.run.data_now import Past
 from engine.training.copy_watch import CopyWatch
 from tests.made_data import make_pictures
 
@@ -272,13 +273,15 @@ def test_copies_are_dropped_from_train_once_and_for_all(tmp_path: Path) -> None:
     found = scan(data, 0, record)
     assert sorted(found.dropped) == ["blue/blue1.png", "green/copied.png", "red/red0.png"]
     assert (len(found.train), len(found.val), len(found.test)) == (18, 10, 2)
-    assert found.unlisted == 0
+    assert not found.changes
     # What is added later is not looked at: the run goes on with what is recorded.
     (tmp_path / "data" / "train" / "red" / "late.png").write_bytes(Path(data.test, "1.png").read_bytes())
-    again = scan(data.model_copy(update={"duplicates": "keep"}), 0, record, resumed=True)
+    again = scan(data.model_copy(update={"duplicates": "keep"}), 0, record, Past(trained=True))
     assert again.train == found.train
     assert again.dropped == found.dropped
-    assert again.unlisted == 1
+    assert again.changes[0].startswith(
+        "1 training image (red/late.png) was added since the run began: not used"
+    )
 
 
 def test_a_class_of_copies_alone_keeps_them(tmp_path: Path) -> None:
