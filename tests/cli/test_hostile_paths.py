@@ -129,7 +129,7 @@ def test_paths_in_a_recipe(data: Path, tmp_path: Path) -> None:
     # The folder that was typed goes before those of the file; typed ones are looked at.
     for key in ("train", "val", "test"):
         asked = ("--set", f"data.{key}=/dev/zero")
-        assert f"data.{key}: no such folder" in refusal("train", "data", *asked, cwd=tmp_path)
+        assert f"data.{key}: /dev/zero is not a folder" in refusal("train", "data", *asked, cwd=tmp_path)
 
 
 def test_restoring_what_was_never_left_out(run: RunDir, tmp_path: Path) -> None:
