@@ -117,12 +117,9 @@ def _flat(peek: Peek) -> DataFolders:
         no_classes = {one.path for one in (*vals, *tests)}
         if len(list(islice((one for one in peek.filled() if one.path not in no_classes), 2))) == 2:
             test = _one(peek, "test", tests)
-    for folder, what in ((val, "the validation images"), (test, "the test images")):
+    for key, folder, what in (("val", val, "the validation images"), ("test", test, "the test images")):
         if folder is not None:
-            said.append(
-                f"{printable(str(folder))} holds {what} and is no class "
-                f"(otherwise: --set data.train={printable(str(root))})"
-            )
+            said.append(f"{printable(str(folder))} holds {what} (as a class: --set data.{key}=)")
     return DataFolders(root, val, test, tuple(said))
 
 
