@@ -38,12 +38,13 @@ def learn_and_kill(self, batch):
 Trainer._learn = learn_and_kill
 """
 KILL_ALL = """
-import psutil, threading, time
+import contextlib, psutil, threading, time
 
 def slay():
     while True:
         for child in psutil.Process().children():
-            child.kill()
+            with contextlib.suppress(psutil.Error):
+                child.kill()
         time.sleep(0.01)
 
 on_event(lambda event: type(event).__name__ == "Step", slay)
