@@ -102,7 +102,7 @@ def keep(known: Known) -> None:
     """Write what trials found; a cache that can't be written is no reason not to train."""
     for table in (known.answers, known.sizes):
         while len(table) > _MOST_KEPT:
-            del table[next(iter(table))]  # type: ignore[arg-type]
+            del table[next(iter(table))]
     with contextlib.suppress(OSError):
         make_private(known_path().parent)
         replace_file(known_path(), msgspec.json.encode(known))
