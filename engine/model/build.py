@@ -19,6 +19,7 @@ from engine.core.offline import is_offline
 from engine.core.text import printable
 from engine.model.fitting import fit, misfit
 from engine.model.weights_file import Tensors, WeightsFile, read_weights
+from engine.recipe.model_sizes import NO_ARGS, ModelArgs
 from engine.recipe.sections import Model
 from engine.recipe.weights_source import PACKAGED, find_weights, weights_source
 
@@ -34,11 +35,12 @@ class BuiltModel:
     """What was chosen and changed in the file of its weights, one line; "": nothing."""
 
 
-def build_model(recipe: Model, classes: int, seed: int) -> BuiltModel:
+def build_model(recipe: Model, classes: int, seed: int, args: ModelArgs = NO_ARGS) -> BuiltModel:
     """Return the recipe's model: a backbone, dropout and a newly initialised linear head with ``classes`` outputs.
 
-    ``seed`` determines the initialisation: of the head, or of the whole model if it isn't pretrained. Raises UserError
-    with a remedy if the model can't be built or its weights are unavailable.
+    ``args`` go to ``timm.create_model``; pretrained positions are then interpolated to ``img_size``. ``seed``
+    determines the initialisation: of the head, or of the whole model if it isn't pretrained. Raises UserError with a
+    remedy if the model can't be built or its weights are unavailable.
     """
     source = weights_source(recipe)
     if source == "hub":
@@ -46,7 +48,7 @@ def build_model(recipe: Model, classes: int, seed: int) -> BuiltModel:
     torch.manual_seed(int(stream(seed, Purpose.HEAD).integers(2**63)))
     try:
         module = timm.create_model(
-            recipe.name, pretrained=source == "hub", num_classes=classes, drop_rate=recipe.drop_rate
+            recipe.name, pretrained=source == "hub", num_classes=classes, drop_rate=recipe.drop_rate, **args
         )
     except Exception as error:
         if is_out_of_memory(error):
@@ -65,10 +67,10 @@ def build_model(recipe: Model, classes: int, seed: int) -> BuiltModel:
     return BuiltModel(module, tuple(config["mean"]), tuple(config["std"]), said)
 
 
-def restore_model(name: str, classes: int, tensors: Tensors) -> nn.Module:
-    """Return the model ``name`` with trained weights. Raises UserError if they don't fit."""
+def restore_model(name: str, classes: int, tensors: Tensors, args: ModelArgs = NO_ARGS) -> nn.Module:
+    """Return the model ``name``, built with ``args``, with trained weights. Raises UserError if they don't fit."""
     try:
-        module: nn.Module = timm.create_model(name, num_classes=classes)
+        module: nn.Module = timm.create_model(name, num_classes=classes, **args)
     except Exception as error:  # timm raises many types for an unknown name
         if is_out_of_memory(error):
             raise
