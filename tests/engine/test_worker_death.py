@@ -82,7 +82,7 @@ def test_killed_in_mid_epoch(engines: Engines, data: Path, runs: Path, unbroken:
     assert count <= len(told_of) <= 2 * count, (
         told_of
     )  # what takes the place of the first may not be there yet
-    assert all("killed by SIGKILL) died and was replaced" in message for message in told_of)
+    assert all("ended by SIGKILL) died and was replaced" in message for message in told_of)
     assert not told(run, BadImage)
     assert_same_end(run, unbroken)
 
@@ -93,7 +93,7 @@ def test_processes_that_keep_dying_end_the_run_with_one_line(
     run = make_run(runs, data, *SETTINGS, "train.epochs=1000", "schedule.patience=1000")
     assert engines.run(run, KILL_ALL) == 1
     (ended,) = told(run, RunEnded)
-    assert "image processes keep dying (killed by SIGKILL)" in ended.reason
+    assert "image processes keep dying (ended by SIGKILL)" in ended.reason
     assert "set data.workers=0 to read images without them" in ended.reason
     assert "\n" not in ended.reason
 
