@@ -86,7 +86,7 @@ class Training:
             val_size=recipe.data.val_size,
             pad=recipe.data.pad,
             dropout=model.drop_rate,
-            model_args=args,
+            model_args=dict(args),
         )
         normalize = Normalize(built.mean, built.std, device)
         self._stream = BatchStream(

@@ -11,6 +11,8 @@ from torch import nn
 from engine.core.errors import UserError
 from engine.model.sizes import own_sizes, try_model
 from engine.model.strided import avoid_heap_corruption
+from engine.recipe.model_sizes import is_plain
+from engine.recipe.sections import Data
 from engine.training import checkpoint
 from engine.training.checkpoint import load_model_file
 from tests.cli.calling import call, refusal
@@ -136,3 +138,12 @@ def test_a_size_that_a_model_does_not_take_is_refused_before_there_is_a_run(tmp_
     message = refusal("train", data, "--recipe", "quick", *sizes, cwd=tmp_path)
     assert "test_vit doesn't take images of 100 px" in message
     assert not (tmp_path / "runs").exists()
+
+
+def test_a_model_that_takes_any_size_needs_no_dry_pass(tmp_path: Path) -> None:
+    assert is_plain("test_resnet", Data(train_size=64, val_size=64, batch_size=2))
+    assert not is_plain("test_vit", Data(train_size=64, val_size=64, batch_size=2))
+    data = make_pictures(tmp_path / "data", train=3, val=1, test=0)
+    sizes = settings("model.name=test_resnet", "data.train_size=64", "data.val_size=64")
+    done = call("train", data, "--recipe", "quick", "--headless", *sizes, cwd=tmp_path)
+    assert done.code == 0, done.err
