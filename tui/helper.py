@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from engine.core.ended import how_ended
 from engine.core.errors import UserError
 from engine.core.text import printable
 
@@ -57,8 +58,9 @@ def run_helper(
                 raise
         if process.returncode:
             errors.seek(0)
-            reason = _last_line(errors.read()) or f"{module} ended with exit code {process.returncode}"
-            raise UserError(reason) if process.returncode == 2 else HelperError(reason)
+            code, ended = process.returncode, f"{module} {how_ended(process.returncode)}"
+            reason = ended if code < 0 else _last_line(errors.read()) or ended
+            raise UserError(reason) if code == 2 else HelperError(reason)
 
 
 def _tell(line: str, told: Callable[[dict[str, Any]], None]) -> None:

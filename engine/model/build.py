@@ -27,6 +27,7 @@ from engine.core.files import is_about_content
 from engine.core.offline import is_offline
 from engine.core.tensor_file import read_metadata
 from engine.core.text import printable
+from engine.recipe.model_sizes import NO_ARGS, ModelArgs
 from engine.recipe.sections import Model
 from engine.recipe.weights_source import PACKAGED, weights_source
 
@@ -114,11 +115,12 @@ class BuiltModel:
     std: tuple[float, ...]
 
 
-def build_model(recipe: Model, classes: int, seed: int) -> BuiltModel:
+def build_model(recipe: Model, classes: int, seed: int, args: ModelArgs = NO_ARGS) -> BuiltModel:
     """Return the recipe's model: a backbone, dropout and a newly initialised linear head with ``classes`` outputs.
 
-    ``seed`` determines the initialisation: of the head, or of the whole model if it isn't pretrained. Raises UserError
-    with a remedy if the model can't be built or its weights are unavailable.
+    ``args`` go to ``timm.create_model``; pretrained positions are then interpolated to ``img_size``. ``seed``
+    determines the initialisation: of the head, or of the whole model if it isn't pretrained. Raises UserError with a
+    remedy if the model can't be built or its weights are unavailable.
     """
     source = weights_source(recipe)
     if source == "hub":
@@ -126,7 +128,7 @@ def build_model(recipe: Model, classes: int, seed: int) -> BuiltModel:
     torch.manual_seed(int(stream(seed, Purpose.HEAD).integers(2**63)))
     try:
         module = timm.create_model(
-            recipe.name, pretrained=source == "hub", num_classes=classes, drop_rate=recipe.drop_rate
+            recipe.name, pretrained=source == "hub", num_classes=classes, drop_rate=recipe.drop_rate, **args
         )
     except Exception as error:
         if is_out_of_memory(error):
@@ -147,10 +149,10 @@ def build_model(recipe: Model, classes: int, seed: int) -> BuiltModel:
     return BuiltModel(module, tuple(config["mean"]), tuple(config["std"]))
 
 
-def restore_model(name: str, classes: int, tensors: Tensors) -> nn.Module:
-    """Return the model ``name`` with trained weights. Raises UserError if they don't fit."""
+def restore_model(name: str, classes: int, tensors: Tensors, args: ModelArgs = NO_ARGS) -> nn.Module:
+    """Return the model ``name``, built with ``args``, with trained weights. Raises UserError if they don't fit."""
     try:
-        module: nn.Module = timm.create_model(name, num_classes=classes)
+        module: nn.Module = timm.create_model(name, num_classes=classes, **args)
     except Exception as error:  # timm raises many types for an unknown name
         if is_out_of_memory(error):
             raise
@@ -282,7 +284,7 @@ def _in_order(tensors: Tensors, module: nn.Module) -> Tensors:
 def _load_backbone(module: nn.Module, name: str, tensors: Tensors, path: Path) -> None:
     heads = _head_prefixes(module)
     own = {name: value for name, value in module.state_dict().items() if not name.startswith(heads)}
-    if not own.keys() <= tensors.keys():
+    if any(name not in tensors or tensors[name].shape != value.shape for name, value in own.items()):
         tensors = _converted(module, tensors)
     # Older files lack ``num_batches_tracked``, which nothing reads.
     expected = {

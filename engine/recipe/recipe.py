@@ -141,6 +141,13 @@ def values_of(recipe: Recipe) -> dict[str, str]:
     return {key: value_of(recipe, key) for key in recipe_keys()}
 
 
+def given_keys(source: str | Path, settings: Iterable[str]) -> tuple[set[str], set[str]]:
+    """Return the dotted keys that a preset or file gives, and those that ``settings`` give. Raises UserError."""
+    table = _read_toml(source)
+    own = {f"{section}.{key}" for section, keys in table.items() if isinstance(keys, Mapping) for key in keys}
+    return own, {setting.partition("=")[0].strip() for setting in settings}
+
+
 def _read_toml(source: str | Path) -> dict[str, Any]:
     path = presets_folder() / f"{source}.toml"
     if not (isinstance(source, str) and os.sep not in source and path.is_file()):

@@ -56,6 +56,7 @@ def _estimate(recipe: Recipe, folder: Path) -> None:
         from engine.data.batches import BatchStream
         from engine.journal.exclusions import Exclusions
         from engine.model.build import build_model
+        from engine.model.sizes import try_model
         from engine.run.directory import RunDir
         from engine.run.disk_space import DiskSpace
         from engine.training.evaluate import Validation
@@ -64,7 +65,9 @@ def _estimate(recipe: Recipe, folder: Path) -> None:
         run = RunDir.create(folder, "estimate", recipe.model.name, recipe.to_toml())
         data = scan(recipe.data, recipe.train.seed, run.split)
         device = choose_device(recipe.train.device)
-        built = build_model(recipe.model, len(data.classes), recipe.train.seed)
+        sizes = recipe.data
+        args = try_model(recipe.model.name, sizes.train_size, sizes.val_size, sizes.batch_size)
+        built = build_model(recipe.model, len(data.classes), recipe.train.seed, args)
         parameters = sum(weight.numel() for weight in built.module.parameters())
         say({"parameters": parameters, "device": device.type})
         normalize = Normalize(built.mean, built.std, device)

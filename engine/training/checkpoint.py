@@ -39,6 +39,7 @@ from engine.core.tensor_file import read_metadata
 from engine.data.images import class_changes
 from engine.data.listing import Listing
 from engine.model.build import misfit, os_error, read_tensors, unreal
+from engine.recipe.model_sizes import ModelArgs
 from engine.run.directory import VALIDATION
 from engine.run.train_state import (
     FIRST,
@@ -68,6 +69,7 @@ _BEST_CELLS = "best_cells"
 before torch is imported and stays small."""
 _LISTING = "listing."
 _MOST = (1 << 31) - 1
+_LARGEST_SIDE = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +83,9 @@ class ModelFacts:
     val_size: int
     pad: str
     dropout: float
+    model_args: ModelArgs = field(default_factory=dict)
+    """Further arguments of ``timm.create_model``, as ``img_size``: with them, the file opens with
+    ``timm.create_model(name, num_classes=N, checkpoint_path=…, **model_args)``. Empty for most models."""
     best_epoch: int = 0
     """The best epoch when this was saved; in ``best``, the epoch of its weights."""
 
@@ -243,6 +248,13 @@ def load_model_file(checkpoint: Path) -> tuple[Tensors, ModelFacts]:
         return read_tensors(path), facts
 
 
+def read_model_args(checkpoint: Path) -> ModelArgs:
+    """Return the arguments that a checkpoint's model was built with. Raises UserError for a damaged file."""
+    path = checkpoint / MODEL
+    with reading(path):
+        return _parse_facts(read_metadata(path)["vrdl_tui"]).model_args
+
+
 def load_weights(checkpoint: Path, model: nn.Module, classes: list[str]) -> tuple[Tensors, ModelFacts]:
     """Return a checkpoint's weights and facts, checked against ``model`` and ``classes``.
 
@@ -321,7 +333,7 @@ def _parse_facts(text: str) -> ModelFacts:
             name=str(table["name"]), classes=[str(name) for name in table["classes"]],
             mean=tuple(map(float, table["mean"])), std=tuple(map(float, table["std"])),
             val_size=int(table["val_size"]), pad=str(table["pad"]), dropout=float(table["dropout"]),
-            best_epoch=int(table["best_epoch"]),
+            best_epoch=int(table["best_epoch"]), model_args=_parse_args(table.get("model_args", {})),
         )  # fmt: skip
     except (TypeError, OverflowError, RecursionError) as error:
         raise ValueError(str(error)) from None
@@ -357,6 +369,16 @@ def _parse_listing(found: Tensors) -> Listing | None:
     ):
         raise ValueError("its list of images is incomplete or malformed")
     return Listing(**{name: tensor.numpy() for name, tensor in found.items()})
+
+
+def _parse_args(table: Any) -> ModelArgs:
+    """Return the arguments that a model was built with. Raises ValueError for any that no run has."""
+    switches = ("dynamic_img_size", "strict_img_size")
+    for key, value in dict(table).items():
+        is_size = key == "img_size" and type(value) is int and 16 <= value <= _LARGEST_SIDE
+        if not is_size and not (key in switches and isinstance(value, bool)):
+            raise ValueError("its model_args are none that a run has")
+    return dict(table)
 
 
 def _listing_tensors(listing: Listing | None) -> Tensors:

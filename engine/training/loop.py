@@ -330,7 +330,7 @@ class TrainingLoop:
         if folder is None:
             raise UserError("the best checkpoint is gone")
         tensors, facts = checkpoint.load_model_file(folder)
-        model = restore_model(facts.name, len(facts.classes), tensors)
+        model = restore_model(facts.name, len(facts.classes), tensors, facts.model_args)
         model = model.to(self.trainer.device).to(memory_format=torch.channels_last)
         paths = self._stream.data.test.paths
         due = Throttle()

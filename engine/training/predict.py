@@ -162,7 +162,7 @@ def _predict_one(
 ) -> Predictions:
     device = choose_device(recipe.train.device)
     model = (
-        restore_model(facts.name, len(facts.classes), tensors)
+        restore_model(facts.name, len(facts.classes), tensors, facts.model_args)
         .to(device)
         .to(memory_format=torch.channels_last)
     )

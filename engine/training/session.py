@@ -131,8 +131,12 @@ class Session:
 
     def _train(self, recipe: Recipe, pool: "Pool", *, fresh: bool) -> Outcome:
         self._stage("importing", "torch and timm")
+        from engine.model.sizes import try_model
+        from engine.recipe.model_sizes import NO_ARGS
         from engine.training.setup import Training
 
+        sizes, name = recipe.data, recipe.model.name
+        args = try_model(name, sizes.train_size, sizes.val_size, sizes.batch_size) if fresh else NO_ARGS
         self._stage("reading data", recipe.data.train)
         from engine.data.images import scan
 
@@ -164,7 +168,7 @@ class Session:
         known_bad = set(self._before.bad_images)
         outliers = OutlierActions(self._run, recipe, self._before.outliers, self._emit, self._disk)
         training = Training(
-            self._run, recipe, data, self._control, self._disk, self._emit, known_bad, pool, outliers
+            self._run, recipe, data, self._control, self._disk, self._emit, known_bad, pool, outliers, args
         )
         # A process that was suspended for an hour has not trained for an hour.
         signal.signal(signal.SIGCONT, lambda *_: training.restart_clock())

@@ -12,7 +12,9 @@ from engine.data.loading.pool import Pool
 from engine.data.normalize import Normalize
 from engine.journal.events import DatasetScanned, Event, Outcome, RunWarning, Stage
 from engine.model.build import build_model
+from engine.model.sizes import try_model
 from engine.outliers.files.acting import OutlierActions
+from engine.recipe.model_sizes import NO_ARGS, PRETRAINED, ModelArgs
 from engine.recipe.recipe import Recipe
 from engine.recipe.sections import Model
 from engine.recipe.weights_source import weights_source
@@ -35,7 +37,10 @@ class Training:
     def __init__(
         self, run: RunDir, recipe: Recipe, data: DataSet, control: RunControl, disk: DiskSpace,
         emit: Callable[[Event], object], known_bad: set[str], pool: Pool, outliers: OutlierActions,
+        model_args: ModelArgs = NO_ARGS,
     ) -> None:  # fmt: skip
+        self.model_args = model_args
+        """Arguments of ``timm.create_model`` by which a new run's model takes the recipe's sizes."""
         self._run = run
         self._recipe = recipe
         self._data = data
@@ -69,7 +74,8 @@ class Training:
             recipe.model.model_copy(update={"pretrained": False, "weights": ""}) if resume else recipe.model
         )
         _announce_weights(model, announce)
-        built = build_model(model, len(data.classes), recipe.train.seed)
+        args = self._resumed_args(edits) if resume else self.model_args
+        built = build_model(model, len(data.classes), recipe.train.seed, args)
         facts = ModelFacts(
             name=model.name,
             classes=data.classes,
@@ -78,6 +84,7 @@ class Training:
             val_size=recipe.data.val_size,
             pad=recipe.data.pad,
             dropout=model.drop_rate,
+            model_args=args,
         )
         normalize = Normalize(built.mean, built.std, device)
         self._stream = BatchStream(
@@ -123,6 +130,17 @@ class Training:
         self._loop.take_edits(edits)
         for message in (*warnings, *self._unmatched()):
             self._emit(RunWarning(message=message))
+
+    def _resumed_args(self, edits: Sequence[Edit]) -> ModelArgs:
+        """Return the arguments that the checkpoint's model was built with. Raises UserError if an edit doesn't fit."""
+        folder = checkpoint.find(self._run.checkpoints, "last")
+        if folder is None:
+            raise UserError("the checkpoint to go on from is gone")
+        args = checkpoint.read_model_args(folder)
+        if any(edit.key in (*PRETRAINED, "data.batch_size") for edit in edits):
+            sizes = self._recipe.data
+            try_model(self._recipe.model.name, sizes.train_size, sizes.val_size, sizes.batch_size, args)
+        return args
 
     def _unmatched(self) -> list[str]:
         """Return a warning about recorded exclusions that match no image."""

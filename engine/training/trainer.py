@@ -19,6 +19,7 @@ from engine.journal.events import EpochStarted, Event, Outcome, Step
 from engine.model.compiled import CompiledForward
 from engine.model.ema import ModelEma
 from engine.model.freeze import Freeze
+from engine.model.strided import avoid_heap_corruption
 from engine.recipe.recipe import Recipe
 from engine.recipe.schedule import ScheduleDecision, ScheduleState
 from engine.run.directory import RunDir
@@ -65,6 +66,8 @@ class Trainer:
         self.recipe = recipe
         self.device = device
         self.model = model.to(device).to(memory_format=torch.channels_last)
+        if device.type == "cpu":
+            avoid_heap_corruption(self.model)
         self.precision = Precision.choose(device, recipe.optim.amp)
         self.scaler = self.precision.scaler()
         self.optimizer = build_optimizer(self.model, recipe.optim)

@@ -123,7 +123,7 @@ def test_a_killed_process_is_named_and_replaced(data: DataSet) -> None:
                     os.kill(pid, signal.SIGKILL)
         assert got == want
         assert bench.epoch() == want
-        assert {f"({pid}, killed by SIGKILL)" in " ".join(bench.deaths) for pid in killed} == {True}
+        assert {f"({pid}, ended by SIGKILL)" in " ".join(bench.deaths) for pid in killed} == {True}
         assert not set(killed) & set(bench.pool.pids())
 
 

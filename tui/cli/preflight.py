@@ -14,6 +14,7 @@ from engine.recipe.recipe import Recipe, load_recipe, unsaid
 from engine.recipe.timm_catalogue import check_model
 from engine.run.directory import check_name
 from tui.cli.devices import check_device
+from tui.cli.model_sizes import fit_sizes
 
 
 def prepare_recipe(
@@ -24,6 +25,7 @@ def prepare_recipe(
     The data folder lies over the recipe's own ``[data]`` paths, which may be those of the run that the
     recipe was taken from; ``settings`` lie over both. ``note`` is called as by ``load_recipe``.
     """
+    settings = list(settings)
     folders = find_folders(data)
     train, val, test = folders.as_text()
     recipe = load_recipe(
@@ -37,6 +39,7 @@ def prepare_recipe(
     for line in listing.summary():
         note(line)
     _check_machine(recipe)
+    recipe = fit_sizes(recipe, source, settings, note)
     if recipe.outliers.method != "none" and recipe.outliers.action != "exclude":
         check_action(Path(recipe.data.train), recipe.outliers.action)
     if name is not None:

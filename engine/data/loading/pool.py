@@ -6,7 +6,6 @@ lock at every call. They start before torch is imported, and are ready by the ti
 
 import contextlib
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -18,6 +17,7 @@ import msgspec
 import psutil
 
 from engine.core.cores import available_cores
+from engine.core.ended import how_ended
 from engine.core.errors import UserError
 from engine.core.text import printable
 from engine.data.images import Split
@@ -263,7 +263,8 @@ class Pool:
 
     def _report_death(self, dead: _Worker, deaths: int) -> None:
         """Report a process that died by itself; delay its replacement if others did, raise UserError after too many."""
-        cause = _cause(dead.process.returncode)
+        code = dead.process.returncode
+        cause = "closed its socket" if code is None else how_ended(code)
         if deaths > _DEATHS_IN_A_ROW:
             raise UserError(
                 f"image processes keep dying ({cause}); see engine.log for their errors, or set data.workers=0 "
@@ -280,14 +281,6 @@ class Pool:
         """Count a death on ``task``; return whether its image is to be given up."""
         self._deaths[task.path] = self._deaths.get(task.path, 0) + 1
         return self._deaths[task.path] >= _FATAL_DEATHS
-
-
-def _cause(code: int | None) -> str:
-    if code is None:
-        return "closed its socket"
-    if code < 0:
-        return f"killed by {signal.Signals(-code).name}"
-    return f"exit code {code}"
 
 
 def _stall(busy: list[_Worker], seconds: float) -> str:

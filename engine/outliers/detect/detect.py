@@ -12,6 +12,7 @@ from engine.data.images import DataSet, ImageSet
 from engine.data.normalize import Normalize
 from engine.model.build import build_model
 from engine.model.fold import Folding
+from engine.model.sizes import try_model
 from engine.outliers.detect.autoencoder import ClassPixels, autoencoder_errors
 from engine.outliers.detect.embedding import Embedder
 from engine.outliers.detect.reading import Reader
@@ -84,7 +85,9 @@ class Detection:
     def _by_embedding(self) -> Iterator[ClassVerdict]:
         recipe, data = self.recipe, self.data
         device = choose_device(recipe.train.device)
-        built = build_model(recipe.model, len(data.classes), recipe.train.seed)
+        size = recipe.data.val_size
+        args = try_model(recipe.model.name, size, size, recipe.data.batch_size)
+        built = build_model(recipe.model, len(data.classes), recipe.train.seed, args)
         precision = Precision.choose(device, recipe.optim.amp)
         model = Folding(precision)(built.module.to(device).to(memory_format=torch.channels_last).eval())
         embedder = Embedder(model, precision)
