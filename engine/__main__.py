@@ -1,12 +1,12 @@
 """The training process: ``python -m engine RUN_DIR`` owns a run from start to end."""
 
 import argparse
-import signal
 import sys
 from pathlib import Path
 
 from engine.core.errors import UserError
 from engine.core.offline import keep_offline
+from engine.core.stop_signals import outlive_terminal
 from engine.run.directory import RunDir, is_run
 from engine.run.lock import RunLock
 from engine.training.session import Session
@@ -25,8 +25,7 @@ def main() -> int:
     arguments = parser.parse_args()
     tune_process()
     keep_offline()
-    # The terminal that started the run may close without ending it.
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    outlive_terminal()
     run = RunDir(arguments.run_dir.resolve())
     try:
         if not is_run(run.path):

@@ -11,7 +11,11 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from engine.data.decode import register_plugins
+from tests.made_tiff import made_tiff
+
 SIZE = (96, 64)
+register_plugins()
 
 
 def picture(mode: str = "RGB") -> Image.Image:
@@ -51,6 +55,13 @@ def resized_jpeg(width: int, height: int) -> bytes:
     return whole[:at] + struct.pack(">HH", height, width) + whole[at + 4 :]
 
 
+def resized_tiff(content: bytes, width: int, height: int) -> bytes:
+    """Return a TIFF of ``made_tiff`` whose first two tags say another size."""
+    at = int.from_bytes(content[4:8], "little") + 2
+    sizes = (struct.pack("<HHII", 256 + tag, 4, 1, size) for tag, size in enumerate((width, height)))
+    return content[:at] + b"".join(sizes) + content[at + 24 :]
+
+
 def flipped(content: bytes, at: int) -> bytes:
     """Return ``content`` with one byte turned over."""
     return content[:at] + bytes([content[at] ^ 0xFF]) + content[at + 1 :]
@@ -83,6 +94,17 @@ def damaged() -> dict[str, bytes]:
         "half.bmp": encoded("BMP")[:5000],
         "half.tif": encoded("TIFF")[:5000],
         "packed-half.tif": encoded("TIFF", compression="tiff_lzw")[:5000],
+        "half.avif": encoded("AVIF")[:1500],
+        "half.heic": encoded("HEIF")[:1500],
+        "half.jxl": encoded("JXL")[:1500],
+        "head.jxl": encoded("JXL")[:4],
+        "half.jp2": encoded("JPEG2000")[:1500],
+        "half.ppm": encoded("PPM")[:5000],
+        "half.tga": encoded("TGA")[:5000],
+        "deep-half.tif": made_tiff(np.asarray(picture()).astype(np.uint16) * 257, 2)[:9000],
+        "tiled-bomb.tif": resized_tiff(
+            made_tiff(np.asarray(picture()).astype(np.uint16), 2), 1 << 20, 1 << 20
+        ),
     }
 
 
@@ -110,6 +132,14 @@ def honest() -> dict[str, bytes]:
         "packed.tif": encoded("TIFF", compression="tiff_lzw"),
         "cmyk.tif": encoded("TIFF", picture("CMYK")),
         "plain.bmp": encoded("BMP"),
+        "picture.avif": encoded("AVIF", quality=90),
+        "picture.heic": encoded("HEIF", quality=90),
+        "picture.jxl": encoded("JXL", quality=95),
+        "lossless.jxl": encoded("JXL", lossless=True),
+        "picture.jp2": encoded("JPEG2000"),
+        "picture.ppm": encoded("PPM"),
+        "picture.tga": encoded("TGA"),
+        "planes.tif": made_tiff(np.asarray(picture()).astype(np.uint16) * 257, 2, planar=2, deflate=True),
     }
 
 

@@ -3,10 +3,8 @@
 import errno
 import io
 import os
+import signal
 import sys
-
-from engine.core.errors import UserError
-from engine.core.text import printable
 
 _READER_GONE = 128 + 13
 _REMEDIES = {
@@ -23,6 +21,24 @@ def main() -> int:
         if isinstance(stream, io.TextIOWrapper):  # a locale that can't write a name must not stop the program
             stream.reconfigure(errors="backslashreplace")
     try:
+        return _run()
+    except BrokenPipeError:
+        # The interpreter flushes once more on its way out, and would complain.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return _READER_GONE
+    except KeyboardInterrupt:
+        # Another one would end in a traceback. And where this one came while Python executed a string, as it does to
+        # make a dataclass, the interpreter itself ends by SIGINT, whatever is returned, unless SIGINT is blocked.
+        signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT,))
+        return 130
+
+
+def _run() -> int:
+    # Nothing is imported before: an interrupt from here on is answered.
+    from engine.core.errors import UserError
+    from engine.core.text import printable
+
+    try:
         from engine.core.offline import keep_offline
         from tui.cli.program import run
 
@@ -34,14 +50,10 @@ def main() -> int:
     except UserError as error:
         return _complain(str(error))
     except BrokenPipeError:
-        # The interpreter flushes once more on its way out, and would complain.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        return _READER_GONE
+        raise
     except OSError as error:
         where = f"{printable(str(error.filename))}: " if error.filename is not None else ""
         return _complain(f"{where}{error.strerror or error}{_REMEDIES.get(error.errno or 0, '')}")
-    except KeyboardInterrupt:
-        return 130
 
 
 def _complain(message: str) -> int:

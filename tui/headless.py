@@ -15,10 +15,12 @@ from engine.core.text import printable
 from engine.journal.events import (
     AnyEvent,
     BadImage,
+    CopiesDropped,
     DatasetScanned,
     EpochStarted,
     LrDecayed,
     Paused,
+    PredictionScored,
     PredictionWritten,
     Resumed,
     RunEnded,
@@ -42,8 +44,9 @@ _POLL = 0.1
 _PATIENCE = 30.0
 _INTERRUPTED = 130
 _TOLD = (
-    BadImage, DatasetScanned, LrDecayed, Paused, PredictionWritten, Resumed, SettingChanged, StageStarted,
-    RunWarning,
+    BadImage, CopiesDropped, DatasetScanned, LrDecayed, Paused, PredictionWritten, PredictionScored, Resumed,
+    SettingChanged,
+    StageStarted, RunWarning,
 )  # fmt: skip
 
 
@@ -84,10 +87,16 @@ class Patience:
                 run.journal.stat()
                 open_regular(run.lock_file, follow=False).close()
             except OSError as error:
-                return self.lasts(error)
+                if not _never_began(run):
+                    return self.lasts(error)
             alive = run.is_alive()
         self.problem = ""
         return alive
+
+
+def _never_began(run: RunDir) -> bool:
+    """Return whether the engine ended before its first event: the run can be read, but it has no journal."""
+    return os.path.lexists(run.recipe) and not os.path.lexists(run.journal)
 
 
 class _LogLostError(Exception):
@@ -118,11 +127,11 @@ class _Headless:
                         with contextlib.suppress(ProcessLookupError):  # it was quicker
                             os.kill(process, signal.SIGTERM)
                         bar.hide()
-                        _note("stopping with a checkpoint; Ctrl-C again leaves at once")
+                        note("stopping with a checkpoint; Ctrl-C again leaves at once")
                     if self._signals > 1:
                         bar.hide()
                         resume = f"vrdl-tui resume {run_argument(self._run)}"
-                        _note(f"left; the run saves its state and ends; go on with: {resume}")
+                        note(f"left; the run saves its state and ends; go on with: {resume}")
                         return _INTERRUPTED
                     time.sleep(_POLL)
             except BrokenPipeError:
@@ -131,7 +140,7 @@ class _Headless:
                 raise
             except _LogLostError as lost:
                 bar.hide()
-                _note(f"the log can't be written any more: {lost}; {self._standing()}")
+                note(f"the log can't be written any more: {lost}; {self._standing()}")
                 return 1
         return self._close()
 
@@ -152,7 +161,7 @@ class _Headless:
             told = self._teller.tell(event)
             if told is not None and isinstance(event, _TOLD):
                 bar.hide()
-                _note(printable(told.text))
+                note(printable(told.text))
         try:
             lines = self._log.read()
         except OSError as error:
@@ -166,14 +175,14 @@ class _Headless:
     def _close(self) -> int:
         ended, name = self._state.ended, printable(self._run.name)
         if ended is None and self._patience.problem:
-            _note(
+            note(
                 f"left: run {name} can't be read ({self._patience.problem}); vrdl-tui runs tells how it stands"
             )
-            return 1
+            return _INTERRUPTED if self._signals else 1
         if ended is None and not self._signals:
-            _note(f"run {name} broke off without a word; see {shown_path(self._run.engine_log)}")
+            note(f"run {name} broke off without a word; see {shown_path(self._run.engine_log)}")
             return 1
-        _note(self._standing())
+        note(self._standing())
         return _INTERRUPTED if ended is None else ended.exit_code
 
     def _standing(self) -> str:
@@ -193,16 +202,6 @@ def _write(lines: bytes) -> None:
         raise
     except OSError as error:  # a full disk
         raise _LogLostError(error.strerror or str(error)) from None
-
-
-def _note(text: str) -> None:
-    """Note it, with the next one where stderr is on a full disk. Raises BrokenPipeError."""
-    try:
-        note(text)
-    except BrokenPipeError:
-        raise
-    except OSError:
-        pass
 
 
 def _let_go() -> None:

@@ -29,8 +29,10 @@ starting point for your own. Keys marked with \\* can be changed while the run t
 ## Editing the recipe of a run
 
 You can edit `recipe.toml` of a stopped or interrupted run before you resume it. Changes take effect from the next step
-on, and the journal has a `setting_changed` event by `recipe.toml` for each key. A change of `data.batch_size`,
-`train.seed` or `optim.grad_accum_steps` starts the current epoch again.
+on. For each key the journal has a `setting_changed` event by `recipe.toml`, and `train.log` a line `Setting changed: …`
+that also says what an edited `optim.lr` or `train.epochs` does to the learning rate. A change of `data.batch_size`,
+`train.seed` or `optim.grad_accum_steps` starts the current epoch again. If the data were moved, `vrdl-tui resume RUN
+--data NEW` changes `data.train`, `data.val` and `data.test`.
 
 These changes are refused, with a message that says what to do instead:
 
@@ -186,6 +188,7 @@ def _type(node: ast.expr, literals: dict[str, str]) -> str:
     match node:
         case ast.Name(id=name):
             plain = {"str": "text", "int": "integer", "float": "number", "bool": "true or false"}
+            plain["Percent"] = "number from 0 to 100"
             return plain[name] if name in plain else literals[name]
         case ast.BinOp(left=left):
             return f"{_type(left, literals)}, or null"

@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import fsum
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, TypeAlias
 
-from engine.analysis.predictions import read_judged
+from engine.analysis.predictions import Judged, read_judged, read_tested
 from engine.analysis.stats import holm, mcnemar, wilson
 from engine.core.errors import UserError
-from engine.journal.events import EpochEnded, SettingChanged
+from engine.journal.events import EpochEnded, PredictionScored, SettingChanged
 from engine.journal.index import History
 from engine.journal.log import JournalReader
 from engine.journal.state import RunState, Status, SteeringHistory
@@ -25,8 +25,12 @@ Method = Literal["images", "intervals", "none"]
 """How two runs are compared, see ``Test``."""
 
 
+Images = Literal["validation", "test"]
+"""The images on which runs are compared."""
+
+
 class Answer(NamedTuple):
-    """The prediction of the best weights for a validation image."""
+    """The prediction of the best weights for a validation image, or for a test image with a label."""
 
     label: str
     """The true class."""
@@ -57,6 +61,11 @@ class RunSummary:
     answers: Mapping[str, Answer]
     """By image path; if empty, ``why_no_answers`` has the reason."""
     why_no_answers: str
+    test: PredictionScored | None
+    """The score of the best weights on labelled test images; None if they weren't scored."""
+    test_answers: Mapping[str, Answer]
+    """Of the labelled test images, by path; if empty, ``why_no_test_answers`` has the reason."""
+    why_no_test_answers: str
 
     @property
     def best(self) -> EpochEnded | None:
@@ -121,11 +130,28 @@ class Comparison:
     differences: tuple[Difference, ...]
     tests: tuple[Test | None, ...]
     """One for each run; None for the best run, and for all runs if there is no best one."""
+    test_tests: tuple[Test | None, ...]
+    """The same on the labelled test images; None also for a run without a score on them, and for all runs if the best
+    one has none."""
 
     @property
     def corrected(self) -> bool:
         """Whether p-values are corrected, that is, whether there is more than one."""
-        return sum(test is not None and test.p is not None for test in self.tests) > 1
+        return _several(self.tests)
+
+    @property
+    def test_corrected(self) -> bool:
+        """Whether the p-values on test images are corrected."""
+        return _several(self.test_tests)
+
+    @property
+    def scored(self) -> bool:
+        """Whether any run has a score on labelled test images."""
+        return any(one.test is not None for one in self.entrants)
+
+
+def _several(tests: Sequence[Test | None]) -> bool:
+    return sum(test is not None and test.p is not None for test in tests) > 1
 
 
 def check_number(runs: int) -> None:
@@ -141,11 +167,20 @@ def compare(entrants: Sequence[RunSummary]) -> Comparison:
     ranked = [(best.val_acc, -best.val_loss, -at) for at, best in bests if best is not None]
     at_best = -max(ranked)[2] if ranked else None
     tests: list[Test | None] = [None] * len(entrants)
+    test_tests = list(tests)
     if at_best is not None:
-        tests = [
-            None if at == at_best else _test(entrants[at_best], other) for at, other in enumerate(entrants)
-        ]
-    return Comparison(tuple(entrants), at_best, tuple(_differences(entrants)), tuple(_correct(tests)))
+        best = entrants[at_best]
+        for at, other in enumerate(entrants):
+            if at != at_best:
+                tests[at] = _test(best, other)
+                test_tests[at] = _on_test_images(best, other)
+    return Comparison(
+        tuple(entrants),
+        at_best,
+        tuple(_differences(entrants)),
+        tuple(_correct(tests)),
+        tuple(_correct(test_tests)),
+    )
 
 
 def _differences(entrants: Sequence[RunSummary]) -> list[Difference]:
@@ -160,34 +195,54 @@ def _differences(entrants: Sequence[RunSummary]) -> list[Difference]:
 def _test(best: RunSummary, other: RunSummary) -> Test:
     if other.best is None:
         return Test("none", None, why="none of its epochs has ended")
-    why = _why_not_by_images(best, other)
-    if why:
-        return _by_intervals(best, other, why)
-    pairs = [(answer.right, other.answers[path].right) for path, answer in best.answers.items()]
-    best_only, other_only = pairs.count((True, False)), pairs.count((False, True))
-    p = mcnemar(best_only, other_only)
-    return Test("images", p < ALPHA, len(pairs), best_only, other_only, p, p)
+    return _compare(
+        "validation",
+        (best.answers, best.why_no_answers, best.interval),
+        (other.answers, other.why_no_answers, other.interval),
+    )
 
 
-def _why_not_by_images(best: RunSummary, other: RunSummary) -> str:
-    """Return why two runs can't be compared image by image, "" if they can."""
-    for one in (best, other):
-        if not one.answers:
-            return one.why_no_answers
-    common = best.answers.keys() & other.answers.keys()
-    if len(common) < max(len(best.answers), len(other.answers)):
-        shared = f"{len(common):,} in common of {len(best.answers):,} and {len(other.answers):,}"
-        return f"they have different validation images ({shared})"
-    if any(best.answers[path].label != other.answers[path].label for path in common):
-        return "some of their validation images have different labels"
-    return ""
+def _on_test_images(best: RunSummary, other: RunSummary) -> Test | None:
+    if best.test is None or other.test is None:
+        return None
+    one, two = (
+        (run.test_answers, run.why_no_test_answers, (score.acc_low, score.acc_high))
+        for run, score in ((best, best.test), (other, other.test))
+    )
+    return _compare("test", one, two)
 
 
-def _by_intervals(best: RunSummary, other: RunSummary, why: str) -> Test:
-    one, two = best.interval, other.interval
-    if one is None or two is None:
+_Side: TypeAlias = tuple[Mapping[str, Answer], str, tuple[float, float] | None]
+"""Answers, why there are none, and the 95 % interval of the accuracy."""
+
+
+def _compare(images: Images, best: _Side, other: _Side) -> Test:
+    (answers, _, interval), (others, _, other_interval) = best, other
+    why = _why_not_by_images(images, best, other)
+    if not why:
+        pairs = [(answer.right, others[path].right) for path, answer in answers.items()]
+        best_only, other_only = pairs.count((True, False)), pairs.count((False, True))
+        p = mcnemar(best_only, other_only)
+        return Test("images", p < ALPHA, len(pairs), best_only, other_only, p, p)
+    if interval is None or other_interval is None:
         return Test("none", None, why=why)
-    return Test("intervals", one[0] > two[1], why=why)
+    apart = interval[0] > other_interval[1] or other_interval[0] > interval[1]
+    return Test("intervals", apart, why=why)
+
+
+def _why_not_by_images(images: Images, best: _Side, other: _Side) -> str:
+    """Return why two runs can't be compared image by image, "" if they can."""
+    for answers, why_none, _ in (best, other):
+        if not answers:
+            return why_none
+    one, two = best[0], other[0]
+    common = one.keys() & two.keys()
+    if len(common) < max(len(one), len(two)):
+        shared = f"{len(common):,} in common of {len(one):,} and {len(two):,}"
+        return f"they have different {images} images ({shared})"
+    if any(one[path].label != two[path].label for path in common):
+        return f"some of their {images} images have different labels"
+    return ""
 
 
 def _correct(tests: Sequence[Test | None]) -> list[Test | None]:
@@ -219,7 +274,10 @@ class RunReader:
         """
         # The lock is checked before the journal: an engine writes its last event before it releases the lock.
         alive = self._run.is_alive()
-        seen = (alive, *map(_stamp, (self._run.journal, self._run.recipe, self._run.validation)))
+        seen = (
+            alive,
+            *map(_stamp, (self._run.journal, self._run.recipe, self._run.validation, self._run.tested)),
+        )
         if self._entrant is None or seen != self._seen:
             self._seen = seen
             for events in History(self._journal).read():
@@ -244,6 +302,7 @@ def _stamp(file: Path) -> tuple[int, int] | None:
 def _entrant(run: RunDir, state: RunState, *, alive: bool) -> RunSummary:
     started = state.started
     answers, why = _answers(run)
+    tested, why_none = _test_answers(run, state.test)
     return RunSummary(
         path=run.path,
         name=run.name,
@@ -259,6 +318,9 @@ def _entrant(run: RunDir, state: RunState, *, alive: bool) -> RunSummary:
         steered=state.steered,
         answers=answers,
         why_no_answers=why,
+        test=state.test,
+        test_answers=tested,
+        why_no_test_answers=why_none,
     )
 
 
@@ -274,11 +336,24 @@ def _recipe(run: RunDir, settings: Sequence[SettingChanged]) -> dict[str, str]:
     return values
 
 
+def _test_answers(run: RunDir, test: PredictionScored | None) -> tuple[Mapping[str, Answer], str]:
+    """Return the answers that ``test`` is the score of: the file may be of an earlier or a later prediction."""
+    if test is None:
+        return {}, f"{run.name} has no score on test images"
+    try:
+        return _as_answers(read_tested(run.tested, test)), ""
+    except UserError as error:
+        return {}, str(error)
+
+
 def _answers(run: RunDir) -> tuple[Mapping[str, Answer], str]:
     if not run.validation.exists():
         return {}, f"{run.name} has no {run.validation.name} yet, or an older version made it"
     try:
-        judged = read_judged(run.validation)
+        return _as_answers(read_judged(run.validation)), ""
     except UserError as error:
         return {}, str(error)
-    return {one.path: Answer(one.label, one.label == one.predicted) for one in judged}, ""
+
+
+def _as_answers(judged: Sequence[Judged]) -> dict[str, Answer]:
+    return {one.path: Answer(one.label, one.label == one.predicted) for one in judged}

@@ -39,14 +39,40 @@ def sentence(comparison: Comparison, at: int) -> str:
         return _about_best(comparison)
     if test.method == "none":
         return f"can't be compared with {best}: {test.why}"
+    said = _verdict(test, best, "worse", "validation images", corrected=comparison.corrected)
+    on_test = _on_test(comparison, at, best)
+    return f"{said}. {on_test}" if on_test else said
+
+
+def _on_test(comparison: Comparison, at: int, best: str) -> str:
+    """Return a sentence on a run's test against the best run on labelled test images, "" if none is scored on them."""
+    test, one = comparison.test_tests[at], comparison.entrants[at]
+    if not comparison.scored or comparison.best is None:
+        return ""
+    ahead = comparison.entrants[comparison.best]
+    if one.test is None or ahead.test is None:
+        return f"Not compared on test images: {(ahead if ahead.test is None else one).why_no_test_answers}"
+    if test is None:
+        return ""
+    way = "better" if one.test.acc > ahead.test.acc else "worse"
+    return f"On the test set, {_verdict(test, best, way, 'labelled test images', corrected=comparison.test_corrected)}"
+
+
+def _verdict(test: Test, best: str, way: str, images: str, *, corrected: bool) -> str:
+    """Return the result of a test and its numbers; ``way`` says how the run differs from the best, if it does."""
     if test.method == "intervals":
         result = (
-            f"worse than {best}: their 95 % intervals are apart"
+            f"{way} than {best}: their 95 % intervals are apart"
             if test.differs
             else f"not shown to differ from {best}: their 95 % intervals overlap"
         )
         return f"{result}; not compared image by image: {test.why}"
-    return f"{_result(test, best)}: {_counts(test)}; {_p(comparison, test)}"
+    result = f"{way} than {best} by more than noise" if test.differs else f"within noise of {best}"
+    counts = (
+        f"of the {test.images:,} {images} that one alone has {test.best_only:,} right, "
+        f"this one alone {test.other_only:,}"
+    )
+    return f"{result}: {counts}; {_p(test, corrected=corrected)}"
 
 
 def _about_best(comparison: Comparison) -> str:
@@ -59,23 +85,12 @@ def _about_best(comparison: Comparison) -> str:
     return f"best; its lead is more than noise over {worse} of the other {others}"
 
 
-def _result(test: Test, best: str) -> str:
-    return f"worse than {best} by more than noise" if test.differs else f"within noise of {best}"
-
-
-def _counts(test: Test) -> str:
-    return (
-        f"of the {test.images:,} validation images that one alone has {test.best_only:,} right, "
-        f"this one alone {test.other_only:,}"
-    )
-
-
-def _p(comparison: Comparison, test: Test) -> str:
+def _p(test: Test, *, corrected: bool) -> str:
     assert test.p is not None
     assert test.corrected is not None
     p = p_value(test.p)
     plain = f"McNemar p {p if p.startswith('<') else f'= {p}'}"
-    return f"{plain}, corrected {p_value(test.corrected)}" if comparison.corrected else plain
+    return f"{plain}, corrected {p_value(test.corrected)}" if corrected else plain
 
 
 def grounds(comparison: Comparison) -> list[str]:
@@ -88,6 +103,11 @@ def grounds(comparison: Comparison) -> list[str]:
         )
         if comparison.corrected:
             sentences.append("Each run is tested against the best one; p is corrected by Holm's method.")
+    if any(test is not None for test in comparison.test_tests):
+        sentences.append(
+            "The labelled test images, which select nothing, are compared in the same way, against the run that is the "
+            "best in validation."
+        )
     if any(test is not None and test.method == "intervals" for test in comparison.tests):
         sentences.append(
             "Intervals: 95 % score intervals (Wilson) of the validation accuracy. Intervals apart show a "
@@ -127,6 +147,7 @@ def as_markdown(comparison: Comparison) -> str:
         "run",
         "val. accuracy",
         "95 % interval",
+        *(("test accuracy", "95 % interval", "macro F1", "images") if comparison.scored else ()),
         "best epoch",
         "epochs",
         "val. loss",
@@ -157,12 +178,21 @@ def _row(comparison: Comparison, at: int) -> list[str]:
         _plain(one.name),
         f"{best.val_acc:.2f} %" if best else "",
         f"{interval[0]:.2f} to {interval[1]:.2f} %" if interval else "",
+        *(_test_cells(one) if comparison.scored else ()),
         str(best.epoch) if best else "",
         f"{len(one.epochs)} of {one.planned}",
         f"{best.val_loss:.5f}" if best else "",
         f"{one.seconds:.0f} s",
         short(comparison, at) + p,
     ]
+
+
+def _test_cells(one: RunSummary) -> list[str]:
+    test = one.test
+    if test is None:
+        return [""] * 4
+    interval = f"{test.acc_low:.2f} to {test.acc_high:.2f} %"
+    return [f"{test.acc:.2f} %", interval, f"{test.macro_f1:.2f} %", f"{test.images:,}"]
 
 
 def _markdown(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -181,7 +211,8 @@ def as_json(comparison: Comparison) -> bytes:
       planned_epochs, monitor, best_epoch, val_acc with its 95 % interval val_acc_low and val_acc_high, val_images,
       val_loss and train_acc (of the best epoch), seconds (of all epochs), and ``against_best``: null for the best run,
       otherwise method (images, intervals, none), differs (true, false, or null if unknown), images, best_only,
-      other_only, p, p_corrected and why.
+      other_only, p, p_corrected and why; and of the labelled test images, all null if they weren't scored: test_acc,
+      test_acc_low, test_acc_high, test_macro_f1, test_images, and ``test_against_best`` as ``against_best``.
     * ``best``: index of the best run in ``runs``, from 0.
     * ``alpha``: significance level of p_corrected.
     * ``differences``: key, and values in the order of ``runs``.
@@ -190,8 +221,13 @@ def as_json(comparison: Comparison) -> bytes:
     """
     content = {
         "runs": [
-            _run(one) | {"against_best": _against(test)}
-            for one, test in zip(comparison.entrants, comparison.tests, strict=True)
+            _run(one)
+            | {"against_best": _against(test)}
+            | _test(one)
+            | {"test_against_best": _against(on_test)}
+            for one, test, on_test in zip(
+                comparison.entrants, comparison.tests, comparison.test_tests, strict=True
+            )
         ],
         "best": comparison.best,
         "alpha": ALPHA,
@@ -222,6 +258,17 @@ def _run(one: RunSummary) -> dict[str, object]:
         "val_loss": best.val_loss if best else None,
         "train_acc": best.train_acc if best else None,
         "seconds": one.seconds,
+    }
+
+
+def _test(one: RunSummary) -> dict[str, object]:
+    test = one.test
+    return {
+        "test_acc": test.acc if test else None,
+        "test_acc_low": test.acc_low if test else None,
+        "test_acc_high": test.acc_high if test else None,
+        "test_macro_f1": test.macro_f1 if test else None,
+        "test_images": test.images if test else None,
     }
 
 

@@ -10,6 +10,7 @@ import os
 import re
 import stat
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import BinaryIO
 
@@ -45,7 +46,7 @@ def make_private(folder: Path) -> None:
         folder.mkdir(mode=0o700, exist_ok=True)
 
 
-def write_synced(path: Path, content: bytes, mode: int | None = None) -> None:
+def write_synced(path: Path, content: bytes | Iterable[bytes], mode: int | None = None) -> None:
     """Write a new file and sync its content. Without ``mode`` its permissions follow its folder's (``mode_in``).
 
     A file, link or pipe already at ``path`` is removed, never written through. Raises OSError naming ``path``.
@@ -59,7 +60,7 @@ def write_synced(path: Path, content: bytes, mode: int | None = None) -> None:
         with os.fdopen(fd, "wb") as file:
             if mode is not None:
                 os.fchmod(fd, mode)
-            file.write(content)
+            file.writelines((content,) if isinstance(content, bytes) else content)
             file.flush()
             os.fsync(file.fileno())
     except OSError as error:
@@ -95,7 +96,7 @@ def append_whole(fd: int, content: bytes, *, sync: bool = True) -> None:
         raise
 
 
-def replace_file(path: Path, content: bytes, mode: int | None = None) -> None:
+def replace_file(path: Path, content: bytes | Iterable[bytes], mode: int | None = None) -> None:
     """Replace the file at ``path`` atomically: write a temporary file beside it, sync, rename, sync the folder.
 
     Without ``mode`` the permissions follow the folder's (``mode_in``). Raises OSError (disk full, no permission)

@@ -18,6 +18,7 @@ from engine.data.loading.loader import Batch, Loader, Poll
 from engine.data.loading.messages import Done
 from engine.data.loading.pool import Pool
 from engine.data.normalize import Normalize
+from engine.data.oddities import Oddities
 from engine.data.order import Indices, plain_batches, train_batches
 from engine.journal.events import BadImage, Event, RunWarning
 from engine.journal.exclusions import Exclusions
@@ -71,6 +72,7 @@ class BatchStream:
         self._epochs = 0
         self._wait_reported = False
         self._stamps: dict[Path, int] = {}
+        self._oddities = {"train": Oddities(), "val": Oddities(), "test": Oddities()}
         pool.told = self._report_trouble
         self._troubles = 0
         self._keys: tuple[Keys, Keys] | None = None
@@ -132,6 +134,7 @@ class BatchStream:
         plan = self._in_order(self.data.test)
         for batch in self._loader.batches(self.data.test, plan, 0, self._report, poll):
             yield self._normalize(batch.pixels), batch.indices
+        self._report_oddities(self.data.test)
 
     def judge_wait(self, waited: float, taken: float) -> None:
         """Report once what to change if an epoch's steps waited for images for ``waited`` of ``taken`` seconds.
@@ -158,6 +161,7 @@ class BatchStream:
         for batch in waiting(self._loader.batches(images, plan, epoch, self._report, poll)):
             chosen = to_device(torch.from_numpy(labels[batch.indices]), self._device)
             yield Batched(self._normalize(batch.pixels), chosen, batch.indices)
+        self._report_oddities(images)
 
     def _report(self, images: ImageSet, index: int, done: Done) -> None:
         path = images.paths[index]
@@ -169,12 +173,19 @@ class BatchStream:
             return
         if done.note:
             self._note(done.note)
+        for oddity in done.oddities:
+            self._oddities[images.split].add(oddity, path)
         if self._stamps.setdefault(path, done.stamp) != done.stamp:
             self._note(f"{path}: changed during the run; the new version is used")
 
     def _report_trouble(self, message: str) -> None:
         self._troubles += 1
         self._emit(RunWarning(message=message))
+
+    def _report_oddities(self, images: ImageSet) -> None:
+        """Report what is odd about the images of a split after a pass over it, each kind once in a run."""
+        for message in self._oddities[images.split].take(images.split):
+            self._emit(RunWarning(message=message))
 
     def _note(self, message: str) -> None:
         if message not in self._noted:

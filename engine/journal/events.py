@@ -14,6 +14,9 @@ import msgspec
 Time = Annotated[float, msgspec.Meta(ge=0, le=1e11)]
 """Seconds since the Unix epoch, up to 1e11 (the year 5138), so that every time can be shown as a date."""
 
+Percent = Annotated[float, msgspec.Meta(ge=0, le=100)]
+"""Percent, 0 to 100."""
+
 
 def _snake(name: str) -> str:
     return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
@@ -87,6 +90,9 @@ class SettingChanged(Event, frozen=True):
     of older versions."""
     pid: int = 0
     """The process on that host that sent the command."""
+    note: str = ""
+    """What an edit of ``recipe.toml`` does to the learning rate; empty if nothing, and for a command, whose answer says
+    it."""
 
 
 class RolledBack(Event, frozen=True):
@@ -266,6 +272,14 @@ class DatasetScanned(Event, frozen=True):
     """What lies in the data folders and isn't used: each kind with its number, and how to have it otherwise."""
 
 
+class CopiesDropped(Event, frozen=True):
+    """Exact copies are left out of the training images, as ``data.duplicates=drop_from_train`` asks."""
+
+    count: int
+    images: list[str]
+    """The first 1,000, relative to the folder of the split; all are in ``split.csv``."""
+
+
 class BadImage(Event, frozen=True):
     """A file can't be read as an image. It is reported once and not used."""
 
@@ -356,11 +370,15 @@ class ConfusionMatrix(Event, frozen=True):
 
     def __post_init__(self) -> None:
         """Raise ValueError for invalid classes or counts, so that readers skip such a line."""
-        known = range(min(self.classes, _MOST_CLASSES))
-        if self.classes > _MOST_CLASSES or not all(
-            true in known and predicted in known and images >= 0 for true, predicted, images in self.cells
-        ):
-            raise ValueError("a confusion matrix with cells of no class")
+        _check_cells(self.classes, self.cells)
+
+
+def _check_cells(classes: int, cells: list[tuple[int, int, int]]) -> None:
+    known = range(min(classes, _MOST_CLASSES))
+    if classes > _MOST_CLASSES or not all(
+        true in known and predicted in known and images >= 0 for true, predicted, images in cells
+    ):
+        raise ValueError("a confusion matrix with cells of no class")
 
 
 class CheckpointSaved(Event, frozen=True):
@@ -388,6 +406,60 @@ class PredictionWritten(Event, frozen=True):
     rows: int
     epoch: int
     """The best epoch, whose weights made the predictions."""
+    images: int = 0
+    """Number of test images; 0 in journals of earlier versions, also below."""
+    read: int = 0
+    """Number of those that could be read; ``predict.unreadable`` says what row the others have."""
+
+
+class PredictionScored(Event, frozen=True):
+    """The predictions just written were compared with the labels of the test images.
+
+    A test image has a label if it lies in a folder of the test set that is named like a class. Images without a label,
+    and images that can't be read, count in none of the figures.
+    """
+
+    epoch: int
+    """The best epoch, whose weights made the predictions."""
+    images: int
+    """Labelled images that were predicted."""
+    unlabelled: int
+    """Predicted images without a label."""
+    unread: int
+    """Labelled images without a prediction, because they can't be read."""
+    correct: int
+    """Of ``images``."""
+    acc: Percent
+    """Top-1 accuracy."""
+    acc_low: Percent
+    """Lower bound of the 95 % score interval of ``acc`` (Wilson 1927)."""
+    acc_high: Percent
+    """Its upper bound."""
+    macro_f1: Percent
+    """The mean of the F1 scores of all classes that an image has or was predicted as."""
+    classes: int
+    """Classes of the run; the test set may have fewer."""
+    cells: list[tuple[int, int, int]]
+    """The confusion matrix, as in ``confusion_matrix``."""
+    path: str
+    """The picture of the matrix; empty if it couldn't be written."""
+
+    def __post_init__(self) -> None:
+        """Raise ValueError for invalid classes or counts, so that readers skip such a line."""
+        _check_cells(self.classes, self.cells)
+
+    @property
+    def words(self) -> str:
+        """The event as one line of text."""
+        interval = f"95 % interval {self.acc_low:.1f} to {self.acc_high:.1f} %"
+        aside = [f"{self.unlabelled:,} without label"] if self.unlabelled else []
+        aside += [f"{self.unread:,} can't be read"] if self.unread else []
+        return ", ".join((f"{self.short} ({interval})", f"macro F1 {self.macro_f1:.2f} %", *aside))
+
+    @property
+    def short(self) -> str:
+        """Accuracy and number of images: ``test 91.30 % of 230 labelled images``."""
+        return f"test {self.acc:.2f} % of {self.images:,} labelled image{'' if self.images == 1 else 's'}"
 
 
 class SystemSample(Event, frozen=True):
@@ -456,10 +528,10 @@ class UnknownEvent(Event, frozen=True, tag="unknown_event"):
 
 
 AnyEvent: TypeAlias = (
-    RunStarted | StageStarted | DatasetScanned | BadImage | OutlierEvent | EpochStarted | Step | EpochEnded
-    | LrDecayed | ConfusionMatrix | CheckpointSaved | Paused | Resumed | CommandAccepted | CommandRejected
-    | SettingChanged | RolledBack | EpochCut | PredictionProgress | PredictionWritten | SystemSample | DiskFull
-    | DiskFreed | RunWarning | RunEnded | UnknownEvent
+    RunStarted | StageStarted | DatasetScanned | CopiesDropped | BadImage | OutlierEvent | EpochStarted | Step
+    | EpochEnded | LrDecayed | ConfusionMatrix | CheckpointSaved | Paused | Resumed | CommandAccepted | CommandRejected
+    | SettingChanged | RolledBack | EpochCut | PredictionProgress | PredictionWritten | PredictionScored | SystemSample
+    | DiskFull | DiskFreed | RunWarning | RunEnded | UnknownEvent
 )  # fmt: skip
 """Any event of a journal."""
 

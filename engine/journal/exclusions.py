@@ -13,13 +13,19 @@ Change = TypeVar("Change", bound=OutlierExcluded | OutlierRestored)
 
 
 def below(change: Change, root: str | Path) -> Change:
-    """Return ``change`` with its path below the training folder ``root``.
+    """Return ``change`` with its path below the training folder ``root``, and where it was moved to beside it.
 
-    The journal records absolute paths, and the data may have been moved since.
+    The journal records absolute paths, and the data may have been moved since, with the quarantine beside them.
     """
     file = change.file or f"{change.class_name}/{Path(change.path).name}"
     path = encodable(str(Path(root, file)))
-    return change if path == change.path else msgspec.structs.replace(change, path=path)
+    if path == change.path:
+        return change
+    old = f"{change.path.removesuffix(encodable(f'/{file}'))}-quarantine/"
+    if isinstance(change, OutlierExcluded) and change.moved_to.startswith(old):
+        moved_to = encodable(f"{root}-quarantine/{change.moved_to.removeprefix(old)}")
+        return msgspec.structs.replace(change, path=path, moved_to=moved_to)
+    return msgspec.structs.replace(change, path=path)
 
 
 class Exclusions:

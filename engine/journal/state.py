@@ -30,6 +30,7 @@ from engine.journal.events import (
     OutliersDone,
     Paused,
     PredictionProgress,
+    PredictionScored,
     PredictionWritten,
     Resumed,
     RolledBack,
@@ -172,6 +173,8 @@ class RunState:
     """The newest checkpoint of each kind, "best" and "last"."""
     predicting: PredictionProgress | None = None
     prediction: PredictionWritten | None = None
+    scored: PredictionScored | None = None
+    """The score of ``prediction``; None if no test image has a label."""
     system: SystemSample | None = None
     samples: deque[SystemSample] = field(default_factory=lambda: deque(maxlen=SAMPLES_KEPT))
     """The samples of the newest attempt, oldest first; earlier attempts may have run on other machines."""
@@ -221,6 +224,16 @@ class RunState:
         """Whether a prediction was written after the last epoch that was trained."""
         return self.prediction is not None and bool(self.epochs) and self.prediction.seq > self.epochs[-1].seq
 
+    @property
+    def test(self) -> PredictionScored | None:
+        """The score of the best weights so far on labelled test images, None if they weren't scored."""
+        scored, best_epoch = self.scored, self.early_stop.best_epoch
+        if scored is None or scored.epoch != best_epoch:
+            return None
+        # An epoch that was trained again after a resume has other weights.
+        later = any(epoch.epoch == best_epoch and epoch.seq > scored.seq for epoch in self.epochs)
+        return None if later else scored
+
     def status(self, *, alive: bool) -> Status:
         """Return the status of the run; ``alive`` says whether an engine holds its lock."""
         if not alive:
@@ -246,7 +259,10 @@ class RunState:
 
     def apply(self, event: AnyEvent) -> None:
         """Fold one event into the state."""
-        self.updated_at = event.t
+        if self.ended is None or not isinstance(
+            event, PredictionProgress | PredictionWritten | PredictionScored
+        ):
+            self.updated_at = event.t  # a prediction made later is no part of the run's duration
         match event:
             case Step():
                 self.step = event
@@ -289,7 +305,9 @@ class RunState:
             case PredictionProgress():
                 self.predicting = event
             case PredictionWritten():
-                self.prediction, self.predicting = event, None
+                self.prediction, self.predicting, self.scored = event, None, None
+            case PredictionScored():
+                self.scored = event
             case BadImage():
                 self.bad_images[event.path] = event
             case RunWarning():

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from engine.core.errors import UserError
 from engine.core.text import printable
 from engine.layout.findings import names
+from engine.layout.not_a_folder import is_run_folder, refuse
 from engine.layout.tree import Peek
 from engine.recipe.sections import Data
 
@@ -63,8 +64,8 @@ def find_folders(root: Path) -> DataFolders:
     images lie below a single folder that has the classes or splits, that one is taken. Few names are read. Raises
     UserError for what is no folder or no data, and where several folders could be meant.
     """
-    if not root.is_dir():
-        raise UserError(f"no such folder: {printable(str(root))}")
+    if not root.is_dir() or is_run_folder(root):
+        refuse(root)
     root = root.resolve()
     said: tuple[str, ...] = ()
     for _ in range(_DEEPEST):
@@ -116,12 +117,9 @@ def _flat(peek: Peek) -> DataFolders:
         no_classes = {one.path for one in (*vals, *tests)}
         if len(list(islice((one for one in peek.filled() if one.path not in no_classes), 2))) == 2:
             test = _one(peek, "test", tests)
-    for folder, what in ((val, "the validation images"), (test, "the test images")):
+    for key, folder, what in (("val", val, "the validation images"), ("test", test, "the test images")):
         if folder is not None:
-            said.append(
-                f"{printable(str(folder))} holds {what} and is no class "
-                f"(otherwise: --set data.train={printable(str(root))})"
-            )
+            said.append(f"{printable(str(folder))} holds {what} (as a class: --set data.{key}=)")
     return DataFolders(root, val, test, tuple(said))
 
 

@@ -57,7 +57,8 @@ _UNREADABLE = (
     (
         "camera raw",
         _DEVELOP,
-        "cr2 cr3 crw nef nrw arw sr2 srf dng orf rw2 rwl raf pef srw x3f raw erf kdc dcr k25 mrw 3fr fff iiq mef mos gpr",
+        "cr2 cr3 crw nef nrw arw sr2 srf dng orf rw2 rwl raf pef srw x3f raw erf kdc dcr k25 mrw 3fr fff iiq mef mos "
+        "gpr",
     ),
     ("SVG", _RENDER, "svg svgz"),
     ("PostScript", _RENDER, "eps epsf ps ai wmf emf"),
@@ -82,13 +83,17 @@ _UNREADABLE = (
     (
         "video",
         _FRAMES,
-        "mp4 m4v mov avi mkv webm mpg mpeg wmv flv 3gp 3g2 mts m2ts ts ogv vob asf mxf gifv insv",
+        "mp4 m4v mov avi mkv webm mpg mpeg wmv flv 3gp 3g2 mts m2ts ogv vob asf mxf gifv insv",
     ),
 )
 
 
 def _dotted(names: str) -> tuple[str, ...]:
     return tuple(f".{name}" for name in names.split())
+
+
+TGA_SUFFIXES = frozenset(_dotted(_READABLE["TGA"]))
+"""Suffixes (lower case) of TGA, whose first version has no sign of its own."""
 
 
 UNREADABLE: dict[str, Kind] = {
@@ -106,9 +111,9 @@ HEIC, AVIF and JPEG XL are in it too: look into ``readable_suffixes`` first.
 
 NOT_IMAGES: frozenset[str] = frozenset(
     _dotted(
-        "txt csv tsv json jsonl ndjson geojson xml yaml yml toml ini cfg conf log md rst html htm css js ts py ipynb sh "
-        "bat r m c cpp h java pdf doc docx odt rtf xls xlsx ods ppt pptx odp zip tar gz tgz bz2 xz zst 7z rar lz4 iso "
-        "db sqlite sqlite3 pkl pickle joblib pt pth ckpt safetensors onnx pb tflite bin dat idx lock tmp bak part "
+        "txt csv tsv json jsonl ndjson geojson xml yaml yml toml ini cfg conf log md rst html htm css js ts py ipynb "
+        "sh bat r m c cpp h java pdf doc docx odt rtf xls xlsx ods ppt pptx odp zip tar gz tgz bz2 xz zst 7z rar lz4 "
+        "iso db sqlite sqlite3 pkl pickle joblib pt pth ckpt safetensors onnx pb tflite bin dat lock tmp bak part "
         "crdownload aria2 xmp aae thm modd moff exif thumb ini url lnk desktop torrent md5 sha1 sha256 sig license "
         "mp3 wav flac ogg m4a aac opus mid srt vtt ttf otf exe dll so dylib app apk class jar o pyc names data "
         "prj shp dbf shx wkt tfw jgw pgw cache orig rej swp"
@@ -140,7 +145,8 @@ def _pillow_has(module: str) -> bool:
     return any(next(Path(folder).glob(f"{module}.*.so"), None) for folder in folders or ())
 
 
-_HEAD = 512
+HEAD = 512
+"""Number of first bytes by which a file's kind is told."""
 _FOOTER = b"TRUEVISION-XFILE.\0"
 
 _SIGNS: tuple[tuple[int, bytes, str], ...] = (
@@ -206,9 +212,16 @@ def sniff(path: Path) -> Kind | None:
     """
     try:
         with open_regular(path) as file:
-            name = _named(file.read(_HEAD)) or ("TGA" if has_tga_footer(file) else "")
+            return kind_of(os.pread(file.fileno(), HEAD, 0)) or (
+                Kind("TGA") if has_tga_footer(file) else None
+            )
     except OSError:
         return None
+
+
+def kind_of(head: bytes) -> Kind | None:
+    """Return the kind of image or video that begins with the bytes ``head``, None if it is none."""
+    name = _named(head)
     if not name:
         return None
     if name in _IF_INSTALLED:

@@ -10,6 +10,8 @@ from engine.core.errors import UserError
 from engine.core.text import encodable, printable
 from engine.layout.findings import Finding, Tally, names
 from engine.layout.folders import Role, role_of
+from engine.layout.groups import group_findings, suggest
+from engine.layout.not_a_folder import refuse
 from engine.layout.tree import Identity, Tree, identity, is_folder, read_tree, unreadable
 from engine.recipe.sections import Data
 
@@ -34,11 +36,18 @@ class Listing:
     test_labels: list[str]
     left_out: tuple[Finding, ...] = ()
     warned: tuple[Finding, ...] = ()
+    groups: int = 0
+    """Number of groups by ``data.group``, which are held out whole; 0 without."""
 
     @property
     def classes(self) -> list[str]:
         """The names of the classes, sorted as text."""
         return list(self.train)
+
+    @property
+    def images(self) -> int:
+        """The number of images in all splits."""
+        return _images_of(self.train) + _images_of(self.val or {}) + len(self.test)
 
     def summary(self) -> list[str]:
         """Return up to three lines, safe to show: what was found, what is left out, what is probably a mistake."""
@@ -55,7 +64,8 @@ class Listing:
             + self._place(self.data.train, "train")
         ]
         if self.val is None:
-            parts.append(f"val {self.data.val_fraction:.0%} of each class, held out")
+            whole = f" in whole groups, of {self.groups:,}" if self.groups else ""
+            parts.append(f"val {self.data.val_fraction:.0%} of each class, held out{whole}")
         else:
             parts.append(f"val {_images_of(self.val):,}" + self._place(self.data.val, "val"))
         if self.test:
@@ -93,8 +103,9 @@ class Listing:
 
 
 def list_data(
-    data: Data, *, splits: bool = True, refuse_shared: bool = True, least: int = 2, most: int | None = None
-) -> Listing:
+    data: Data, *, splits: bool = True, refuse_shared: bool = True, refuse_extra: bool = True, least: int = 2,
+    most: int | None = None,
+) -> Listing:  # fmt: skip
     """List and check the images in the folders that a recipe's ``[data]`` names.
 
     The class of an image is the first folder below ``data.train``, however deep it lies (``data.recursive=false``:
@@ -103,11 +114,14 @@ def list_data(
     Raises UserError if a folder is missing, if there are fewer than ``least`` classes, if val has a class that train
     hasn't, if train and val share folders, and, with ``splits``, if no validation image can be split off;
     TooManyFilesError if a split has more than ``most`` files. With ``refuse_shared=False`` shared folders are only
-    warned of, so that a run that began with them can be resumed.
+    warned of, so that a run that began with them can be resumed, and with ``refuse_extra=False`` so are classes that
+    only val has, since a run that has begun keeps its own classes.
     """
     for key, folder in (("data.train", data.train), ("data.val", data.val), ("data.test", data.test)):
-        if not (Path(folder).is_dir() if folder else key != "data.train"):
-            raise UserError(f"{key}: no such folder: {printable(folder) or '(empty)'}")
+        if not folder and key == "data.train":
+            raise UserError(f"{key}: no such folder: (empty)")
+        if folder and not Path(folder).is_dir():
+            refuse(Path(folder), key)
     warned: list[Finding] = []
     if shared := _shared(data.train, data.val) if data.val else "":
         remedy = "leave data.val empty to hold out data.val_fraction of each class, or name a separate folder"
@@ -119,13 +133,17 @@ def list_data(
     classes = _classes(data.train, train, left_out, warned)
     if len(classes) < least:
         _refuse(data.train, train, classes)
-    val = _validation(data, classes, left_out, warned, most) if data.val else None
-    if val is None and splits:
+    val = _validation(data, classes, left_out, warned, most, refuse_extra=refuse_extra) if data.val else None
+    groups = 0
+    if val is not None:
+        warned += _unused_groups(data)
+    elif splits:
         _check_split(classes, warned)
+        groups = _groups(data, classes, warned)
     test, labels = _test(data, classes, left_out, warned, most) if data.test else ([], [])
     _beside(data, left_out)
     warned += [*_overlapping_test(data, test), *_odd_names(train, classes), *_imbalance(classes)]
-    return Listing(data, classes, val, test, labels, left_out.findings(), tuple(warned))
+    return Listing(data, classes, val, test, labels, left_out.findings(), tuple(warned), groups)
 
 
 def _read(data: Data, split: Role, left_out: Tally, most: int | None) -> Tree:
@@ -192,7 +210,13 @@ def _refuse(folder: str, tree: Tree, classes: Classes) -> NoReturn:
 
 
 def _validation(
-    data: Data, classes: Classes, left_out: Tally, warned: list[Finding], most: int | None
+    data: Data,
+    classes: Classes,
+    left_out: Tally,
+    warned: list[Finding],
+    most: int | None,
+    *,
+    refuse_extra: bool,
 ) -> Classes | None:
     """Return the images of data.val by class, None if it has none at all."""
     tree = _read(data, "val", left_out, most)
@@ -209,7 +233,11 @@ def _validation(
         return None
     for name in tree.loose:
         left_out.add("loose", "image outside the class folders", "images outside the class folders", name)
-    if extra := [name for name in found if name not in classes]:
+    extra = [name for name in found if name not in classes]
+    if extra and not refuse_extra:
+        text = f"{_count(len(extra), 'class', 'classes')} of data.val not in data.train: {names(extra)}"
+        warned.append(Finding("extra validation", len(extra), text, "not used"))
+    elif extra:
         raise UserError(
             f"data.val has classes that data.train hasn't: {names(extra)}{_other_spelling(extra, classes)}; rename or "
             "remove their folders, add training images, or leave data.val empty to hold out data.val_fraction of "
@@ -232,6 +260,24 @@ def _other_spelling(extra: list[str], classes: Classes) -> str:
     return ""
 
 
+def _groups(data: Data, classes: Classes, warned: list[Finding]) -> int:
+    """Return the number of groups that ``data.group`` makes; without it, suggest one where names come in groups."""
+    if data.group:
+        groups, found = group_findings(classes, data.group)
+        warned += found
+        return groups
+    if (suggestion := suggest(classes)) is not None:
+        warned.append(suggestion.finding())
+    return 0
+
+
+def _unused_groups(data: Data) -> list[Finding]:
+    if not data.group:
+        return []
+    text = "data.group has no effect: data.val names the validation images"
+    return [Finding("groups", 1, text, "leave data.val empty to hold out whole groups")]
+
+
 def _check_split(classes: Classes, warned: list[Finding]) -> None:
     lone = [name for name, images in classes.items() if len(images) < 2]
     if lone and len(lone) == len(classes):
@@ -250,21 +296,32 @@ def _check_split(classes: Classes, warned: list[Finding]) -> None:
 def _test(
     data: Data, classes: Classes, left_out: Tally, warned: list[Finding], most: int | None
 ) -> tuple[list[str], list[str]]:
-    tree = _read(data, "test", left_out, most)
-    pairs = [(name, "") for name in tree.loose]
-    unknown = []
-    for folder, images in tree.folders.items():
-        label = unicodedata.normalize("NFC", folder)
-        known = label if label in classes else ""
-        if not known and images:
-            unknown.append(folder)
-        pairs += [(name, known) for name in images]
-    pairs.sort()
-    if any(label for _, label in pairs) and (without := sum(not label for _, label in pairs)):
+    images = _read(data, "test", left_out, most).images()
+    labels = labels_of(images, list(classes))
+    if any(labels) and (without := labels.count("")):
+        unknown = unlabelled_folders(images, labels)
         aside = f" (no class of data.train: {names(unknown)})" if unknown else ""
-        text = f"{without:,} of {len(pairs):,} test images have no label and aren't scored{aside}"
+        text = f"{without:,} of {len(images):,} test images have no label and aren't scored{aside}"
         warned.append(Finding("unlabelled", without, text))
-    return [name for name, _ in pairs], [label for _, label in pairs]
+    return images, labels
+
+
+def labels_of(images: list[str], classes: list[str]) -> list[str]:
+    """Return the class of each test image, "" for one without a label.
+
+    The class is the one whose name, in any Unicode form, is that of the first folder in the image's name.
+    """
+    known = {unicodedata.normalize("NFC", name): name for name in classes}
+    return [
+        known.get(unicodedata.normalize("NFC", image.split("/", 1)[0]), "") if "/" in image else ""
+        for image in images
+    ]
+
+
+def unlabelled_folders(images: list[str], labels: list[str]) -> list[str]:
+    """Return the first-level folders of test images that are no class, in the order of ``images``."""
+    without = (image for image, label in zip(images, labels, strict=True) if not label and "/" in image)
+    return list(dict.fromkeys(image.split("/", 1)[0] for image in without))
 
 
 def _beside(data: Data, left_out: Tally) -> None:

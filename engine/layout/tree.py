@@ -36,6 +36,10 @@ class Tree:
     not_data: set[str] = field(default_factory=set)
     """First-level folders that runs, quarantines or the system made."""
 
+    def images(self) -> list[str]:
+        """Return all images, sorted as text."""
+        return sorted([*self.loose, *(image for images in self.folders.values() for image in images)])
+
 
 class TooManyFilesError(UserError):
     """Raised where a folder holds more files than the caller wants to read."""
@@ -91,10 +95,9 @@ def read_tree(
     return tree
 
 
-def list_images(folder: Path) -> list[str]:
+def list_images(folder: Path, *, recursive: bool = True) -> list[str]:
     """Return the images below ``folder``, relative to it and sorted as text. Raises UserError if it can't be read."""
-    tree = read_tree(folder)
-    return sorted([*tree.loose, *(image for images in tree.folders.values() for image in images)])
+    return read_tree(folder, recursive=recursive).images()
 
 
 class Peek:

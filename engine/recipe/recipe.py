@@ -13,7 +13,18 @@ from engine.core.errors import UserError
 from engine.core.packaged import packaged
 from engine.core.paths import expand_home
 from engine.core.text import nearest, printable
-from engine.recipe.sections import Augment, Data, Mixup, Model, Optim, Outliers, Schedule, Section, Train
+from engine.recipe.sections import (
+    Augment,
+    Data,
+    Mixup,
+    Model,
+    Optim,
+    Outliers,
+    Predict,
+    Schedule,
+    Section,
+    Train,
+)
 
 
 class Recipe(Section):
@@ -27,6 +38,7 @@ class Recipe(Section):
     optim: Optim = Optim()
     schedule: Schedule = Schedule()
     train: Train = Train()
+    predict: Predict = Predict()
 
     @model_validator(mode="after")
     def _embedding_needs_features(self) -> "Recipe":
@@ -149,6 +161,10 @@ def given_keys(source: str | Path, settings: Iterable[str]) -> tuple[set[str], s
 
 
 def _read_toml(source: str | Path) -> dict[str, Any]:
+    if source == "":
+        raise UserError(
+            f"the recipe is empty; give a file, or one of the presets {', '.join(preset_names())}"
+        )
     path = presets_folder() / f"{source}.toml"
     if not (isinstance(source, str) and os.sep not in source and path.is_file()):
         path = expand_home(source)

@@ -181,6 +181,20 @@ def outlook(schedule: Schedule, state: ScheduleState, *, epoch: int, epochs: int
     return f"the next decay, to {state.lr * schedule.factor:.3g}, comes after {more} {condition}"
 
 
+def epochs_effect(schedule: Schedule, state: ScheduleState, *, epoch: int, before: int, after: int) -> str:
+    """Return one line about what another number of epochs does to the learning rate; ``epoch`` is the current one."""
+    if schedule.kind != "cosine":
+        return f"the learning rate stays {state.lr:.3g}: {schedule.kind} doesn't depend on train.epochs"
+    words = outlook(schedule, state, epoch=epoch, epochs=after)
+    if epoch >= after:
+        return f"the learning rate stays {state.lr:.3g}: {words}"
+    if epoch >= before:
+        return f"{words} and doesn't rise again; set optim.lr for a higher rate"
+    later = min(before, after)
+    old, new = (cosine_lr(state.lr, epoch, later, epochs) for epochs in (before, after))
+    return f"{words}; in epoch {later} it is {new:.3g} instead of {old:.3g}"
+
+
 def epochs_to_stop(schedule_patience: int, counter: int) -> int:
     """Return after how many more epochs without improvement training stops; 0 if it has stopped."""
     return max(0, schedule_patience - counter)

@@ -4,6 +4,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from engine.core.pattern import Pattern
+
 Unit = Annotated[float, Field(ge=0, le=1)]
 """A number from 0 to 1."""
 Fraction = Annotated[float, Field(gt=0, lt=1)]
@@ -45,6 +47,16 @@ class Data(Section):
     val_fraction: Fraction = Field(
         0.15, description="fraction of each class used for validation if data.val is empty"
     )
+    group: str = Field(
+        "",
+        description="regular expression on file names; images for which its first group (or whole match) is the same, "
+        "such as those of one patient, stay on one side of the split; empty: each image for itself",
+    )
+    duplicates: Literal["keep", "drop_from_train"] = Field(
+        "keep",
+        description="exact copies: keep them, or drop from training those of validation and test images and second "
+        "copies within a class",
+    )
     pad: Literal["square", "stretch"] = Field(
         "square", description="pad to a square, which keeps proportions, or stretch"
     )
@@ -64,6 +76,18 @@ class Data(Section):
         le=2**24,
         description="memory for decoded images, MB; 0: a quarter of the free memory",
     )
+    max_pixels: int = Field(
+        250_000_000,
+        ge=10_000,
+        le=2**32,
+        description="largest image that is decoded, in pixels; a JPEG that is decoded at 1/8 counts as an eighth",
+    )
+
+    @field_validator("group")
+    @classmethod
+    def _is_pattern(cls, value: str) -> str:
+        Pattern(value)
+        return value
 
 
 class Augment(Section):
@@ -130,7 +154,8 @@ class Model(Section):
     )
     pretrained: bool = Field(True, description="start from pretrained weights; false: random initialization")
     weights: str = Field(
-        "", description="file of pretrained weights (.safetensors, or .pth with tensors only)"
+        "",
+        description="file of pretrained weights (.safetensors, .pth, .pt, .bin or .ckpt), or the folder that holds it",
     )
     drop_rate: Annotated[float, Field(ge=0, lt=1)] = Field(
         0.5, description="dropout rate before the classifier"
@@ -178,6 +203,16 @@ class Schedule(Section):
     )
     plateau_threshold: Annotated[float, Field(ge=0, lt=1)] = Field(
         0.01, description="plateau: smallest relative decrease of the loss that counts as an improvement"
+    )
+
+
+class Predict(Section):
+    """What the prediction for the test images contains."""
+
+    unreadable: Literal["skip", "blank", "majority"] = Field(
+        "skip",
+        description="the row of a test image that can't be read: none, one without label, or one with the label that "
+        "most others got",
     )
 
 

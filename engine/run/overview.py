@@ -42,6 +42,12 @@ class Overview(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     best: float | None = None
     """The best score, percent or loss by ``monitor``."""
     best_epoch: int = 0
+    test_acc: float | None = None
+    """Top-1 accuracy on labelled test images, percent, where they were predicted after the last epoch."""
+    test_macro_f1: float | None = None
+    """As ``test_acc``: the mean F1 of the classes, percent."""
+    test_images: int = 0
+    """As ``test_acc``: the number of labelled images."""
     lr: float | None = None
     started: float = 0.0
     updated: float = 0.0
@@ -86,6 +92,8 @@ def overview_of(run: RunDir, state: RunState, status: Status) -> Overview:
     if started is None:
         return msgspec.structs.replace(_planned(run, status), reason=reason)
     epoch = state.epoch
+    # An earlier prediction may lie in the part of the journal that isn't read.
+    test = state.test if state.predicted_at_end else None
     return Overview(
         status=status,
         reason=reason,
@@ -97,6 +105,9 @@ def overview_of(run: RunDir, state: RunState, status: Status) -> Overview:
         epochs=epoch.epochs if epoch else started.epochs,
         best=stop.best,
         best_epoch=stop.best_epoch,
+        test_acc=test.acc if test else None,
+        test_macro_f1=test.macro_f1 if test else None,
+        test_images=test.images if test else 0,
         lr=state.lr,
         started=state.first_started_at,
         updated=state.updated_at,

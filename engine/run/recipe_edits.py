@@ -11,9 +11,9 @@ from engine.core.errors import UserError
 from engine.core.text import printable, shell_word
 from engine.journal.events import BY_HAND, RunStarted
 from engine.journal.state import RunState
-from engine.recipe.recipe import Recipe, load_recipe, values_of
+from engine.recipe.recipe import Recipe, values_of
 from engine.run.directory import RunDir
-from engine.run.train_state import TrainState, peek
+from engine.run.train_state import TrainState
 
 _START = ("model.name", "model.pretrained", "model.weights")
 
@@ -45,6 +45,8 @@ def find_edits(
         known = _recorded(before, before.started)
     else:  # a checkpoint without a recipe is of an attempt that recorded none
         known = progress.recipe or _recorded(before, before.started_unrecorded)
+    if progress.recipe if progress is not None else before.started and before.started.recipe:
+        known = values_of(Recipe()) | known  # keys that the version before didn't have yet
     was_set = {setting.key: setting.new for setting in before.settings if setting.by != BY_HAND}.items()
     return [
         Edit(key, known[key], new, was_set=(key, new) in was_set)
@@ -68,20 +70,6 @@ def refuse_edits(
         )
 
 
-def check_edits(run: RunDir, before: RunState) -> list[Edit]:
-    """Return the edits of a run before an engine is started; other errors are left for the engine to report.
-
-    Raises UserError as ``refuse_edits``.
-    """
-    try:
-        recipe, progress = load_recipe(run.recipe), peek(run.checkpoints)
-    except UserError:
-        return []
-    edits = find_edits(recipe, before, progress)
-    refuse_edits(edits, run, recipe, before, progress)
-    return edits
-
-
 def _reasons(
     edit: Edit, run: RunDir, recipe: Recipe, before: RunState, progress: TrainState | None
 ) -> Iterator[str]:
@@ -92,8 +80,10 @@ def _reasons(
         yield f"the best epoch so far, {progress.policy.best_epoch}, was chosen by {edit.old}"
     elif key == "data.val" and bool(edit.old) != bool(edit.new) and (progress or run.split.exists()):
         yield "the split into training and validation images is fixed once the run has begun"
-    elif key == "data.val_fraction" and not recipe.data.val and run.split.exists():
+    elif key in ("data.val_fraction", "data.group") and not recipe.data.val and run.split.exists():
         yield f"the split is recorded in {run.split.name}"
+    elif key == "data.duplicates" and (progress or run.split.exists()):
+        yield "the training images are fixed once the run has begun"
     elif key.startswith("outliers.") and scored:
         yield "the outlier stage has already set its thresholds"
     elif key == "train.epochs" and progress is not None and progress.stopped:

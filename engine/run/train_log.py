@@ -51,6 +51,14 @@ class TrainLog:
         """Write that the best weights were saved; ``val_acc`` is in percent."""
         self._write(f"\nBest model weights saved! Validation Acc: {val_acc:.2f}%")
 
+    def setting(self, change: str) -> None:
+        """Write that a setting was changed: by a command, or in ``recipe.toml`` between two attempts."""
+        self._write(f"Setting changed: {change}")
+
+    def take_back(self, length: int) -> None:
+        """Truncate the log to its first ``length`` bytes."""
+        os.ftruncate(self._fd, length)
+
     def close(self) -> None:
         """Close the file."""
         os.close(self._fd)

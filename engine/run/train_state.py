@@ -183,7 +183,7 @@ def unusable(path: Path, reason: object) -> DamagedError:
     folder = printable(str(path.parent))
     return DamagedError(
         f"checkpoint {printable(str(path))} can't be used: {printable(str(reason), 200)}; restore {folder} from "
-        "a copy, or remove it to resume from the previous checkpoint, if there is one, or else from the start"
+        "a copy, or start a new run: vrdl-tui train DATA"
     )
 
 

@@ -1,6 +1,7 @@
 """``python -m engine.tools.data_check FOLDER…``: read a sample of each split's images to find unreadable ones.
 
-Prints JSON lines: ``{"done": n, "total": m}`` after each image, ``{"bad": path, "reason": …}`` for an unreadable one.
+Prints JSON lines: ``{"done": n, "total": m}`` after each image, ``{"bad": path, "reason": …}`` for an unreadable one,
+and ``{"odd": path, "oddity": …}`` for what was guessed about the values of one.
 """
 
 import sys
@@ -19,7 +20,8 @@ def main() -> None:
     paths = [path for folder in sys.argv[1:] for path in _some(Path(folder))]
     for done, path in enumerate(paths, start=1):
         try:
-            read_image(path, least=256)
+            for oddity in read_image(path, least=256).oddities:
+                say({"odd": encodable(str(path)), "oddity": oddity})
         except BadImageError as error:
             say({"bad": encodable(str(path)), "reason": printable(str(error))})
         say({"done": done, "total": len(paths)})

@@ -36,11 +36,12 @@ from torch import nn
 from engine.core.errors import UserError
 from engine.core.files import fsync_folder, mode_in
 from engine.core.tensor_file import read_metadata
-from engine.data.images import class_changes
 from engine.data.listing import Listing
-from engine.model.build import misfit, os_error, read_tensors, unreal
+from engine.model.fitting import misfit, unreal
+from engine.model.weights_file import os_error, read_tensors
 from engine.recipe.model_sizes import ModelArgs
 from engine.run.directory import VALIDATION
+from engine.run.recorded_images import class_changes
 from engine.run.train_state import (
     FIRST,
     KNOWN_BEST,
@@ -264,8 +265,8 @@ def load_weights(checkpoint: Path, model: nn.Module, classes: list[str]) -> tupl
     # Classes before shapes: another number of classes changes the head's shape.
     if changes := class_changes(facts.classes, classes):
         raise UserError(
-            f"the data's classes are no longer those of the checkpoint; {changes}; put the folders back as they were, "
-            "or start a new run: vrdl-tui train DATA"
+            f"the data's classes changed since the checkpoint: {changes}; put the folders back as they were, or start "
+            "a new run: vrdl-tui train DATA"
         )
     if problem := misfit(model.state_dict(), tensors, exact=True):
         raise unusable(checkpoint / MODEL, problem)

@@ -67,7 +67,7 @@ class EpochEnd:
             # Logged before the picture is drawn, since the log is append-only and the line belongs here.
             log.confusion_matrix(picture)
             self.picture = partial(self.draw, picture, cells, f"epoch {epoch}")
-            self._write_optional(self._run.validation, lambda: self._validation.keep(result))
+            self.write_optional(self._run.validation, lambda: self._validation.keep(result))
         recorded = self._fit_for_journal(cells, epoch)
         self._emit(ConfusionMatrix(epoch=epoch, classes=len(self._classes), cells=recorded, path=picture))
         policy = progress.policy
@@ -103,16 +103,16 @@ class EpochEnd:
     def put_back_judged(self, best: Path) -> None:
         """Restore ``validation.csv`` from ``best``: after a kill it may be of an epoch that is trained again."""
         path = self._run.validation
-        self._write_optional(path, lambda: put_back_judged(path, best / path.name))
+        self.write_optional(path, lambda: put_back_judged(path, best / path.name))
 
-    def draw(self, name: str, cells: Cells, which: str) -> bool:
+    def draw(self, name: str, cells: Cells, which: str, images: str = "validation images") -> bool:
         """Draw a confusion matrix into the run's file ``name``, and return whether that succeeded.
 
         A failure is a warning; it doesn't end the run. Safe to call from several threads. Raises what waiting for disk
         space raises.
         """
         correct, seen = sum(cell[2] for cell in cells if cell[0] == cell[1]), sum(cell[2] for cell in cells)
-        title = f"{which}: {correct} of {seen} validation images correct"
+        title = f"{which}: {correct} of {seen} {images} correct"
         try:
             # Imported late: matplotlib takes half a second, which would delay the first step.
             from engine.figures.confusion import confusion_png
@@ -124,7 +124,7 @@ class EpochEnd:
             self._warn(self._run.path / name, f"can't be drawn: {printable(cause(error), 200)}")
             return False
         path = self._run.path / name
-        return self._write_optional(path, lambda: replace_file(path, content))
+        return self.write_optional(path, lambda: replace_file(path, content))
 
     def _fit_for_journal(self, cells: Cells, epoch: int) -> Cells:
         """Return the cells to record in the journal; warn once if some are omitted."""
@@ -138,7 +138,7 @@ class EpochEnd:
         )
         return sorted(nlargest(MOST_CELLS, cells, key=lambda cell: cell[2]))
 
-    def _write_optional(self, path: Path, write: Callable[[], object]) -> bool:
+    def write_optional(self, path: Path, write: Callable[[], object]) -> bool:
         """Write a file that the run can do without, and return whether that succeeded; a failure is a warning."""
         try:
             self._disk.keep_trying(write, path)

@@ -14,6 +14,8 @@ from pathlib import Path
 import msgspec
 import torch
 
+from engine.analysis.predictions import write_judged
+from engine.analysis.scoring import score
 from engine.control.commands import (
     Checkpoint,
     Command,
@@ -39,6 +41,7 @@ from engine.journal.events import (
     LrDecayed,
     Outcome,
     PredictionProgress,
+    PredictionScored,
     PredictionWritten,
     RolledBack,
     RunWarning,
@@ -47,7 +50,7 @@ from engine.journal.events import (
 from engine.model.build import restore_model
 from engine.outliers.files.acting import OutlierActions
 from engine.recipe.recipe import LIVE_KEYS, change, load_recipe, value_of, values_of
-from engine.recipe.schedule import ScheduleDecision, outlook
+from engine.recipe.schedule import ScheduleDecision, epochs_effect, outlook
 from engine.run.directory import RunDir
 from engine.run.disk_space import DiskSpace
 from engine.run.recipe_edits import Edit
@@ -62,7 +65,7 @@ from engine.training.checkpoint import (
 from engine.training.checkpoint_writer import CheckpointWriter
 from engine.training.failure import cause, describe
 from engine.training.finite import NonFiniteError
-from engine.training.predict import predict, write_prediction
+from engine.training.predict import Predictions, predict, rows_of, shared_names, write_prediction
 from engine.training.trainer import Moment, Trainer
 
 _NAN_ROLLBACKS = 3
@@ -304,8 +307,10 @@ class TrainingLoop:
         StopRun, a journal that can't be written, image processes that keep dying.
         """
         with _refused_if_it_fails(self._run.journal):
-            rows, epoch = self._predict()
-        self._emit(PredictionWritten(path=self._run.prediction.name, rows=rows, epoch=epoch))
+            written, scored = self._predict()
+        self._emit(written)
+        if scored is not None:
+            self._emit(scored)
 
     def _heed_signal(self) -> None:
         if self._control.terminate:
@@ -323,8 +328,8 @@ class TrainingLoop:
             words = f"no prediction{older}: {error}; vrdl-tui predict makes it once that is mended"
             self._emit(RunWarning(message=words))
 
-    def _predict(self) -> tuple[int, int]:
-        """Return the number of rows written, and the epoch of the weights."""
+    def _predict(self) -> tuple[PredictionWritten, PredictionScored | None]:
+        """Write the prediction; return what was written, and the score if test images have labels."""
         self._writer.flush()
         folder = checkpoint.find(self._run.checkpoints, "best")
         if folder is None:
@@ -332,7 +337,8 @@ class TrainingLoop:
         tensors, facts = checkpoint.load_model_file(folder)
         model = restore_model(facts.name, len(facts.classes), tensors, facts.model_args)
         model = model.to(self.trainer.device).to(memory_format=torch.channels_last)
-        paths = self._stream.data.test.paths
+        test = self._stream.data.test
+        paths = test.paths
         due = Throttle()
 
         def batches() -> Iterator[tuple[torch.Tensor, Indices]]:
@@ -346,11 +352,27 @@ class TrainingLoop:
                 self._heed_signal()
 
         found = predict(model, batches(), paths, self.trainer.precision, tick=tick)
-        path, labels = self._run.prediction, found.labels(facts.classes)
-        rows = self._disk.keep_trying(
-            lambda: write_prediction(path, found.paths, labels), path, need=_BYTES_A_ROW * len(labels)
+        if note := shared_names(paths, test.root):
+            self._emit(RunWarning(message=note))
+        rows = rows_of(found, paths, test.root, facts.classes, self.trainer.recipe.predict.unreadable)
+        path = self._run.prediction
+        self._disk.keep_trying(lambda: write_prediction(path, rows), path, need=_BYTES_A_ROW * len(rows))
+        written = PredictionWritten(
+            path=path.name, rows=len(rows), epoch=facts.best_epoch, images=len(paths), read=len(found.paths)
         )
-        return rows, facts.best_epoch
+        return written, self._score(found, facts)
+
+    def _score(self, found: Predictions, facts: ModelFacts) -> PredictionScored | None:
+        """Return the score on the labelled test images, with its files written, None if there are none."""
+        run, labels, epoch = self._run, self._stream.data.labelled_test(), facts.best_epoch
+        judged = found.judged(facts.classes, labels)
+        scored = score(judged, facts.classes, epoch=epoch, predicted=len(found.paths), labelled=len(labels))
+        if scored is None:
+            return None
+        closing, picture = self.trainer.closing, run.test_confusion_picture.name
+        closing.write_optional(run.tested, lambda: write_judged(run.tested, judged))
+        drawn = closing.draw(picture, scored.cells, f"epoch {epoch}", "labelled test images")
+        return msgspec.structs.replace(scored, path=picture if drawn else "")
 
     def _roll_back(self, command: Rollback) -> tuple[Event, str]:
         """Load the best weights so far, and save ``last`` with them.
@@ -417,14 +439,19 @@ class TrainingLoop:
         epoch, step = self.position()
         if recipe.train.epochs < epoch:
             raise UserError(f"train.epochs can't be below the epoch under way, {epoch}")
-        old, before = value_of(trainer.recipe, key), (trainer.recipe, trainer.progress.policy)
+        old, new = value_of(trainer.recipe, key), value_of(recipe, key)
+        before = trainer.recipe, trainer.progress.policy
         trainer.recipe = recipe
         if key == "optim.lr":
             self._put_lr_in_force()
+        effect = self._effect(key, before[0].train.epochs)
         if not self._is_in_force(command):
+            # Before the save, whose checkpoint knows how long the log is.
+            take_back = trainer.log_setting(f"{key} {old} -> {new}{effect}")
             try:
                 self._save_for(command, f"{key} changed")
             except UserError:
+                take_back()
                 trainer.recipe, trainer.progress.policy = before
                 trainer.set_lr(trainer.progress.policy.lr)
                 raise
@@ -432,22 +459,24 @@ class TrainingLoop:
         event = SettingChanged(
             key=key,
             old=old,
-            new=value_of(recipe, key),
+            new=new,
             epoch=epoch,
             step=step,
             by=command.by,
             pid=command.pid,
         )
-        return event, f"{key} = {command.value}{self._outlook(key)}"
+        return event, f"{key} = {command.value}{effect}"
 
-    def _outlook(self, key: str) -> str:
-        """Return how the learning rate continues after ``key`` was set; empty if it doesn't depend on it."""
+    def _effect(self, key: str, before: int) -> str:
+        """Return what setting ``key`` did to the learning rate, or nothing. ``before``: the old ``train.epochs``."""
         recipe, progress = self.trainer.recipe, self.trainer.progress
-        follows = key == "optim.lr" or (key == "train.epochs" and recipe.schedule.kind == "cosine")
-        if not follows:
-            return ""
-        words = outlook(recipe.schedule, progress.policy, epoch=progress.epoch, epochs=recipe.train.epochs)
-        return f"; {words}"
+        policy, epoch, epochs = progress.policy, progress.epoch, recipe.train.epochs
+        if key == "optim.lr":
+            words = outlook(recipe.schedule, policy, epoch=epoch, epochs=epochs)
+            return f"; the learning rate in force is {policy.lr:.3g} from now on; {words}"
+        if key == "train.epochs":
+            return f"; {epochs_effect(recipe.schedule, policy, epoch=epoch, before=before, after=epochs)}"
+        return ""
 
     def take_edits(self, edits: Sequence[Edit]) -> None:
         """Apply and report what was changed in ``recipe.toml`` since the checkpoint; the recipe has it already.
@@ -455,41 +484,47 @@ class TrainingLoop:
         An ``optim.lr`` scales the current learning rate, which a schedule may have lowered: the recipe names the rate
         at the start. One that a command had set after the checkpoint is applied as it was set.
         """
+        if not edits:
+            return
         epoch, step = self.position()
-        for edit in edits:
-            note = self._take_lr(edit) if edit.key == "optim.lr" else self._note_epochs(edit)
-            self._emit(
-                SettingChanged(key=edit.key, old=edit.old, new=edit.new, epoch=epoch, step=step, by=BY_HAND)
-            )
-            if note:
-                self._emit(RunWarning(message=note))
+        with self.trainer.logging():
+            for edit in edits:
+                note = self._take_lr(edit) if edit.key == "optim.lr" else self._note_epochs(edit)
+                self.trainer.log_setting(f"{edit} in recipe.toml{f'; {note}' if note else ''}")
+                self._emit(
+                    SettingChanged(
+                        key=edit.key,
+                        old=edit.old,
+                        new=edit.new,
+                        epoch=epoch,
+                        step=step,
+                        by=BY_HAND,
+                        note=note,
+                    )
+                )
 
     def _take_lr(self, edit: Edit) -> str:
-        """Apply an edited ``optim.lr``, and return what its event doesn't say."""
-        if edit.was_set:
-            self._put_lr_in_force()
-            return ""
+        """Apply an edited ``optim.lr``, and return what that does to the rate in force."""
         trainer = self.trainer
         before = trainer.progress.policy
+        if edit.was_set:
+            self._put_lr_in_force()
+            return f"the learning rate in force is {trainer.progress.policy.lr:.3g}"
         known = replace(before, base_lr=before.base_lr or float(edit.old))
         trainer.progress.policy = known.rescaled(trainer.recipe.optim.lr)
         lr = trainer.progress.policy.lr
         trainer.set_lr(lr)
         if lr == trainer.recipe.optim.lr:
-            return ""
-        return (
-            f"optim.lr in recipe.toml is {edit.new} and was {edit.old}: the learning rate in force is scaled alike, "
-            f"from {before.lr:.3g} to {lr:.3g}"
-        )
+            return f"the learning rate in force is {lr:.3g}"
+        return f"the learning rate in force is scaled alike, from {before.lr:.3g} to {lr:.3g}"
 
     def _note_epochs(self, edit: Edit) -> str:
-        """Return how a cosine schedule continues after an edit of ``train.epochs``; empty for another edit."""
-        lr, kind = self.trainer.progress.policy.lr, self.trainer.recipe.schedule.kind
-        if edit.key != "train.epochs" or kind != "cosine" or self.trainer.progress.epoch == 1:
+        """Return what an edit of ``train.epochs`` does to the learning rate; empty for another edit."""
+        if edit.key != "train.epochs":
             return ""
-        return (
-            f"train.epochs in recipe.toml is {edit.new} and was {edit.old}: the cosine curve goes on from {lr:.3g} to "
-            "the new end and doesn't rise again; set optim.lr for a higher rate"
+        progress, schedule = self.trainer.progress, self.trainer.recipe.schedule
+        return epochs_effect(
+            schedule, progress.policy, epoch=progress.epoch, before=int(edit.old), after=int(edit.new)
         )
 
     def _put_lr_in_force(self) -> None:

@@ -1,32 +1,39 @@
 """Predict test images with the weights of one run, or the average of several."""
 
-from collections.abc import Callable, Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import Literal, NamedTuple, cast
 
 import torch
 from torch import nn
 
-from engine.analysis.predictions import write_probabilities
+from engine.analysis.predictions import Judged, row_names, write_probabilities
+from engine.analysis.scoring import score
 from engine.compute.device import Precision, choose_device
 from engine.core.errors import UserError
 from engine.core.files import replace_file
 from engine.core.table import table
-from engine.core.text import printable
+from engine.core.text import encodable, printable
 from engine.core.throttle import Throttle
 from engine.data.augment.geometry import Pad
 from engine.data.batches import BatchStream
-from engine.data.images import DataSet, ImageSet
+from engine.data.images import DataSet, ImageSet, relative_names
 from engine.data.loading.pool import Pool, worker_count
 from engine.data.normalize import Normalize
 from engine.data.order import Indices
+from engine.journal.events import BadImage, Event, PredictionScored, RunWarning
 from engine.journal.exclusions import Exclusions
+from engine.layout.findings import names
 from engine.model.build import restore_model
 from engine.recipe.recipe import Recipe, load_recipe
 from engine.run.directory import RunDir
 from engine.training import checkpoint
 from engine.training.checkpoint import ModelFacts, Tensors, Which
+
+Unreadable = Literal["skip", "blank", "majority"]
+"""``predict.unreadable``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +49,15 @@ class Predictions:
     def labels(self, classes: list[str]) -> list[str]:
         """Return the name of the most probable class for each image."""
         return [classes[index] for index in self.probabilities.argmax(1).tolist()]
+
+    def judged(self, classes: list[str], labels: Mapping[Path, str]) -> list[Judged]:
+        """Return label and prediction of each image with a label; ``labels`` are class names by path."""
+        values, indices = self.probabilities.max(1)
+        return [
+            Judged(encodable(str(path)), labels[path], classes[index], probability)
+            for path, index, probability in zip(self.paths, indices.tolist(), values.tolist(), strict=True)
+            if path in labels
+        ]
 
 
 @torch.inference_mode()
@@ -74,37 +90,103 @@ def _probabilities(
     return torch.stack([output.float().softmax(1) for output in outputs]).mean(0).cpu()
 
 
-def write_prediction(path: Path, paths: list[Path], labels: list[str]) -> int:
-    """Write ``image_name,pred_label``, sorted by file name, names without extension; return the number of rows.
+class Row(NamedTuple):
+    """A row of a prediction."""
+
+    name: str
+    label: str
+    place: int | None
+    """The image's place in ``Predictions``, None if it couldn't be read."""
+
+
+def rows_of(
+    found: Predictions, paths: list[Path], root: Path, classes: list[str], unreadable: Unreadable
+) -> list[Row]:
+    """Return the rows for the test images ``paths`` below ``root``, in their order.
+
+    ``unreadable`` says what row an image that isn't in ``found`` has: none, one without label, or one with the label
+    that most of the others got (of several, the first in ``classes``).
+    """
+    labels, places = found.labels(classes), {path: place for place, path in enumerate(found.paths)}
+    counts = Counter(labels)
+    instead = max(classes, key=lambda name: counts[name]) if unreadable == "majority" else ""
+    return [
+        Row(name, instead if place is None else labels[place], place)
+        for path, name in zip(paths, row_names(relative_names(paths, root)), strict=True)
+        if (place := places.get(path)) is not None or unreadable != "skip"
+    ]
+
+
+def shared_names(paths: list[Path], root: Path) -> str:
+    """Return a note on images whose rows keep their suffix, "" if there are none."""
+    images = relative_names(paths, root)
+    whole = [
+        image
+        for image, name in zip(images, row_names(images), strict=True)
+        if Path(image).suffix and name == image
+    ]
+    if not whole:
+        return ""
+    shown = names(whole, most=4)
+    return f"{len(whole):,} images differ from another in their suffix only, so their rows keep it: {shown}"
+
+
+def write_prediction(path: Path, rows: list[Row]) -> int:
+    """Write ``image_name,pred_label``, in the order given; return the number of rows.
 
     Names and labels are written unchanged, even one that a spreadsheet would run (``=1+1``), since graders compare
     them; ``write_probabilities`` marks such cells as text. Raises OSError.
     """
-    pairs = sorted(zip(paths, labels, strict=True), key=lambda pair: pair[0].name)
-    text = table(("image_name", "pred_label"), [(image.stem, label) for image, label in pairs])
+    text = table(("image_name", "pred_label"), [(row.name, row.label) for row in rows])
     replace_file(path, text.encode("utf-8", "surrogateescape"))
-    return len(pairs)
+    return len(rows)
 
 
-def write_shares(path: Path, found: Predictions, classes: list[str]) -> None:
-    """Write the class probabilities of each image, in the order of ``write_prediction``. Raises OSError."""
-    order = sorted(range(len(found.paths)), key=lambda index: found.paths[index].name)
-    rows = ((found.paths[index].stem, found.probabilities[index].tolist()) for index in order)
-    write_probabilities(path, rows, classes)
+def write_shares(path: Path, rows: list[Row], found: Predictions, classes: list[str]) -> None:
+    """Write the class probabilities of each row, in the order given. Raises OSError."""
+    write_probabilities(
+        path,
+        (
+            (row.name, row.label, [] if row.place is None else found.probabilities[row.place].tolist())
+            for row in rows
+        ),
+        classes,
+    )
 
 
 Say = Callable[[dict[str, str | int]], None]
 """Reports progress, as one JSON object."""
 
 
+class Written(NamedTuple):
+    """A prediction that was written."""
+
+    rows: int
+    read: int
+    """Number of test images that every run could read."""
+    unreadable: dict[Path, str]
+    """Why the others couldn't be read."""
+    warnings: list[str]
+    """What is odd about the images, each safe to show."""
+    epoch: int
+    """The best epoch of the first run's checkpoint."""
+    classes: list[str]
+    judged: list[Judged]
+    """The images with a label."""
+    scored: PredictionScored | None
+    """None if no image has a label."""
+
+
 def predict_runs(
     runs: list[RunDir], paths: list[Path], out: Path, which: Which, *,
-    flip: bool, probabilities: Path | None = None, say: Say,
-) -> int:  # fmt: skip
-    """Average the runs' probabilities for ``paths``, write the prediction to ``out``, and return the number of rows.
+    root: Path, unreadable: Unreadable = "skip", flip: bool, probabilities: Path | None = None,
+    labels: Callable[[list[str]], Mapping[Path, str]] = lambda _: {}, say: Say,
+) -> Written:  # fmt: skip
+    """Average the runs' probabilities for ``paths`` below ``root``, write the prediction to ``out``, and score it.
 
-    An image that any of the runs couldn't read has no row: its mean would be over fewer runs. ``probabilities`` is
-    an additional file for the probabilities. Raises UserError if a run has no such checkpoint or the classes differ.
+    ``labels`` takes the class names, and returns the label of each path, "" or nothing for an image without. An image
+    that any of the runs couldn't read counts as unreadable: its mean would be over fewer runs. ``probabilities`` is an
+    additional file for the probabilities. Raises UserError if a run has no such checkpoint or the classes differ.
     """
     loaded = [_load(run, which) for run in runs]
     classes = loaded[0][1].classes
@@ -120,17 +202,37 @@ def predict_runs(
         if due() or done + count == total:
             say({"done": done + count, "total": total})
 
+    problems: dict[str, str] = {}
+    warnings: dict[str, None] = {}
+
+    def emit(event: Event) -> None:
+        if isinstance(event, BadImage):
+            problems.setdefault(event.path, event.reason)
+        elif isinstance(event, RunWarning):
+            warnings.setdefault(event.message)
+
     totals: Predictions | None = None
     for run, (tensors, facts) in zip(runs, loaded, strict=True):
-        found = _predict_one(load_recipe(run.recipe), tensors, facts, paths, flip=flip, tick=tick)
+        found = _predict_one(load_recipe(run.recipe), tensors, facts, paths, emit, flip=flip, tick=tick)
         totals = found if totals is None else _sum(totals, found)
         done += len(paths)
     if totals is None or not totals.paths:
         raise UserError("none of the test images can be read")
     mean = Predictions(totals.paths, totals.probabilities / len(runs))
+    rows = rows_of(mean, paths, root, classes, unreadable)
     if probabilities is not None:
-        write_shares(probabilities, mean, classes)
-    return write_prediction(out, mean.paths, mean.labels(classes))
+        write_shares(probabilities, rows, mean, classes)
+    write_prediction(out, rows)
+    read = set(mean.paths)
+    missing = {
+        path: problems.get(encodable(str(path)), "not read with every run")
+        for path in paths
+        if path not in read
+    }
+    known = {path: label for path, label in labels(classes).items() if label}
+    judged, epoch = mean.judged(classes, known), loaded[0][1].best_epoch
+    scored = score(judged, classes, epoch=epoch, predicted=len(mean.paths), labelled=len(known))
+    return Written(len(rows), len(read), missing, list(warnings), epoch, classes, judged, scored)
 
 
 def _sum(one: Predictions, other: Predictions) -> Predictions:
@@ -156,6 +258,7 @@ def _predict_one(
     tensors: Tensors,
     facts: ModelFacts,
     paths: list[Path],
+    emit: Callable[[Event], object],
     *,
     flip: bool,
     tick: Callable[[int], None],
@@ -173,7 +276,7 @@ def _predict_one(
     pool = Pool(worker_count(shape.workers))
     feed = BatchStream(
         data, recipe.model_copy(update={"data": shape}), Normalize(facts.mean, facts.std, device), device,
-        lambda _: None, set(), pool, Exclusions(),
+        emit, set(), pool, Exclusions(),
     )  # fmt: skip
     try:
         return predict(

@@ -19,6 +19,7 @@ from engine.core.errors import UserError
 from engine.core.files import remove_leftovers
 from engine.core.text import printable
 from engine.journal.events import (
+    CopiesDropped,
     DatasetScanned,
     Event,
     Outcome,
@@ -33,11 +34,13 @@ from engine.journal.log import JournalReader, JournalWriter
 from engine.outliers.files.acting import OutlierActions
 from engine.recipe.recipe import Recipe, load_recipe, values_of
 from engine.recipe.weights_source import go_offline_if_unreachable, weights_source
+from engine.run.data_now import Past
 from engine.run.directory import RunDir
 from engine.run.disk_space import DiskSpace
 from engine.run.lock import FOLDER_GONE
 from engine.run.notify import Attendance, Ending, load_settings, run_command, settings_path
 from engine.run.recipe_edits import Edit, find_edits, refuse_edits
+from engine.run.resumable import refuse_restart
 from engine.run.train_state import TrainState, peek
 from engine.training.failure import describe
 from engine.training.system import SystemSampler
@@ -133,6 +136,7 @@ class Session:
         self._stage("importing", "torch and timm")
         from engine.model.sizes import try_model
         from engine.recipe.model_sizes import NO_ARGS
+        from engine.training.copy_watch import CopyWatch
         from engine.training.setup import Training
 
         sizes, name = recipe.data, recipe.model.name
@@ -140,11 +144,8 @@ class Session:
         self._stage("reading data", recipe.data.train)
         from engine.data.images import scan
 
-        moves = recipe.outliers.method != "none" and recipe.outliers.action != "exclude"
-        record = self._run.split
-        data = self._disk.keep_trying(
-            lambda: scan(recipe.data, recipe.train.seed, record, files_move=moves, resumed=not fresh), record
-        )
+        record, past = self._run.split, Past.of(self._run, recipe, self._before, trained=not fresh)
+        data = self._disk.keep_trying(lambda: scan(recipe.data, recipe.train.seed, record, past), record)
         self._emit(
             DatasetScanned(
                 classes=data.classes,
@@ -155,16 +156,14 @@ class Session:
                 left_out=list(map(str, data.left_out)),
             )
         )
+        if data.dropped:
+            self._emit(
+                CopiesDropped(count=len(data.dropped), images=list(map(printable, data.dropped[:1000])))
+            )
         for finding in data.warned:
             self._emit(RunWarning(message=str(finding)))
-        if data.unlisted:
-            files = "file was" if data.unlisted == 1 else "files were"
-            self._emit(
-                RunWarning(
-                    message=f"{data.unlisted:,} image {files} added since the split was recorded in {record.name}; "
-                    "this run doesn't use them, a new one does"
-                )
-            )
+        for change in data.changes:
+            self._emit(RunWarning(message=change))
         known_bad = set(self._before.bad_images)
         outliers = OutlierActions(self._run, recipe, self._before.outliers, self._emit, self._disk)
         training = Training(
@@ -173,6 +172,7 @@ class Session:
         # A process that was suspended for an hour has not trained for an hour.
         signal.signal(signal.SIGCONT, lambda *_: training.restart_clock())
         sampler = SystemSampler(self._run.path, self._sampled)
+        copies = CopyWatch(data, self._journal.append)
         try:
             self._find_outliers(recipe, data, pool, outliers, known_bad)
             training.prepare(self._stage, resume=not fresh, edits=self._edits, scanned=self._before.data)
@@ -182,6 +182,7 @@ class Session:
             return training.run(self._stage, predicted=predicted)
         finally:
             self._progress = training.close() or self._progress
+            copies.close()
             sampler.close()
 
     def _find_outliers(
@@ -217,6 +218,7 @@ class Session:
             for _, command in self._spool.pending()
             if isinstance(command, Set) and command.id in self._control.in_force
         }
+        refuse_restart(self._run, self._before, self._progress)
         self._edits = find_edits(recipe, self._before, self._progress, skip=unwritten)
         refuse_edits(self._edits, self._run, recipe, self._before, self._progress)
         schedule = recipe.schedule

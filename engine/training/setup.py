@@ -76,6 +76,8 @@ class Training:
         _announce_weights(model, announce)
         args = self._resumed_args(edits) if resume else self.model_args
         built = build_model(model, len(data.classes), recipe.train.seed, args)
+        if built.said:
+            self._emit(RunWarning(message=built.said))
         facts = ModelFacts(
             name=model.name,
             classes=data.classes,

@@ -265,6 +265,18 @@ class Trainer:
         finally:
             self._log.close()
 
+    def log_setting(self, change: str) -> Callable[[], None]:
+        """Write a changed setting to the open ``train.log``, and return a function that takes the line back."""
+        before, length = self.progress.log_length, self._log.length
+        self._log.setting(change)
+        self.progress.log_length = self._log.length  # or a resume would lose the line
+
+        def take_back() -> None:
+            self._log.take_back(length)
+            self.progress.log_length = before
+
+        return take_back
+
     def conclude(self) -> Outcome:
         """Write the last lines of ``train.log`` and the best epoch's picture; return how training ended."""
         if self.progress.stopped:

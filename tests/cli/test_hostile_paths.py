@@ -119,8 +119,8 @@ def test_paths_in_a_recipe(data: Path, tmp_path: Path) -> None:
         ('[data]\ntrain = "../../../../etc"', ""),
         ('[data]\ntest = "/dev/null"', ""),
         ('[model]\nweights = "../pipe"', "model.weights: no such file"),
-        ('[model]\nweights = "pipe"', "model.weights: no such file"),
-        ('[model]\nweights = "/dev/zero"', "model.weights: no such file"),
+        ('[model]\nweights = "pipe"', "model.weights: not a file or folder"),
+        ('[model]\nweights = "/dev/zero"', "model.weights: not a file or folder"),
         ('[model]\nname = "../../x"', "timm has no model '../../x'"),
     ):
         (tmp_path / "r.toml").write_text(section + "\n")
@@ -129,7 +129,7 @@ def test_paths_in_a_recipe(data: Path, tmp_path: Path) -> None:
     # The folder that was typed goes before those of the file; typed ones are looked at.
     for key in ("train", "val", "test"):
         asked = ("--set", f"data.{key}=/dev/zero")
-        assert f"data.{key}: no such folder" in refusal("train", "data", *asked, cwd=tmp_path)
+        assert f"data.{key}: /dev/zero is not a folder" in refusal("train", "data", *asked, cwd=tmp_path)
 
 
 def test_restoring_what_was_never_left_out(run: RunDir, tmp_path: Path) -> None:
@@ -192,4 +192,5 @@ def test_paths_of_a_recipe_that_lead_nowhere(data: Path, tmp_path: Path) -> None
         message = refusal("train", "data", "--set", f"{key}=~nosuch/x", cwd=tmp_path)
         assert message == "~nosuch/x: there is no user nosuch; give the whole path"
         message = refusal("train", "data", "--set", f"{key}=circle", cwd=tmp_path)
-        assert message.startswith(f"{key}: no such f")
+        assert message.startswith(f"{key}: ")
+        assert "circle" in message

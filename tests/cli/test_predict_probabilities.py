@@ -1,6 +1,7 @@
 """Probabilities in a file of their own, and a prediction beside a training that doesn't notice."""
 
 import csv
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -43,6 +44,47 @@ def test_probabilities(place: Path) -> None:
         call("predict", "done", "done", "--out", "l2.csv", "--probabilities", "p2.csv", cwd=place).code == 0
     )
     assert (place / "p2.csv").read_text() == (place / "p.csv").read_text()
+
+
+def test_images_that_cannot_be_read_and_share_a_name(place: Path, pictures: Path) -> None:
+    test = place / "some"
+    (test / "more").mkdir(parents=True)
+    for name in ("a.png", "more/b.png"):
+        shutil.copy(pictures / "test" / "0.png", test / name)
+    (test / "a.jpg").write_bytes(b"no image")
+    (test / "c.jpg").write_bytes(b"%!PS-Adobe")
+    every = ["a.jpg", "a.png", "c", "more/b"]
+    names = {"skip": ["a.png", "more/b"], "blank": every, "majority": every}
+    for unreadable, expected in names.items():
+        out = f"{unreadable}.csv"
+        answer = call(
+            "predict", "done", "--test", "some", "--out", out, "--unreadable", unreadable,
+            "--probabilities", f"p-{out}", cwd=place,
+        )  # fmt: skip
+        assert answer.code == 0, answer.err
+        rows = len(expected)
+        assert (
+            answer.out
+            == f"2 of 4 images predicted, {rows} rows written to {out}, their probabilities to p-{out}\n"
+            "not scored; no class of the run: more\n"
+        )
+        assert (
+            "not read: a.jpg (not an image, or an unsupported format); c.jpg (not an image that can"
+            in answer.err
+        )
+        assert (
+            "2 images differ from another in their suffix only, so their rows keep it: a.jpg, a.png"
+            in answer.err
+        )
+        with (place / out).open(newline="") as file:
+            labels = {row["image_name"]: row["pred_label"] for row in csv.DictReader(file)}
+        assert list(labels) == expected
+        assert labels.get("c") == {"skip": None, "blank": "", "majority": labels["a.png"]}[unreadable]
+        with (place / f"p-{out}").open(newline="") as file:
+            shares = {row["image_name"]: row["probability"] for row in csv.DictReader(file)}
+        assert [name for name, share in shares.items() if not share] == [
+            name for name in expected if name in ("a.jpg", "c")
+        ]
 
 
 def test_refusals(place: Path) -> None:

@@ -53,6 +53,7 @@ def test_a_run_as_json(place: Path) -> None:
         "name": "done", "path": str(place / "runs/done"), "state": "finished",
         "reason": "6 epochs without a better score", "model": made_runs.MODEL, "data": "/data/photos",
         "epoch": 22, "epochs": 30, "best": 88.94, "best_epoch": 16, "monitor": "val_acc",
+        "test_acc": None, "test_macro_f1": None, "test_images": None,
         "lr": pytest.approx(1.5e-4 * 0.6**4), "started": "2027-01-15T08:00:01Z",
         "updated": "2027-01-15T08:01:14Z", "duration": 73.0, "host": "node7", "tags": ["final", "seed1"],
         "note": "a note",

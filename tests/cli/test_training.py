@@ -53,7 +53,9 @@ def test_headless_prints_the_training_log_and_nothing_else(finished: Answer, pla
 
 
 def test_headless_tells_the_rest_on_stderr(finished: Answer) -> None:
-    assert finished.err.startswith("recipe quick, chosen since no NVIDIA GPU is here")
+    assert finished.err.startswith(
+        "found     train 27 images in 3 classes · val 12 · test 5\nrecipe quick, chosen"
+    )
     assert "importing" in finished.err
     assert "run done finished, best" in finished.err
     assert "\x1b" not in finished.err
@@ -72,7 +74,7 @@ def test_runs_lists_it(place: Path, pictures: Path) -> None:
     assert run == {
         "name": "done", "state": "finished", "reason": None, "model": "test_efficientnet",
         "data": str(pictures / "train"), "epoch": 3, "epochs": 3, "monitor": "val_acc", "lr": 0.003, "tags": [],
-        "note": None,
+        "note": None, "test_acc": None, "test_macro_f1": None, "test_images": None,
     }  # fmt: skip
     table = call("runs", cwd=place).out.splitlines()
     assert table[0].split() == ["run", "state", "epoch", "best", "model", "last", "word"]

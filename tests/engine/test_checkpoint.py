@@ -13,7 +13,8 @@ from timm.data import create_dataset, create_loader
 from timm.utils import accuracy
 
 from engine.core.errors import UserError
-from engine.model.build import build_model, read_weights
+from engine.model.build import build_model
+from engine.model.weights_file import read_weights
 from engine.recipe.recipe import load_recipe
 from engine.recipe.sections import Model
 from engine.run.directory import RunDir
@@ -138,7 +139,7 @@ def test_weights_come_from_files_and_never_silently_from_nowhere(
 
     as_pth = tmp_path / "weights.pth"
     torch.save({"state_dict": load_file(path)}, as_pth)
-    assert read_weights(as_pth).keys() == load_file(path).keys()
+    assert read_weights(as_pth).states["state_dict"].keys() == load_file(path).keys()
 
     partial = tmp_path / "partial.safetensors"
     left_out = ("conv_stem.weight", "bn1.weight", "bn1.bias")

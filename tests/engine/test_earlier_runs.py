@@ -170,18 +170,26 @@ def test_the_finished_run_trains_on_for_more_epochs(place: Path) -> None:
     run = run_in(place, "finished")
     before, log = seen(run), run.train_log.read_text()
     run.recipe.write_text(change(load_recipe(run.recipe), "train.epochs", "4").to_toml())
+    assert not run.split.exists()
     played = play(run)
     assert played.code == 0
+    told = [one.message for one in played.events if isinstance(one, RunWarning)]
+    assert told == ["the run has no record of its images: those in the folders now are recorded in split.csv"]
+    assert {row["split"] for row in rows(run.split)} == {"train", "val", "test"}
     assert attempt(played) == (2, 4, 0)
     assert played.state.epochs[:3] == before.state.epochs
     (last,) = played.state.epochs[3:]
     assert (last.epoch, last.lr) == (4, before.state.epochs[-1].next_lr)
-    assert run.train_log.read_text().startswith(log.partition("\nBest model")[0] + "Epoch 4/4 | LR: ")
+    before_end, lr = log.partition("\nBest model")[0], f"{last.lr:.3g}"
+    assert run.train_log.read_text().startswith(
+        f"{before_end}Setting changed: train.epochs 3 -> 4 in recipe.toml; the learning rate stays "
+        f"{lr}: counter doesn't depend on train.epochs\nEpoch 4/4 | LR: "
+    )
 
 
 def test_the_interrupted_run_goes_on_at_its_step(place: Path) -> None:
     run = run_in(place, "interrupted")
-    before, log, split = seen(run), run.train_log.read_text(), run.split.read_bytes()
+    before, log, split = seen(run), run.train_log.read_text(), rows(run.split)
     (saved,) = (one for one in before.events if isinstance(one, CheckpointSaved) and one.step)
     answer = call("resume", "interrupted", "--headless", cwd=place)
     assert answer.code == 0, answer
@@ -196,7 +204,9 @@ def test_the_interrupted_run_goes_on_at_its_step(place: Path) -> None:
     assert after.state.epochs[0] == before.state.epochs[0]
     assert run.train_log.read_text() == log + answer.out
     assert len(rows(run.prediction)) == 20
-    assert run.split.read_bytes() == split
+    # The test images are recorded from now on, too.
+    assert [row for row in rows(run.split) if row["split"] != "test"] == split
+    assert len(rows(run.split)) == len(split) + 20
     validates = {f"{row['class']}/{row['image']}" for row in rows(run.split) if row["split"] == "val"}
     judged = {f"{one.label}/{Path(one.path).name}" for one in read_judged(run.validation)}
     assert judged == validates

@@ -38,12 +38,15 @@ def predicted(runs: list[RunDir], test: Path, out: Path) -> dict[str, tuple[str,
     """Return the label and the probabilities that are written for each image."""
     shares = out.with_name("shares.csv")
     paths = [test / name for name in list_images(test)]
-    count = predict_runs(runs, paths, out, "last", flip=False, probabilities=shares, say=lambda _fact: None)
+    written = predict_runs(
+        runs, paths, out, "last", root=test, flip=False, probabilities=shares, say=lambda _fact: None
+    )
     with shares.open(newline="") as file:
         _, *rows = csv.reader(file)
     with out.open(newline="") as file:
         labels = {row["image_name"]: row["pred_label"] for row in csv.DictReader(file)}
-    assert count == len(labels) == len(rows)
+    assert written.rows == written.read == len(labels) == len(rows)
+    assert written.read + len(written.unreadable) == len(paths)
     return {row[0]: (labels[row[0]], [float(value) for value in row[3:]]) for row in rows}
 
 

@@ -15,7 +15,7 @@ from engine.core.table import escape, unescape
 from engine.journal.events import EpochEnded, OutlierExcluded
 from engine.journal.state import SteeringHistory
 from engine.outliers.files.ledger import write_ledger
-from engine.training.predict import Predictions, write_prediction, write_shares
+from engine.training.predict import Predictions, rows_of, write_prediction, write_shares
 from tui.cli.outliers.found import Found
 
 NAMES = [
@@ -87,7 +87,7 @@ def test_a_comparison(tmp_path: Path) -> None:
         RunSummary(
             path=tmp_path, name=name, status="finished", model=name, data=name, planned=2, monitor="val_acc",
             best_epoch=1, epochs=(epoch,), val_images=10, recipe={}, steered=SteeringHistory(), answers={},
-            why_no_answers="",
+            why_no_answers="", test=None, test_answers={}, why_no_test_answers="",
         )
         for name in NAMES[:12]
     ]  # fmt: skip
@@ -101,9 +101,10 @@ def test_a_prediction_for_graders_and_one_for_people(tmp_path: Path) -> None:
     stems = [name for name in NAMES if "/" not in name]
     found = Predictions([Path(f"{stem}.jpg") for stem in stems], torch.eye(len(stems)))
     path, shares = tmp_path / "prediction.csv", tmp_path / "prediction_probabilities.csv"
-    assert write_prediction(path, found.paths, found.labels(stems)) == len(stems)
-    write_shares(shares, found, stems)
-    order = sorted(stems, key=lambda stem: f"{stem}.jpg")
+    rows = rows_of(found, found.paths, Path(), stems, "skip")
+    assert write_prediction(path, rows) == len(stems)
+    write_shares(shares, rows, found, stems)
+    order = stems
     assert cells(path) == [["image_name", "pred_label"], *([stem, stem] for stem in order)]
     assert read_prediction(path).rows == [Predicted(stem, stem, None) for stem in order]
     assert_safe(cells(shares))
@@ -113,7 +114,7 @@ def test_a_prediction_for_graders_and_one_for_people(tmp_path: Path) -> None:
 
 def test_the_report_s_own_bytes(tmp_path: Path) -> None:
     path = tmp_path / "prediction.csv"
-    write_prediction(
-        path, [Path("test/10.jpg"), Path("test/2.jpg"), Path("test/-1.jpg")], ["0", "99", "=1+1"]
-    )
+    paths = [Path("test/-1.jpg"), Path("test/10.jpg"), Path("test/2.jpg")]
+    found = Predictions(paths, torch.tensor([[0, 0, 1.0], [1, 0, 0], [0, 1, 0]]))
+    write_prediction(path, rows_of(found, paths, Path("test"), ["0", "99", "=1+1"], "skip"))
     assert path.read_bytes() == b"image_name,pred_label\n-1,=1+1\n10,0\n2,99\n"

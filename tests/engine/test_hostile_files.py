@@ -144,7 +144,7 @@ def test_a_recorded_split_leads_nowhere_else(tmp_path: Path, row: str) -> None:
     good = record.read_text()
     record.write_text(f"{good}{row}\n")
     with pytest.raises(
-        UserError, match=r"split\.csv can't be read: .*; restore it from a backup, or delete it"
+        UserError, match=r"split\.csv can't be read: .*; restore split\.csv from a copy, or start a new"
     ) as caught:
         scan(data, 0, record)
     assert str(caught.value).isprintable()

@@ -19,7 +19,8 @@ from safetensors.torch import load_file, save_file
 from engine.core.errors import UserError
 from engine.core.tensor_file import read_metadata
 from engine.journal.events import RunWarning
-from engine.model.build import build_model, read_weights
+from engine.model.build import build_model
+from engine.model.weights_file import read_weights
 from engine.recipe.recipe import load_recipe
 from engine.recipe.sections import Model
 from engine.run.directory import RunDir
@@ -257,9 +258,7 @@ def refusal(run: RunDir) -> str:
     model = build_model(recipe.model, 3, 0).module
     optimizer = build_optimizer(model, recipe.optim)
     scaler = torch.amp.GradScaler("cpu", enabled=False)
-    with pytest.raises(
-        UserError, match=r"restore .* from a copy, or remove it to resume from the previous checkpoint"
-    ) as caught:
+    with pytest.raises(UserError, match=r"restore .* from a copy, or start a new run") as caught:
         checkpoint.load_last(run.checkpoints / "last", model, model, optimizer, scaler, list(COLOURS))
     assert str(caught.value).isprintable()
     return str(caught.value)
@@ -460,7 +459,8 @@ def test_pretrained_weights_must_fit(whole: RunDir, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="of another type"):  # counters are whole numbers
         build_model(Model(name="test_efficientnet", weights=str(path)), 3, 0)
     halved = {name: value.half() if value.is_floating_point() else value for name, value in source.items()}
-    save_file(halved | hostile, path)
+    assert r"2 tensors left over: \x1b[2J, ../../x; " in refused(**hostile)
+    save_file(halved, path)
     built = build_model(Model(name="test_efficientnet", weights=str(path)), 3, 0).module.state_dict()
     assert built["conv_stem.weight"].equal(stem.half().float())
 

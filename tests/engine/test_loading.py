@@ -21,8 +21,9 @@ from engine.control.commands import Stop
 from engine.core.errors import UserError, is_out_of_memory
 from engine.journal.events import CommandRejected, EpochEnded, RolledBack, RunEnded, RunWarning
 from engine.journal.log import JournalReader
-from engine.model import build
-from engine.model.build import build_model, read_weights, restore_model
+from engine.model import weights_file
+from engine.model.build import build_model, restore_model
+from engine.model.weights_file import read_weights
 from engine.recipe.sections import Model
 from engine.run.directory import RunDir
 from engine.run.train_state import MODEL, TRAIN_STATE
@@ -71,7 +72,8 @@ os.open = fails(os.open, lambda: OSError({code}, os.strerror({code}), "checkpoin
 """
 )
 NO_MEMORY = {
-    "mapping the file": STARVE + "from engine.model import build; build.load_file = starved(build.load_file)",
+    "mapping the file": STARVE
+    + "from engine.model import weights_file as w; w.load_file = starved(w.load_file)",
     "opening the file": OPEN.format(code=errno.ENOMEM, name=MODEL),
     "its header": """
 from engine.core import tensor_file
@@ -192,8 +194,8 @@ def test_what_cannot_be_read_now_gives_way_to_no_older_one(
 
 
 ROLLBACKS = {
-    "mapping the file": STARVE + "from engine.model import build\n"
-    "def spoil(): build.load_file = starved(build.load_file)\n",
+    "mapping the file": STARVE + "from engine.model import weights_file as read\n"
+    "def spoil(): read.load_file = starved(read.load_file)\n",
     "copying the weights": """
 import torch
 from engine.training import trainer
@@ -253,7 +255,7 @@ def test_a_prediction_without_memory_says_so(
 ) -> None:
     """As the command line's helper makes it, whose last line is shown."""
     out = again.path / "out.csv"
-    monkeypatch.setattr(build, "load_file", no_memory)
+    monkeypatch.setattr(weights_file, "load_file", no_memory)
     monkeypatch.setattr(sys, "argv", ["", *map(str, (again.path, "--out", out, "--test", pictures / "test"))])
     with pytest.raises(MemoryError) as caught:
         predict.main()
@@ -274,7 +276,7 @@ def test_weights_and_models_for_which_there_is_no_memory(
     path = tmp_path / "w.safetensors"
     save_file({"w": torch.zeros(2)}, path)
     for owner, name, read in (
-        (build, "load_file", lambda: read_weights(path)),
+        (weights_file, "load_file", lambda: read_weights(path)),
         (timm, "create_model", lambda: restore_model("test_efficientnet", 3, {})),
         (timm, "create_model", lambda: build_model(Model(name="test_efficientnet", pretrained=False), 3, 0)),
     ):
@@ -288,7 +290,7 @@ def test_weights_and_models_for_which_there_is_no_memory(
 def test_weights_larger_than_all_memory_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "w.safetensors"
     hollow(path)
-    monkeypatch.setattr(build, "load_file", no_memory)  # as it does where memory isn't overcommitted
+    monkeypatch.setattr(weights_file, "load_file", no_memory)  # as it does where memory isn't overcommitted
     with pytest.raises(
         UserError, match=r"w\.safetensors has 1,099,511,\d{3},\d{3} bytes, more than this machine's"
     ):
@@ -325,7 +327,7 @@ def test_weights_that_cannot_be_read_are_not_said_to_be_damaged(
     def refused(*_: object) -> NoReturn:
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
 
-    monkeypatch.setattr(build, "read_metadata", refused)
+    monkeypatch.setattr(weights_file, "read_metadata", refused)
     with pytest.raises(UserError, match=r"w\.safetensors can't be read: Permission denied$"):
         read_weights(path)
 

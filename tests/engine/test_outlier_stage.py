@@ -2,6 +2,7 @@
 
 import csv
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,12 +13,14 @@ from engine.journal.events import (
     AutoencoderEpoch,
     CommandAccepted,
     CommandRejected,
+    DatasetScanned,
     EpochStarted,
     OutlierExcluded,
     OutlierRestored,
     OutliersDone,
     ThresholdSet,
 )
+from engine.journal.log import JournalWriter
 from engine.outliers.files.restoring import restore_offline
 from tests.engine.conducting import Watcher, play
 from tests.made_data import make_pictures, make_run
@@ -181,15 +184,18 @@ def _stop_in_epoch(watcher: Watcher, epoch: int) -> None:
     watcher.ask(Stop())
 
 
-def test_a_file_that_goes_while_the_folder_is_read(tmp_path: Path, data: Path) -> None:
+def test_a_file_that_goes_while_the_folder_is_read(
+    tmp_path: Path, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     run = make_run(tmp_path, data, *AUTOENCODER, "outliers.action=quarantine", "train.epochs=1")
-    listed = {
-        split: sorted(path.relative_to(data / split) for path in (data / split).rglob("*.png"))
-        for split in ("train", "val")
-    }
-    rows = [f"{split},{path.parent},{path.name}" for split, paths in listed.items() for path in paths]
-    run.split.write_text("\n".join(["split,class,image", *rows, ""]))
-    (data / "train" / "red" / "red3.png").unlink()
+    append_all = JournalWriter.append_all
+
+    def append_and_unlink(self: JournalWriter, *events: Any) -> Any:
+        if any(isinstance(event, DatasetScanned) for event in events):
+            (data / "train" / "red" / "red3.png").unlink()
+        return append_all(self, *events)
+
+    monkeypatch.setattr(JournalWriter, "append_all", append_and_unlink)
     played = play(run)
     assert played.code == 0
     assert [Path(path).name for path in played.state.bad_images] == ["red3.png"]

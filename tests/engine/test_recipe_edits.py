@@ -147,7 +147,7 @@ def other(key: str, run: RunDir) -> str:
         "data.pad": "stretch", "data.cache": "off", "outliers.method": "autoencoder",
         "outliers.action": "quarantine", "optim.amp": "off", "schedule.kind": "cosine",
         "schedule.monitor": "val_loss", "train.device": "auto", "train.share": "group", "train.on_nan": "rollback",
-        "outliers.size": "64", "train.epochs": "1", "data.val": "",
+        "outliers.size": "64", "train.epochs": "1", "data.val": "", "data.duplicates": "drop_from_train",
     }  # fmt: skip
     if key in words:
         return words[key]
@@ -171,7 +171,8 @@ def other(key: str, run: RunDir) -> str:
             True,
             True,
             {
-                "data.val", "model.name", "model.pretrained", "model.weights", "outliers.method", "outliers.action",
+                "data.val", "data.duplicates", "model.name", "model.pretrained", "model.weights", "outliers.method",
+                "outliers.action",
                 "outliers.percentile", "outliers.relax", "outliers.epochs", "outliers.size", "schedule.monitor",
                 "train.epochs", "train.share",
             },
@@ -227,7 +228,10 @@ def test_a_recorded_split_can_not_be_edited(
     data = make_pictures(tmp_path / "tree", test=0)
     run = make_run(runs, data / "train", *SETTINGS)
     record(run, monkeypatch, (1, 3))
-    for key, value in (("data.val_fraction", "0.3"), ("data.val", data / "val")):
+    for key, value in (
+        ("data.val_fraction", "0.3"), ("data.val", data / "val"), ("data.group", "x"),
+        ("data.duplicates", "drop_from_train"),
+    ):  # fmt: skip
         text = run.recipe.read_text()
         edit(run, key, value)
         assert f"recipe.toml was edited; {key} " in reason(record(run, monkeypatch))

@@ -97,19 +97,38 @@ def test_another_plan_begins_the_epoch_again(
     assert run.train_log.read_text().count("Epoch 2/3 | LR: ") == 1
 
 
-def test_other_images_begin_the_epoch_again(data: Path, runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+ADDED = "since the run began: not used; a new run uses all"
+LOST = "can't be found any more: the run goes on without; put back, used again"
+
+
+def test_lost_images_begin_the_epoch_again_and_added_ones_are_not_used(
+    data: Path, runs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     run = make_run(runs, data, *SETTINGS)
     record(run, monkeypatch, (2, 3))
+    recorded = run.split.read_bytes()
     add(data, "train", "blue/added.png", "red/added.png")
-    (data / "train" / "green" / "green0.png").unlink()
+    kept = (data / "train" / "green" / "green0.png").rename(data.parent / "kept.png")
     played = record(run, monkeypatch, (2, 2))
-    assert "2 training images more, 1 fewer; the epoch begins again" in warnings(played)[0]
+    said = (
+        f"2 training images (blue/added.png, red/added.png) were added {ADDED}; "
+        f"1 training image (green/green0.png) {LOST}"
+    )
+    first, second = warnings(played)
+    assert first == said
+    assert "1 training image fewer; the epoch begins again" in second
     # The checkpoint of the second attempt has the new plan.
     third = record(run, monkeypatch)
-    assert not warnings(third)
+    assert warnings(third) == [said]
     assert sorted(played.images[2] + third.images[2]) == sorted(set(third.images[3]))
-    assert "blue/added.png" in third.images[3]
-    assert each_once(third, 3, IMAGES + 1)
+    assert "blue/added.png" not in third.images[3]
+    assert each_once(third, 3, IMAGES - 1)
+    kept.rename(data / "train" / "green" / "green0.png")
+    edit(run, train__epochs=4)
+    back = record(run, monkeypatch)
+    assert "1 training image more; used from epoch 4 on" in warnings(back)[1]
+    assert "green/green0.png" in back.images[4]
+    assert run.split.read_bytes() == recorded
 
 
 def test_between_two_epochs_it_is_said_and_used(
@@ -118,17 +137,18 @@ def test_between_two_epochs_it_is_said_and_used(
     run = make_run(runs, data, *SETTINGS)
     play(run, stop_after_first)
     edit(run, data__batch_size=8)
-    add(data, "train", "blue/added.png")
+    (data / "train" / "blue" / "blue0.png").unlink()
     played = record(run, monkeypatch)
     epoch = played.state.resumes[-1].resumed_epoch
     assert played.state.resumes[-1].resumed_step == 0
     assert warnings(played) == [
-        f"the training images have changed since the checkpoint: 1 training image more; used from epoch {epoch} on"
+        f"1 training image (blue/blue0.png) {LOST}",
+        f"the training images have changed since the checkpoint: 1 training image fewer; used from epoch {epoch} on",
     ]
     assert [event.key for event in since_start(played) if isinstance(event, SettingChanged)] == [
         "data.batch_size"
     ]
-    assert each_once(played, epoch, IMAGES + 1)
+    assert each_once(played, epoch, IMAGES - 1)
 
 
 def stop_after_first(watcher: Watcher) -> None:
@@ -148,13 +168,14 @@ def test_an_epoch_that_has_made_its_steps_is_not_trained_again(
     run = make_run(runs, data, *SETTINGS, "optim.grad_accum_steps=4")
     first = record(run, monkeypatch, (2, 7))
     assert each_once(first, 2, IMAGES)
-    add(data, "train", *(f"blue/added{number}.png" for number in range(8)))
+    for number in range(8):
+        (data / "train" / "blue" / f"blue{number}.png").unlink()
     played = record(run, monkeypatch)
     assert played.code == 0
     assert not played.images[2]
-    assert each_once(played, 3, IMAGES + 8)
-    (warning,) = warnings(played)
-    assert "8 training images more; epoch 2 has finished training" in warning
+    assert each_once(played, 3, IMAGES - 8)
+    _, warning = warnings(played)
+    assert "8 training images fewer; epoch 2 has finished training" in warning
     assert [epoch.epoch for epoch in played.state.epochs] == [1, 2, 3]
     last = [event for event in played.events if isinstance(event, Step) and event.epoch == 2][-1]
     assert (last.step, last.steps) == (7, 7)
@@ -163,16 +184,19 @@ def test_an_epoch_that_has_made_its_steps_is_not_trained_again(
 def test_other_validation_images_are_said(data: Path, runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run = make_run(runs, data, *SETTINGS)
     record(run, monkeypatch, (2, 3))
-    add(data, "val", "blue/added.png")
+    (data / "val" / "blue" / "blue0.png").unlink()
     played = record(run, monkeypatch)
-    (warning,) = warnings(played)
+    first, warning = warnings(played)
+    assert first == f"1 validation image (blue/blue0.png) {LOST}"
     assert warning.startswith(
-        "validation has changed: 1 validation image more; scores from now on can't be compared"
+        "validation has changed: 1 validation image fewer; scores from now on can't be compared"
     )
     assert len(played.images[2]) == IMAGES - 12
 
 
-def test_other_classes_are_refused_by_name(data: Path, runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_class_that_is_gone_is_refused_by_name_and_a_new_one_is_not_used(
+    data: Path, runs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     run = make_run(runs, data, *SETTINGS)
     record(run, monkeypatch, (2, 3))
     for split in ("train", "val"):
@@ -180,15 +204,19 @@ def test_other_classes_are_refused_by_name(data: Path, runs: Path, monkeypatch: 
     played = record(run, monkeypatch)
     assert played.code == 1
     assert played.state.ended is not None
-    assert (
-        "no longer those of the checkpoint; new: rouge; gone: red; put the folders back"
-        in played.state.ended.reason
+    assert played.state.ended.reason.startswith(
+        "the data's classes changed: rouge is new, red is gone; put back what is missing; if the data were moved: "
+        f"vrdl-tui resume {run.path} --data"
     )
     shutil.copytree(data / "train" / "rouge", data / "train" / "red")
     shutil.copytree(data / "val" / "rouge", data / "val" / "red")
     played = record(run, monkeypatch)
-    assert played.state.ended is not None
-    assert "no longer those of the checkpoint; new: rouge; put" in played.state.ended.reason
+    assert played.code == 0
+    assert warnings(played) == [
+        "the data's classes changed: rouge is new; the run keeps its own 3, and 13 images of new classes are not used: "
+        "a new run uses all"
+    ]
+    assert each_once(played, 3, IMAGES)
 
 
 def test_a_recorded_split_says_what_it_does_not_have(
@@ -199,16 +227,18 @@ def test_a_recorded_split_says_what_it_does_not_have(
     before = record(run, monkeypatch, (2, 3))
     add(data, "train", "blue/added.png")
     played = record(run, monkeypatch)
-    (warning,) = warnings(played)
-    assert warning.startswith("1 image file was added since the split was recorded in split.csv")
+    assert warnings(played) == [f"1 training image (blue/added.png) was added {ADDED}"]
     assert Counter(before.images[2] + played.images[2]) == Counter(played.images[3])
     (data / "train" / "violet").mkdir()
     shutil.copy(data / "train" / "red" / "red0.png", data / "train" / "violet" / "violet0.png")
     shutil.copy(data / "train" / "red" / "red0.png", data / "train" / "violet" / "violet1.png")
-    ended = record(run, monkeypatch).state.ended
-    assert ended is not None
-    assert "recorded split" in ended.reason
-    assert "new: violet" in ended.reason
+    edit(run, train__epochs=4)
+    last = record(run, monkeypatch)
+    assert [warning.partition(";")[0] for warning in warnings(last)] == [
+        "the data's classes changed: violet is new",
+        f"1 training image (blue/added.png) was added {ADDED.partition(';')[0]}",
+    ]
+    assert last.images[4]
 
 
 EXCLUDED = ["blue/blue1.png", "red/red2.png", "red/red3.png"]
@@ -246,12 +276,13 @@ def test_moved_data_keep_their_exclusions(
     (again / "train" / "red" / "red3.png").rename(again / "train" / "red" / "other.png")
     played = record(run, monkeypatch)
     assert played.code == 0
-    assert each_once(played, epoch + 3, IMAGES - 1)
+    assert each_once(played, epoch + 3, IMAGES - 2)
     assert EXCLUDED[0] in played.images[epoch + 3]
-    assert "red/other.png" in played.images[epoch + 3]
+    assert "red/other.png" not in played.images[epoch + 3]
     assert len(played.state.outliers.excluded) == 2
-    assert any(
-        "1 training image more, 1 fewer; the epoch begins again" in warning for warning in warnings(played)
+    assert warnings(played)[0] == (
+        f"1 training image (red/other.png) was added {ADDED}; 1 training image (red/red3.png) {LOST}"
     )
+    assert any("1 training image fewer; the epoch begins again" in warning for warning in warnings(played))
     (lost,) = (warning for warning in warnings(played) if "left out" in warning)
     assert lost.startswith(f"an image that was left out can't be found in {again / 'train'}")

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from engine.control.commands import Checkpoint, Pause, Resume, Set, Stop
-from engine.journal.events import BY_HAND, CommandAccepted, EpochEnded, RunStarted, RunWarning, SettingChanged
+from engine.journal.events import BY_HAND, CommandAccepted, EpochEnded, RunStarted, SettingChanged
 from engine.recipe.recipe import change, load_recipe
 from engine.recipe.schedule import cosine_lr
 from tests.engine.conducting import Played, Watcher, play
@@ -60,7 +60,8 @@ def test_a_cosine_curve_passes_through_what_was_set(pictures: Path, runs: Path) 
     }
     assert rates(played) == pytest.approx(expected)
     assert details == [
-        f"optim.lr = 2e-4; the cosine curve goes on from 0.0002 in epoch {epoch} to {expected[8]:.3g} in epoch 8"
+        "optim.lr = 2e-4; the learning rate in force is 0.0002 from now on; "
+        f"the cosine curve goes on from 0.0002 in epoch {epoch} to {expected[8]:.3g} in epoch 8"
     ]
 
 
@@ -103,9 +104,10 @@ def test_a_steered_cosine_and_a_ramp_under_way_end_alike_whatever_was_killed() -
     assert {event.epoch: event.lr for event in watcher.state.epochs} == pytest.approx(expected)
     answers = [event.detail for event in watcher.events if isinstance(event, CommandAccepted)]
     assert answers == [
-        "optim.lr = 0.002; the cosine curve goes on from 0.002 in epoch 2 to "
-        f"{cosine_lr(0.002, 2, 5, 5):.3g} in epoch 5",
-        f"train.epochs = 7; the cosine curve goes on from {third:.3g} in epoch 3 to {expected[7]:.3g} in epoch 7",
+        "optim.lr = 0.002; the learning rate in force is 0.002 from now on; the cosine curve goes on from 0.002 in "
+        f"epoch 2 to {cosine_lr(0.002, 2, 5, 5):.3g} in epoch 5",
+        f"train.epochs = 7; the cosine curve goes on from {third:.3g} in epoch 3 to {expected[7]:.3g} in epoch 7; in "
+        f"epoch 5 it is {expected[5]:.3g} instead of {cosine_lr(third, 3, 5, 5):.3g}",
     ]
 
 
@@ -118,12 +120,12 @@ def test_a_finished_cosine_run_goes_on_for_more_epochs_and_says_how(pictures: Pa
     assert rates(played) == pytest.approx(
         {**rates(first), **{later: cosine_lr(end, 4, later, 6) for later in (4, 5, 6)}}
     )
-    told = [event.message for event in played.events if isinstance(event, RunWarning)]
-    (words,) = [message for message in told if "train.epochs" in message]
-    assert words == (
-        f"train.epochs in recipe.toml is 6 and was 3: the cosine curve goes on from {end:.3g} to the new end and "
+    (told,) = [event for event in played.events if isinstance(event, SettingChanged)]
+    assert told.note == (
+        f"the cosine curve goes on from {end:.3g} in epoch 4 to {cosine_lr(end, 4, 6, 6):.3g} in epoch 6 and "
         "doesn't rise again; set optim.lr for a higher rate"
     )
+    assert f"Setting changed: train.epochs 3 -> 6 in recipe.toml; {told.note}\n" in run.train_log.read_text()
 
 
 @pytest.mark.parametrize("kind", ["counter", "plateau", "cosine"])
@@ -145,16 +147,16 @@ def test_an_edited_rate_counts_from_the_resume_on(pictures: Path, runs: Path, ki
     ended = [event for event in played.events if isinstance(event, EpochEnded)]
     lr = next(event.lr for event in ended if event.epoch == started.resumed_epoch)
     assert lr == pytest.approx(before / 2)
-    told = [
-        event.message
-        for event in played.events
-        if isinstance(event, RunWarning) and "optim.lr" in event.message
-    ]
-    lowered = [
-        "optim.lr in recipe.toml is 0.0015 and was 0.003: the learning rate in force is scaled alike, from "
-        f"{before:.3g} to {before / 2:.3g}"
-    ]
-    assert told == (lowered if kind == "cosine" else [])  # else the event says it all
+    (told,) = [event for event in played.events if isinstance(event, SettingChanged)]
+    assert told.note == (
+        f"the learning rate in force is scaled alike, from {before:.3g} to {before / 2:.3g}"
+        if kind == "cosine"
+        else "the learning rate in force is 0.0015"
+    )
+    assert (
+        f"Setting changed: optim.lr 0.003 -> 0.0015 in recipe.toml; {told.note}\n"
+        in run.train_log.read_text()
+    )
 
 
 def test_what_was_set_is_no_edit(pictures: Path, runs: Path) -> None:
@@ -170,9 +172,13 @@ def test_what_was_set_is_no_edit(pictures: Path, runs: Path) -> None:
     play(run, script)
     played = play(run)
     assert played.code == 0
-    assert not [
-        event for event in played.events if isinstance(event, RunWarning) and "recipe.toml" in event.message
-    ]
+    assert not [one for one in played.events if isinstance(one, SettingChanged) and one.by == BY_HAND]
+    log = run.train_log.read_text()
+    assert (
+        log.count("Setting changed: optim.lr 0.003 -> 0.001; the learning rate in force is 0.001 from now")
+        == 1
+    )
+    assert log.count("Setting changed: train.epochs 8 -> 9; the cosine curve goes on from 0.001 in") == 1
 
 
 def test_what_was_set_holds_with_a_checkpoint_from_before(pictures: Path, runs: Path, tmp_path: Path) -> None:

@@ -21,7 +21,6 @@ from engine.control import commands
 from engine.control.commands import Spool
 from engine.core.errors import UserError
 from engine.core.tensor_file import read_metadata
-from engine.data.images import _read_record
 from engine.journal.events import (
     BadImage,
     CheckpointSaved,
@@ -54,6 +53,7 @@ from engine.run.directory import RunDir
 from engine.run.labels import Labels, labels_file, read_labels, write_labels
 from engine.run.notify import load_settings, read_toml
 from engine.run.overview import overview_of, read_ends, read_events
+from engine.run.recorded_images import read_record
 from engine.run.train_state import TrainState, decode
 from tui.settings import Layout
 
@@ -260,7 +260,7 @@ def readers(folder: Path) -> list[Reader]:
         Reader("recipe of a row", [Recipe().to_toml().encode()], read_row_of),
         Reader("labels", [labels_file(run).read_bytes()], _labels),
         Reader("plan", [next((folder / "plan").glob("*.toml")).read_bytes()], _plan),
-        Reader("split", [b"split,class,image\ntrain,cat,1.jpg\nval,dog,2.jpg\n"], _of(_read_record)),
+        Reader("split", [b"split,class,image\ntrain,cat,1.jpg\nval,dog,2.jpg\n"], _of(read_record)),
         Reader("manifest", [manifest.path.read_bytes()], _of(_manifest)),
         Reader("validation", [_judged_bytes(folder)], _of(read_judged)),
         Reader("prediction", _predictions(folder), read_predicted),
@@ -281,5 +281,7 @@ def _judged_bytes(folder: Path) -> bytes:
 
 def _predictions(folder: Path) -> list[bytes]:
     path = folder / "probabilities.csv"
-    write_probabilities(path, [("1.jpg", [0.25, 0.75]), ("2.jpg", [1.0, 0.0])], ["cat", "dog"])
+    write_probabilities(
+        path, [("1", "dog", [0.25, 0.75]), ("2", "cat", [1.0, 0.0]), ("3", "", [])], ["cat", "dog"]
+    )
     return [b"image_name,pred_label\n1.jpg,cat\n2.jpg,dog\n", path.read_bytes()]

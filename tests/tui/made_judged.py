@@ -7,7 +7,8 @@ import made_outliers
 import made_runs
 
 from engine.analysis.predictions import Judged, beside, write_judged, write_probabilities
-from engine.journal.events import ConfusionMatrix, Event
+from engine.analysis.scoring import score
+from engine.journal.events import ConfusionMatrix, Event, PredictionWritten
 from engine.run.directory import RunDir
 
 CLASSES = ("bird", "cat", "dog")
@@ -35,6 +36,22 @@ def judge(run: RunDir, data: Path) -> Path:
     return data
 
 
+def score_test(run: RunDir, test: Path) -> None:
+    """Score 15 labelled test images, two of them wrong, with a picture for each."""
+    made_outliers.make_pictures(test, CLASSES, 5)
+    judged = [
+        Judged(
+            str(test / name / f"{place:04d}.png"), name, CLASSES[(true + (true > 0 and place > 3)) % 3], 0.9
+        )
+        for true, name in enumerate(CLASSES)
+        for place in range(5)
+    ]
+    write_judged(run.tested, judged)
+    found = score(judged, list(CLASSES), epoch=2, predicted=15, labelled=15)
+    assert found is not None
+    made_runs.append(run, [PredictionWritten(path="prediction.csv", rows=15, epoch=2), found])
+
+
 def predict(run: RunDir, test: Path, images: int = 12, *, known: bool = True) -> None:
     """Write a prediction of ``images`` pictures in ``test``, ``known``: with its probabilities."""
     made_outliers.make_pictures(test.parent, [test.name], images)
@@ -45,7 +62,7 @@ def predict(run: RunDir, test: Path, images: int = 12, *, known: bool = True) ->
     rows = "".join(f"{name},{label}\n" for name, label in zip(names, labels, strict=True))
     run.prediction.write_text("image_name,pred_label\n" + rows)
     if known:
-        write_probabilities(beside(run.prediction), zip(names, shares, strict=True), list(CLASSES))
+        write_probabilities(beside(run.prediction), zip(names, labels, shares, strict=True), list(CLASSES))
 
 
 def _shares(place: int) -> tuple[float, float, float]:

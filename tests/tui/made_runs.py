@@ -6,6 +6,8 @@ from pathlib import Path
 
 import msgspec
 
+from engine.analysis.predictions import Judged
+from engine.analysis.scoring import score
 from engine.journal.events import (
     BadImage,
     CheckpointSaved,
@@ -16,6 +18,7 @@ from engine.journal.events import (
     Event,
     LrDecayed,
     Paused,
+    PredictionWritten,
     RunEnded,
     RunStarted,
     RunWarning,
@@ -164,6 +167,17 @@ def finished() -> list[Event]:
         exit_code=0,
     )
     return [*events, end]
+
+
+def scored() -> list[Event]:
+    """A finished run whose test images have labels, all but 12."""
+    *events, end = finished()
+    found = score(
+        [Judged(f"{n}", CLASSES[n % 7], CLASSES[n % 7 if n % 11 else (n + 1) % 7], 0.8) for n in range(108)],
+        CLASSES, epoch=16, predicted=120, labelled=108,
+    )  # fmt: skip
+    assert found is not None
+    return [*events, PredictionWritten(path="prediction.csv", rows=120, epoch=16), found, end]
 
 
 def failed() -> list[Event]:

@@ -51,6 +51,26 @@ def test_three_runs(
     assert snap_compare(console(runs[0]), terminal_size=size, run_before=opened(runs, "down"))
 
 
+@pytest.mark.parametrize("size", SIZES[:2], ids=lambda size: f"{size[0]}x{size[1]}")
+def test_with_test_sets(
+    snap_compare: Callable[..., bool],
+    console: Console,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    size: tuple[int, int],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    folder, curve = Path("runs"), [made_runs.accuracy(epoch) for epoch in range(1, 13)]
+    runs = [
+        make_run(folder, "plain", curve, right=range(6, 90), test=range(70)),
+        make_run(
+            folder, "mixup", [one + 2 for one in curve], "mixup.alpha=0.5", right=range(90), test=range(82)
+        ),
+        make_run(folder, "no-labels", [one - 20 for one in curve], right=range(70)),
+    ]
+    assert snap_compare(console(runs[0]), terminal_size=size, run_before=opened(runs))
+
+
 def test_recipes_on_a_low_terminal(
     snap_compare: Callable[..., bool], console: Console, runs: list[RunDir]
 ) -> None:

@@ -50,6 +50,14 @@ def test_confusion(snap_compare: Snap, make: Make, console: Console, size: tuple
     assert snap_compare(console(run), terminal_size=size, run_before=pressing("m", wait="1 of 4"))
 
 
+def test_the_test_images(snap_compare: Snap, make: Make, console: Console) -> None:
+    run = make(made_judged.events(), alive=False)
+    made_judged.judge(run, Path("val"))
+    made_judged.score_test(run, Path("test"))
+    before = pressing("m", "w", wait="test images, epoch 2")
+    assert snap_compare(console(run), terminal_size=(80, 24), run_before=before)
+
+
 @pytest.mark.parametrize("tabs", [1, 2], ids=["pairs", "classes"])
 def test_lists(snap_compare: Snap, make: Make, console: Console, tabs: int) -> None:
     run = make(made_judged.events(), alive=False)

@@ -28,6 +28,17 @@ def test_live_view(
     assert snap_compare(console(run), terminal_size=size, run_before=plotted)
 
 
+@pytest.mark.parametrize("size", SIZES[:2], ids=lambda size: f"{size[0]}x{size[1]}")
+def test_a_scored_test_set(
+    snap_compare: Callable[..., bool],
+    make: Callable[..., RunDir],
+    console: Callable[..., ConsoleApp],
+    size: tuple[int, int],
+) -> None:
+    run = make(made_runs.scored(), alive=False)
+    assert snap_compare(console(run), terminal_size=size, run_before=plotted)
+
+
 def test_ascii(
     snap_compare: Callable[..., bool], make: Callable[..., RunDir], console: Callable[..., ConsoleApp]
 ) -> None:

@@ -182,7 +182,7 @@ async def test_the_data_folder_is_picked_from_a_tree(
         await shows(pilot, "pick the data folder first")
         await pilot.press("home", "enter")
         await until(pilot, lambda: isinstance(app.screen, DataScreen))
-        await shows(pilot, "+ pictures", "no images in class folders here")
+        await shows(pilot, "+ pictures", "the classes are in")
         await pilot.press("down")
         await shows(pilot, "3 classes, 27 train, 12 val, 5 test", "blue", "▀▀▀")
         await pilot.press("right")

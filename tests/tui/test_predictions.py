@@ -155,10 +155,10 @@ async def test_no_prediction(make: Make, console: Console) -> None:
 async def test_fifty_thousand_images(make: Make, console: Console) -> None:
     run = make(made_runs.finished(), alive=False)
     rows = [
-        (f"image{number:06d}", (0.5 + number % 997 / 2000, 0.5 - number % 997 / 2000))
+        (f"image{number:06d}", "cat", (0.5 + number % 997 / 2000, 0.5 - number % 997 / 2000))
         for number in range(50_000)
     ]
-    run.prediction.write_text("image_name,pred_label\n" + "".join(f"{name},cat\n" for name, _ in rows))
+    run.prediction.write_text("image_name,pred_label\n" + "".join(f"{name},cat\n" for name, *_ in rows))
     write_probabilities(beside(run.prediction), rows, ["cat", "dog"])
     async with console(run).run_test(size=SIZE) as pilot:
         await opened(pilot, "v", "50,000 images", "1 of 50,000")

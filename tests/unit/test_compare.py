@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -184,7 +185,8 @@ def test_json(hostile: Comparison) -> None:
     run = content["runs"][1]
     assert list(run) == [
         "name", "path", "state", "model", "data", "epochs", "planned_epochs", "monitor", "best_epoch", "val_acc",
-        "val_acc_low", "val_acc_high", "val_images", "val_loss", "train_acc", "seconds", "against_best",
+        "val_acc_low", "val_acc_high", "val_images", "val_loss", "train_acc", "seconds", "against_best", "test_acc",
+        "test_acc_low", "test_acc_high", "test_macro_f1", "test_images", "test_against_best",
     ]  # fmt: skip
     assert run["val_images"] == IMAGES
     assert run["against_best"] == {
@@ -192,3 +194,80 @@ def test_json(hostile: Comparison) -> None:
         "p_corrected": 1.0, "why": None,
     }  # fmt: skip
     assert content["runs"][0]["against_best"] is None
+
+
+def on_test(*images: range | None, folders: tuple[str, ...] = ("/t",) * 9) -> list[dict[str, object]]:
+    """Return what ``make_run`` is given for a run with each of these right test images."""
+    return [{"test": right, "test_folder": folder} for right, folder in zip(images, folders, strict=False)]
+
+
+@pytest.mark.parametrize(
+    ("made", "said"),
+    [
+        (on_test(None, None), ""),
+        (
+            on_test(range(90), range(60)),
+            "On the test set, worse than a by more than noise: of the 100 labelled test images that one alone has 30 "
+            "right, this one alone 0; McNemar p < 0.0001",
+        ),
+        (
+            on_test(range(60), range(90)),
+            "On the test set, better than a by more than noise: of the 100 labelled",
+        ),
+        (
+            on_test(range(60), range(61)),
+            "On the test set, within noise of a: of the 100 labelled test images that one",
+        ),
+        (on_test(range(60), None), "Not compared on test images: b has no score on test images"),
+        (on_test(None, range(60)), "Not compared on test images: a has no score on test images"),
+        (
+            on_test(range(90), range(60), folders=("/t", "/u")),
+            "On the test set, worse than a: their 95 % intervals are apart; not compared image by image: they have "
+            "different test images (0 in common of 100 and 100)",
+        ),
+    ],
+)
+def test_on_the_test_set(tmp_path: Path, made: list[dict[str, Any]], said: str) -> None:
+    runs = [
+        make_run(tmp_path, name, [accuracy], right=range(accuracy), **test)
+        for name, accuracy, test in zip("ab", (90, 80), made, strict=True)
+    ]
+    found = read_comparison(runs)
+    before, _, after = sentence(found, 1).partition(". ")
+    assert before.startswith("worse than a by more than noise: of the 100 validation images")
+    assert after.startswith(said) if said else not after
+    assert found.scored is bool(said)
+    assert any("labelled test images" in ground for ground in grounds(found)) is said.startswith(
+        "On the test set"
+    )
+
+
+def test_tables_with_a_test_set(tmp_path: Path) -> None:
+    runs = [
+        make_run(tmp_path, "a", [90], right=range(90), test=range(75)),
+        make_run(tmp_path, "b", [80], right=range(80)),
+    ]
+    found = read_comparison(runs)
+    text = as_markdown(found)
+    assert (
+        "| run | val. accuracy | 95 % interval | test accuracy | 95 % interval | macro F1 | images | best epoch"
+        in text
+    )
+    assert "| a | 90.00 % | 82.56 to 94.48 % | 75.00 % | 65.70 to 82.45 % | " in text
+    content = json.loads(as_json(found))["runs"]
+    assert (content[0]["test_acc"], content[0]["test_images"], content[0]["test_against_best"]) == (
+        75.0,
+        100,
+        None,
+    )
+    assert {content[1][key] for key in content[1] if key.startswith("test_")} == {None}
+    assert content[0]["test_macro_f1"] == pytest.approx(found.entrants[0].test.macro_f1)  # type: ignore[union-attr]
+
+
+def test_answers_of_another_prediction_are_not_used(tmp_path: Path) -> None:
+    runs = [make_run(tmp_path, name, [90], right=range(90), test=range(75)) for name in "ab"]
+    write_judged(runs[1].tested, judged(range(80), "/data/test"))
+    test = read_comparison(runs).test_tests[1]
+    assert test is not None
+    assert (test.method, test.differs) == ("intervals", False)
+    assert "test.csv is of another prediction" in test.why

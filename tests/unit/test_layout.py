@@ -274,9 +274,10 @@ def test_a_guess_is_said_with_the_way_out(tmp_path: Path) -> None:
     grow(tmp_path, "images/cat/*2 images/dog/*2 images/test/*1")
     inner, outer = find_folders(tmp_path).said
     assert inner == f"the classes are in {tmp_path}/images"
-    assert outer.startswith(
-        f"{tmp_path}/images/test holds the test images and is no class (otherwise: --set data.train="
-    )
+    assert outer == f"{tmp_path}/images/test holds the test images (as a class: --set data.test=)"
+    data = find_folders(tmp_path).to_data()
+    assert list_data(data).classes == ["cat", "dog"]
+    assert list_data(data.model_copy(update={"test": ""})).classes == ["cat", "dog", "test"]
 
 
 def test_a_folder_named_as_the_test_set_is_no_class(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from engine.recipe.schedule import (
     ScheduleState,
     advance,
     cosine_lr,
+    epochs_effect,
     epochs_to_stop,
     outlook,
 )
@@ -265,6 +266,30 @@ def test_the_outlook_is_what_comes(rule: Rule, state: ScheduleState, epoch: int,
         after = int(words.partition("comes after ")[2].split()[0])
         assert rates == pytest.approx([1e-4] * (after - 1) + [6e-5] * (4 - after))
         assert f"to {rates[after - 1]:.3g}," in words
+
+
+@pytest.mark.parametrize(
+    ("kind", "epoch", "before", "after", "words"),
+    [
+        ("counter", 5, 60, 80, "the learning rate stays 2e-05: counter doesn't depend on train.epochs"),
+        ("plateau", 5, 60, 5, "the learning rate stays 2e-05: plateau doesn't depend on train.epochs"),
+        ("cosine", 50, 60, 50, "the learning rate stays 2e-05: epoch 50 is the last"),
+        ("cosine", 50, 60, 100, "in epoch 100; in epoch 60 it is 1.4e-05 instead of 1.7e-07"),
+        ("cosine", 61, 60, 80, "in epoch 80 and doesn't rise again; set optim.lr for a higher rate"),
+    ],
+)  # fmt: skip
+def test_what_another_last_epoch_does_to_the_rate(
+    kind: Kind, epoch: int, before: int, after: int, words: str
+) -> None:
+    told = epochs_effect(Rule(kind), ScheduleState(2e-5), epoch=epoch, before=before, after=after)
+    assert words in told
+    if "instead of" in told:
+        for epochs, shown in (
+            (before, told.rpartition(" ")[2]),
+            (after, told.split(" it is ")[1].split()[0]),
+        ):
+            rates = cosine(ScheduleState(2e-5), epoch, min(before, after), epochs)
+            assert f"{rates[-1]:.3g}" == shown
 
 
 @pytest.mark.parametrize("kind", ["counter", "plateau"])

@@ -5,14 +5,14 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from tui.cli.options import DEFAULT_RUNS, Offline, Runs
+from tui.cli.options import DEFAULT_RUNS, Data, Offline, Runs
 
 if TYPE_CHECKING:
     from engine.analysis.ablation import ExperimentName, Plan
 
 
 def ablate(
-    data: Annotated[Path, Parameter(help="Folder with train/CLASS/*.jpg, or CLASS/*.jpg.")],
+    data: Data,
     /,
     *,
     recipe: Annotated[
@@ -60,10 +60,12 @@ def ablate(
         forbid_network()
     choice = default_recipe() if recipe is None else RecipeChoice(recipe)
     names = _experiments(only)
-    complete = prepare_recipe(data, choice.name, [*choice.settings, *(settings or ())], name, note)
-    plan = make_plan(complete, names, seeds)
+    prepared = prepare_recipe(data, choice.name, [*choice.settings, *(settings or ())], name, note)
+    plan = make_plan(prepared.recipe, names, seeds)
     folder = runs / check_name(name)
     check_goes_on(folder, plan)
+    for line in prepared.said:
+        note(line)
     if dry_run:
         _print_plan(folder, plan)
         return 0

@@ -4,12 +4,12 @@ It says what ``vrdl-tui ablate`` says, into the log that it was given for stdout
 """
 
 import argparse
-import signal
 import sys
 from pathlib import Path
 
 from engine.analysis.ablation import load_plan
 from engine.core.errors import UserError
+from engine.core.stop_signals import outlive_terminal
 from engine.core.text import printable
 from engine.run.directory import RunDir
 from engine.run.lock import RunLock
@@ -23,8 +23,7 @@ def main() -> int:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--lock-fd", type=int, required=True)
     arguments = parser.parse_args()
-    # The terminal that the console ran in may close; the ablation goes on.
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    outlive_terminal()
     lock = RunLock(arguments.lock_fd)
     lock.adopt()
     lock.keep(RunDir(arguments.folder).lock_file, note)

@@ -7,6 +7,8 @@ from engine.core.errors import UserError
 from engine.core.text import printable
 from engine.run.directory import RunDir
 from tui.cli.naming import run_argument
+from tui.cli.say import note
+from tui.cli.standing import standing
 from tui.cli.terminal import is_terminal
 
 Mode = Literal["console", "headless", "detached"]
@@ -23,13 +25,17 @@ def choose_mode(*, headless: bool, detach: bool) -> Mode:
 
 def begin(runs: Path, run: RunDir, mode: Mode, *, ascii: bool) -> int:
     """Start the engine on ``run`` and return the exit code. Raises UserError when one has it already."""
-    if mode == "headless":
-        from tui.headless import run_headless
+    try:
+        if mode == "headless":
+            from tui.headless import run_headless
 
-        return run_headless(run)
-    from tui.spawn import start_engine
+            return run_headless(run)
+        from tui.spawn import start_engine
 
-    process = start_engine(run)
+        process = start_engine(run)
+    except KeyboardInterrupt:  # of run_headless only while it is being imported: it answers signals itself
+        note(standing(run))
+        return 130
     if mode == "detached":
         watch = f"vrdl-tui attach {run_argument(run)}"
         print(f"run {printable(run.name)} is started (process {process}); watch it: {watch}")

@@ -5,21 +5,27 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from tui.cli.options import DEFAULT_RUNS, Runs
+from tui.cli.options import DEFAULT_RUNS, Runs, given_path
 
 if TYPE_CHECKING:
     from engine.analysis.compare import Comparison
     from engine.run.directory import RunDir
 
 _HEADS = ("run", "val acc", "95 % interval", "at", "epochs", "val loss", "time", "against the best")
+_TEST_HEADS = ("test acc", "test F1")
 
 
 def compare(
     *run: Annotated[str, Parameter(help="Names of two to twelve runs, or their paths.")],
-    png: Annotated[Path | None, Parameter(help="Picture to write: curves and best accuracies.")] = None,
-    csv: Annotated[Path | None, Parameter(help="File to write: a row for each epoch of each run.")] = None,
+    png: Annotated[
+        Path | None, Parameter(converter=given_path, help="Picture to write: curves and best accuracies.")
+    ] = None,
+    csv: Annotated[
+        Path | None, Parameter(converter=given_path, help="File to write: a row for each epoch of each run.")
+    ] = None,
     markdown: Annotated[
-        Path | None, Parameter(help="File to write: figures, verdicts, differences of the recipes.")
+        Path | None,
+        Parameter(converter=given_path, help="File to write: figures, verdicts, differences of the recipes."),
     ] = None,
     json: Annotated[
         bool,
@@ -27,7 +33,9 @@ def compare(
             help="Print an object: runs (a list, in the order given: name, path, state, model, data, epochs, "
             "planned_epochs, monitor, best_epoch, val_acc, val_acc_low, val_acc_high, val_images, val_loss, "
             "train_acc, seconds, against_best: null for the best run, else method (images, intervals, none), "
-            "differs, images, best_only, other_only, p, p_corrected, why), best (its position, from 0), alpha, "
+            "differs, images, best_only, other_only, p, p_corrected, why; of labelled test images: test_acc, "
+            "test_acc_low, test_acc_high, test_macro_f1, test_images, test_against_best), best (its position, "
+            "from 0), alpha, "
             "differences (a list: key, values in the order of runs); percents, seconds; null: not known.",
             show_default=False,
         ),
@@ -38,7 +46,8 @@ def compare(
 
     Each run is compared with the best one, image by image where both judged the
     same validation images (McNemar's exact test, Holm's correction for several),
-    else by the 95 % intervals of their accuracies. Files are never overwritten.
+    else by the 95 % intervals of their accuracies; on labelled test images too,
+    where both have predicted them. Files are never overwritten.
     Exit code: 0 done, 1 failed, 2 bad input.
     """
     from engine.analysis.compare import read_comparison
@@ -119,7 +128,8 @@ def _print(comparison: "Comparison") -> None:
     from engine.core.text import printable
     from tui.cli.say import tell
 
-    _print_table(_HEADS, [_row(comparison, at) for at in range(len(comparison.entrants))])
+    heads = (*_HEADS[:3], *_TEST_HEADS, *_HEADS[3:]) if comparison.scored else _HEADS
+    _print_table(heads, [_row(comparison, at) for at in range(len(comparison.entrants))])
     print()
     for at, one in enumerate(comparison.entrants):
         tell(f"{printable(one.name)}: {printable(sentence(comparison, at))}")
@@ -141,11 +151,13 @@ def _row(comparison: "Comparison", at: int) -> tuple[str, ...]:
 
     one, test = comparison.entrants[at], comparison.tests[at]
     best, interval = one.best, one.interval
+    scored = (f"{one.test.acc:.2f} %", f"{one.test.macro_f1:.2f} %") if one.test else ("", "")
     p = f", p {p_value(test.corrected)}" if test is not None and test.corrected is not None else ""
     return (
         printable(one.name),
         f"{best.val_acc:.2f} %" if best else "",
         f"{interval[0]:.2f} to {interval[1]:.2f} %" if interval else "",
+        *(scored if comparison.scored else ()),
         str(best.epoch) if best else "",
         f"{len(one.epochs)}/{one.planned}" if one.planned else "",
         f"{best.val_loss:.5f}" if best else "",

@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from engine.core.errors import UserError
-from engine.core.text import printable
+from engine.core.text import printable, shell_word
+from engine.layout.copies import FEW, with_copies
 from engine.layout.folders import find_folders
 from engine.layout.listing import Listing, list_data
 from tui.cli.checks import Check
@@ -27,7 +28,7 @@ class DataChecks:
     def __iter__(self) -> Iterator[Check]:
         try:
             folders = find_folders(self._folder)
-            self.listing = listing = list_data(folders.to_data())
+            self.listing = listing = with_copies(list_data(folders.to_data()))
         except UserError as error:
             yield Check(
                 "data", str(error), good=False, remedy="the README shows how a data folder is laid out"
@@ -41,7 +42,10 @@ class DataChecks:
         for finding in listing.warned:
             yield Check("warned", finding.text, remedy=finding.remedy)
         yield _classes(listing)
-        yield _images([path for path in (folders.train, folders.val, folders.test) if path])
+        if listing.images > FEW:
+            remedy = f"vrdl-tui doctor {shell_word(str(self._folder))} --duplicates"
+            yield Check("copies", f"not looked for among {listing.images:,} images", remedy=remedy)
+        yield from _images([path for path in (folders.train, folders.val, folders.test) if path])
 
 
 def _classes(listing: Listing) -> Check:
@@ -57,14 +61,17 @@ def _classes(listing: Listing) -> Check:
     return Check("classes", found, remedy=remedy)
 
 
-def _images(places: list[Path]) -> Check:
+def _images(places: list[Path]) -> Iterator[Check]:
     bad: list[str] = []
+    odd: dict[str, list[str]] = {}
     seen: dict[str, Any] = {}
     with ProgressBar() as bar:
 
         def told(fact: dict[str, Any]) -> None:
             if "bad" in fact:
                 bad.append(f"{fact['bad']}: {fact['reason']}")
+            elif "odd" in fact:
+                odd.setdefault(str(fact["oddity"]), []).append(str(fact["odd"]))
             elif fact.get("total"):
                 seen.update(fact)
                 bar.draw("reading images", int(fact["done"]), int(fact["total"]))
@@ -72,10 +79,16 @@ def _images(places: list[Path]) -> Check:
         try:
             run_helper("engine.tools.data_check", [str(place) for place in places], told)
         except (UserError, HelperError) as error:
-            return Check("images", str(error), good=False, remedy="see that the folder can be read")
+            yield Check("images", str(error), good=False, remedy="see that the folder can be read")
+            return
     read = f"{seen.get('done', 0):,} looked at"
-    if not bad:
-        return Check("images", f"{read}, all can be read")
-    more = f", and {len(bad) - 1} more" if len(bad) > 1 else ""
-    remedy = "a run names bad images and leaves them out; copy them again if they are many"
-    return Check("images", f"{read}, {len(bad)} can't be read: {bad[0]}{more}", remedy=remedy)
+    if bad:
+        more = f", and {len(bad) - 1} more" if len(bad) > 1 else ""
+        remedy = "a run names bad images and leaves them out; copy them again if they are many"
+        yield Check("images", f"{read}, {len(bad)} can't be read: {bad[0]}{more}", remedy=remedy)
+    else:
+        yield Check("images", f"{read}, all can be read")
+    for oddity, paths in odd.items():
+        yield Check(
+            "images", f"{count(len(paths), 'image')} of those: {oddity}", remedy=f"look at {paths[0]}"
+        )

@@ -42,7 +42,7 @@ def demo(
     except HelperError as error:
         note(f"vrdl-tui: demo: {error}")
         return 1
-    recipe = prepare_recipe(data, "demo", (), None)
+    recipe = prepare_recipe(data, "demo", (), None).recipe
     run = RunDir.create(runs, None, recipe.model.name, recipe.to_toml())
     code = begin(runs, run, mode, ascii=ascii)
     _tell_score(run, data)

@@ -2,24 +2,34 @@
 
 import os
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
-from engine.core.errors import UserError
 from engine.core.paths import expand_home
 from engine.core.text import printable
+from engine.layout.copies import with_copies
 from engine.layout.folders import find_folders
 from engine.layout.listing import list_data
 from engine.outliers.files.quarantine import check_action
 from engine.recipe.recipe import Recipe, load_recipe, unsaid
 from engine.recipe.timm_catalogue import check_model
+from engine.recipe.weights_source import check_weights, find_weights
 from engine.run.directory import check_name
 from tui.cli.devices import check_device
 from tui.cli.model_sizes import fit_sizes
 
 
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A complete recipe, and lines about its data: what is guessed, found, left out and warned of."""
+
+    recipe: Recipe
+    said: tuple[str, ...]
+
+
 def prepare_recipe(
     data: Path, source: str, settings: Iterable[str], name: str | None, note: Callable[[str], object] = unsaid
-) -> Recipe:
+) -> Prepared:
     """Return the complete recipe of a run on ``data``. Raises UserError with what stands in its way.
 
     The data folder lies over the recipe's own ``[data]`` paths, which may be those of the run that the
@@ -32,24 +42,24 @@ def prepare_recipe(
         source, settings, base={"data": {"train": train, "val": val, "test": test}}, note=note
     )
     recipe = _with_absolute_paths(recipe)
-    listing = list_data(recipe.data)
-    if (recipe.data.train, recipe.data.val, recipe.data.test) == (train, val, test):
-        for sentence in folders.said:
-            note(sentence)
-    for line in listing.summary():
-        note(line)
+    listing = with_copies(list_data(recipe.data))
+    said = (
+        folders.said if (recipe.data.train, recipe.data.val, recipe.data.test) == (train, val, test) else ()
+    )
+    recipe = _with_weights(recipe, note)
     _check_machine(recipe)
-    recipe = fit_sizes(recipe, source, settings, note)
+    sized: list[str] = []
+    recipe = fit_sizes(recipe, source, settings, sized.append)
     if recipe.outliers.method != "none" and recipe.outliers.action != "exclude":
         check_action(Path(recipe.data.train), recipe.outliers.action)
     if name is not None:
         check_name(name)
-    return recipe
+    return Prepared(recipe, (*said, *sized, *listing.summary()))
 
 
 def scan_recipe(
     data: Path, source: str, settings: Iterable[str], note: Callable[[str], object] = unsaid
-) -> Recipe:
+) -> Prepared:
     """Return the recipe by which a folder's images are judged, every one of its class folders' images.
 
     Raises UserError with what stands in the way.
@@ -57,29 +67,35 @@ def scan_recipe(
     train, val, _ = find_folders(data).as_text()
     recipe = load_recipe(source, settings, base={"data": {"train": train, "val": val, "test": ""}}, note=note)
     recipe = _with_absolute_paths(recipe)
-    for line in list_data(recipe.data, splits=False).summary():
-        note(line)
+    listing = list_data(recipe.data, splits=False)
+    recipe = _with_weights(recipe, note)
     _check_machine(recipe)
-    return recipe
+    return Prepared(recipe, tuple(listing.summary()))
+
+
+def _with_weights(recipe: Recipe, note: Callable[[str], object]) -> Recipe:
+    """Return the recipe with the weights file in place of its folder. Raises UserError if there is none."""
+    if not recipe.model.weights:
+        return recipe
+    # Not resolved: the hub's cache links to files whose names say nothing, away from their config.json.
+    given = Path(os.path.abspath(expand_home(recipe.model.weights)))  # noqa: PTH100 - Path.absolute keeps ".."
+    file = find_weights(given)
+    check_weights(file)
+    if file != given:
+        note(f"model.weights: takes {printable(str(file))}")
+    return recipe.model_copy(update={"model": recipe.model.model_copy(update={"weights": str(file)})})
 
 
 def _check_machine(recipe: Recipe) -> None:
     check_model(recipe.model.name)
-    if recipe.model.weights and not Path(recipe.model.weights).is_file():
-        raise UserError(f"model.weights: no such file: {printable(recipe.model.weights)}")
     check_device(recipe.train.device)
 
 
 def _with_absolute_paths(recipe: Recipe) -> Recipe:
     """A run may be resumed from another folder: its paths must not depend on this one."""
-    data, model = recipe.data, recipe.model
+    data = recipe.data
     paths = {"train": _absolute(data.train), "val": _absolute(data.val), "test": _absolute(data.test)}
-    return recipe.model_copy(
-        update={
-            "data": data.model_copy(update=paths),
-            "model": model.model_copy(update={"weights": _absolute(model.weights)}),
-        }
-    )
+    return recipe.model_copy(update={"data": data.model_copy(update=paths)})
 
 
 def _absolute(path: str) -> str:

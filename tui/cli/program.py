@@ -52,6 +52,7 @@ def make_app() -> App:
         result_action="return_value",
         print_error=False,
         exit_on_error=False,
+        suppress_keyboard_interrupt=False,
     )
     app.default(_console)
     for order, name in enumerate(_COMMANDS):

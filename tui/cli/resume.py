@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from tui.cli.options import DEFAULT_RUNS, Ascii, Detach, Headless, Offline, Run, Runs
+from tui.cli.options import DEFAULT_RUNS, Ascii, Detach, Headless, Moved, Offline, Run, Runs
 
 if TYPE_CHECKING:
     from engine.run.directory import RunDir
@@ -30,11 +30,13 @@ def resume(
     ascii: Ascii = False,
     force_lock: ForceLock = False,
     offline: Offline = False,
+    data: Moved = None,
 ) -> int:
     """Resume a stopped or interrupted run.
 
     It resumes at the exact step of its last checkpoint: on the CPU in float32 with the
     numbers of an uninterrupted run, bit for bit; on a GPU the last bits may differ.
+    It trains on the images that it began with: what was added or lost is reported.
     """
     from engine.core.errors import UserError
     from engine.core.offline import forbid_network
@@ -42,8 +44,10 @@ def resume(
     from engine.journal.index import past_state
     from engine.journal.log import JournalReader
     from engine.run.directory import find_run
-    from engine.run.recipe_edits import check_edits
+    from engine.run.moved_data import with_data_at, write_recipe
+    from engine.run.resumable import check_data, check_resumable
     from tui.cli.begin import begin, choose_mode
+    from tui.cli.say import note
     from tui.cli.standing import standing
 
     if offline:
@@ -53,11 +57,19 @@ def resume(
     _look_at_lock(found, force=force_lock)
     state = past_state(JournalReader(found.journal))
     ended = state.ended
-    edits = check_edits(found, state)
+    moved = with_data_at(found, state, data) if data is not None else None
+    edits = check_resumable(found, state, moved)
     more = any(edit.key == "train.epochs" and int(edit.new) > int(edit.old) for edit in edits)
     if ended is not None and (ended.outcome == "early_stopped" or (ended.outcome == "finished" and not more)):
         again = f"vrdl-tui train DATA --recipe {shell_word(str(found.recipe))}"
         raise UserError(f"nothing to resume: {standing(found)}; train anew with: {again}")
+    if moved is not None:
+        write_recipe(found, moved)
+    else:
+        check_data(found, state)
+    if mode == "detached":  # else the run's own words about it are shown
+        for edit in edits:
+            note(f"recipe.toml: {edit}")
     return begin(runs, found, mode, ascii=ascii)
 
 

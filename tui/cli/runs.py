@@ -27,7 +27,8 @@ def runs(
         Parameter(
             help="Print a JSON list, newest first, of objects with: name, path, state (starting, running, "
             "paused, finished, stopped, interrupted, failed), reason, model, data, epoch, epochs, best "
-            "(percent or loss), best_epoch, monitor (val_acc or val_loss), lr, started and updated (UTC), "
+            "(percent or loss), best_epoch, monitor (val_acc or val_loss), test_acc, "
+            "test_macro_f1, test_images (of labelled test images), lr, started and updated (UTC), "
             "duration (seconds), host, tags, note; null: not known yet.",
             show_default=False,
         ),

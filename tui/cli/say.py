@@ -8,8 +8,16 @@ from engine.core.text import printable_json
 
 
 def note(text: str) -> None:
-    """Print a line that is no output: it goes to stderr."""
-    print(text, file=sys.stderr, flush=True)
+    """Print a line that is no output: it goes to stderr, with the next one where that is on a full disk.
+
+    Raises BrokenPipeError.
+    """
+    try:
+        print(text, file=sys.stderr, flush=True)
+    except BrokenPipeError:
+        raise
+    except OSError:
+        pass
 
 
 def tell(text: str) -> None:

@@ -39,6 +39,7 @@ def standing(run: RunDir) -> str:
 
 def _best(state: RunState) -> str:
     stop = state.early_stop
-    return (
-        f", best {score(stop.monitor, stop.best)} in epoch {stop.best_epoch}" if stop.best is not None else ""
-    )
+    if stop.best is None:
+        return ""
+    test = f", {state.test.short}" if state.test is not None else ""
+    return f", best {score(stop.monitor, stop.best)} in epoch {stop.best_epoch}{test}"

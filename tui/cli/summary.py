@@ -15,8 +15,10 @@ from tui.run_rows import RunRow
 class Summary(msgspec.Struct, frozen=True, kw_only=True):
     """The object that ``runs --json`` prints: names and meanings are kept from version to version.
 
-    ``best`` is percent or loss as ``monitor`` says; times are UTC, ``2026-01-31T12:00:00Z``; ``duration`` is in
-    seconds, from the first start to the last event; None stands for what is not known yet.
+    ``best`` is percent or loss as ``monitor`` says; ``test_acc`` and ``test_macro_f1`` are percents of the
+    ``test_images`` with a label, if the run predicted them after its last epoch; times are UTC,
+    ``2026-01-31T12:00:00Z``; ``duration`` is in seconds, from the first start to the last event; None stands for what
+    is not known yet.
     """
 
     name: str
@@ -30,6 +32,9 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     best: float | None
     best_epoch: int | None
     monitor: str | None
+    test_acc: float | None
+    test_macro_f1: float | None
+    test_images: int | None
     lr: float | None
     started: str | None
     updated: str | None
@@ -69,6 +74,9 @@ def summarize(row: RunRow, facts: Overview) -> Summary:
         best=facts.best,
         best_epoch=facts.best_epoch or None,
         monitor=facts.monitor or None,
+        test_acc=facts.test_acc,
+        test_macro_f1=facts.test_macro_f1,
+        test_images=facts.test_images or None,
         lr=facts.lr,
         started=_utc(facts.started),
         updated=_utc(facts.updated),

@@ -1,15 +1,14 @@
 """`vrdl-tui train`."""
 
-from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
 
-from tui.cli.options import DEFAULT_RUNS, Ascii, Detach, Device, Headless, Offline, Runs
+from tui.cli.options import DEFAULT_RUNS, Ascii, Data, Detach, Device, Headless, Offline, Runs
 
 
 def train(
-    data: Annotated[Path, Parameter(help="Folder with train/CLASS/*.jpg, or CLASS/*.jpg.")],
+    data: Data,
     /,
     *,
     recipe: Annotated[
@@ -60,10 +59,13 @@ def train(
     mode = choose_mode(headless=headless, detach=detach)
     choice = default_recipe() if recipe is None else RecipeChoice(recipe)
     asked = list(settings or ()) + ([f"train.device={device}"] if device else [])
-    complete = prepare_recipe(data, choice.name, [*choice.settings, *asked], name, note)
+    prepared = prepare_recipe(data, choice.name, [*choice.settings, *asked], name, note)
+    complete = prepared.recipe
     if complete.outliers.method != "none" and complete.outliers.action == "delete" and not yes:
         confirm_deletion(complete.data.train)
     run = RunDir.create(runs, name, complete.model.name, complete.to_toml(), complete.train.share)
+    for line in prepared.said:
+        note(line)
     if choice.why:
         note(f"recipe {choice.name}, chosen {choice.why}; another with --recipe")
     return begin(runs, run, mode, ascii=ascii)

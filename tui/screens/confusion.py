@@ -9,12 +9,12 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 
 from engine.analysis.confusion import Matrix, Norm, judged_cells
-from engine.analysis.predictions import Judged, read_judged
+from engine.analysis.predictions import Judged, read_judged, read_tested
 from engine.core.errors import UserError
 from engine.run.directory import RunDir
 from engine.run.train_state import Cells
 from tui.late import Late
-from tui.screens.confusion_acts import ConfusionActs, Panel
+from tui.screens.confusion_acts import ConfusionActs, Panel, Shown
 from tui.screens.looking import PAGES, WAYS
 from tui.screens.whole import Whole
 from tui.settings import Memory
@@ -53,7 +53,7 @@ class ConfusionScreen(ConfusionActs, Whole[None]):
         Binding("enter", "open", "Go to the cell"),
         Binding("percent_sign", "norm", "Images, share of row, of column"),
         Binding("s", "sort", "Sort"),
-        Binding("w", "which", "Newest or best matrix"),
+        Binding("w", "which", "Newest, best or test matrix"),
         Binding("e", "export", "Export"),
         Binding("escape,m,b", "back", "Back"),
         *WAYS,
@@ -75,10 +75,12 @@ class ConfusionScreen(ConfusionActs, Whole[None]):
         """The classes' names as they can be shown."""
         self._norm: Norm = self._memory.layout.matrix
         self._panel: Panel = "pictures"
-        self._of_best = False
+        self._which: Shown = "newest"
         self._judged: list[Judged] = []
         self._judged_cells: Cells = []
         self._judged_epoch = 0
+        self._tested: list[Judged] = []
+        self._test_problem = ""
         self._problem = f"reading{view.glyphs.ellipsis}"
         self._taken: object = None
         self.set_class(view.glyphs.ascii, "-ascii")
@@ -115,11 +117,17 @@ class ConfusionScreen(ConfusionActs, Whole[None]):
 
     def show_run(self, view: View) -> None:
         """Show the run as it is now."""
-        epochs, self._view = len(self._view.state.epochs), view
+        before, self._view = self._read_of, view
         self._take()
-        if len(view.state.epochs) != epochs:
+        if self._read_of != before:
             self._read()
         self._show()
+
+    @property
+    def _read_of(self) -> tuple[int, int]:
+        """What the judged images are of: the epochs, and the prediction of the test images."""
+        state = self._view.state
+        return len(state.epochs), state.test.seq if state.test is not None else 0
 
     def _take(self) -> None:
         """Take the matrix to show from the run's state, or from the judged images."""
@@ -128,25 +136,39 @@ class ConfusionScreen(ConfusionActs, Whole[None]):
         self._labels = state.data.classes if state.data is not None else []
         if newest is None:
             return
-        cells = self._judged_cells if self._of_best else newest.cells
+        if self._which == "test" and state.test is None:  # there are better weights
+            self._which = "newest"
+        cells = newest.cells
+        if self._which == "best":
+            cells = self._judged_cells
+        elif state.test is not None and self._which == "test":
+            cells = state.test.cells
         self._names = class_names(state, newest, self._glyphs)
         if len(self._labels) != newest.classes:
             self._labels = self._names
-        taken = (newest, self._of_best, len(self._judged_cells), self._judged_epoch)
+        taken = (newest, self._which, state.test, len(self._judged_cells), self._judged_epoch)
         if taken != self._taken:
             self._taken = taken
             self._matrix = Matrix.of(cells, newest.classes)
 
     @work(thread=True, exclusive=True)
     def _read(self) -> None:
-        late, epoch = Late(self), self._view.state.early_stop.best_epoch
+        late, epoch, test = Late(self), self._view.state.early_stop.best_epoch, self._view.state.test
         classes = list(self._labels)
         try:
             judged, problem = read_judged(self._run.validation), ""
             cells = judged_cells(judged, classes)
         except UserError as error:
             judged, problem, cells = [], f"no pictures: {error}", []
+        if test is not None:
+            try:
+                late(self._tested_read, read_tested(self._run.tested, test), "")
+            except UserError as error:
+                late(self._tested_read, [], f"no pictures: {error}")
         late(self._judged_read, judged, cells, epoch, problem)
+
+    def _tested_read(self, tested: list[Judged], problem: str) -> None:
+        self._tested, self._test_problem = tested, self._glyphs.clean(problem)
 
     def _judged_read(self, judged: list[Judged], cells: Cells, epoch: int, problem: str) -> None:
         first = not self._judged_epoch
@@ -154,7 +176,7 @@ class ConfusionScreen(ConfusionActs, Whole[None]):
         self._problem = self._glyphs.clean(problem)
         if first and judged and self._view.status not in ("starting", "running", "paused"):
             # What is left of a run that is over are its best weights; the pictures are of what they said.
-            self._of_best = True
+            self._which = "best"
             self._take()
             self._go_to_worst()
         self._take()
@@ -175,7 +197,7 @@ class ConfusionScreen(ConfusionActs, Whole[None]):
             self.query_one("#heading", Lines).show([styled("confusion", KEY)])
             self.query_one("#nothing", Lines).show(words.nothing(self.size.width - 4))
             return
-        what = f"{'best ' if self._of_best else ''}epoch {self._epoch}"
+        what = f"{words.SHOWN_WORDS[self._which]}epoch {self._epoch}"
         row = words.heading(self._matrix, what, self._norm, self.size.width, self._glyphs)
         self.query_one("#heading", Lines).show([row])
         self._show_matrix()
@@ -185,13 +207,15 @@ class ConfusionScreen(ConfusionActs, Whole[None]):
 
     @property
     def _epoch(self) -> int:
-        newest = self._view.state.confusion
-        return self._judged_epoch if self._of_best else newest.epoch if newest is not None else 0
+        newest, test = self._view.state.confusion, self._view.state.test
+        if self._which == "test" and test is not None:
+            return test.epoch
+        return self._judged_epoch if self._which == "best" else newest.epoch if newest is not None else 0
 
     def _standing(self) -> str:
         """Say whose pictures are shown where that is not the matrix's epoch."""
         newest = self._view.state.confusion
-        if newest is None or not self._judged or self._of_best:
+        if newest is None or not self._judged or self._which != "newest":
             return ""
         if sorted(cell for cell in newest.cells if cell[2]) == self._judged_cells:
             return ""
@@ -229,9 +253,13 @@ class ConfusionScreen(ConfusionActs, Whole[None]):
             return
         cell = grid.true, grid.predicted
         names = self._names[cell[0]], self._names[cell[1]]
-        why_none = words.no_pictures(names, self._matrix.cells.get(cell, 0), self._problem)
+        of_test = self._which == "test"
+        problem = self._test_problem if of_test else self._problem
+        why_none = words.no_pictures(names, self._matrix.cells.get(cell, 0), problem)
         classes = self._labels[cell[0]], self._labels[cell[1]]
-        self.query_one(ConfusionCell).show(self._judged, classes, names, why_none)
+        self.query_one(ConfusionCell).show(
+            self._tested if of_test else self._judged, classes, names, why_none
+        )
 
     def _keys(self, there: bool) -> list[Key]:
         keys: list[Key] = []
@@ -241,7 +269,7 @@ class ConfusionScreen(ConfusionActs, Whole[None]):
                 keys += [Key("n", "next image", "image(1)")]
             else:
                 keys += [Key("Enter", "go there", "open"), Key("s", "sort", "sort")]
-            keys.append(Key("w", "newest" if self._of_best else "best", "which"))
+            keys.append(Key("w", self._next_shown or "best", "which"))
             keys.append(Key("e", "export", "export"))
         keys += [Key("^p", "commands", "commands"), Key("esc", "back", "back"), Key("?", "help", "help")]
         return keys

@@ -23,6 +23,8 @@ from tui.widgets.prediction_rows import Rows
 from tui.widgets.view import View
 
 Panel = Literal["pictures", "pairs", "classes"]
+Shown = Literal["newest", "best", "test"]
+"""The matrix that is shown: the newest, the one that the judged validation images add up to, or the test images'."""
 _PANELS: tuple[Panel, ...] = ("pictures", "pairs", "classes")
 _NORMS: tuple[Norm, ...] = ("counts", "row", "column")
 
@@ -37,8 +39,7 @@ class ConfusionActs(Looking):
     _labels: list[str]
     _norm: Norm
     _panel: Panel
-    _of_best: bool
-    """Whether the matrix is the one that the judged images add up to, and not the newest."""
+    _which: Shown
     _judged: list[Judged]
     _problem: str
 
@@ -50,6 +51,9 @@ class ConfusionActs(Looking):
     def _take(self) -> None:
         raise NotImplementedError
 
+    def _go_to_worst(self) -> None:
+        raise NotImplementedError
+
     def _fill_cell(self) -> None:
         raise NotImplementedError
 
@@ -59,6 +63,14 @@ class ConfusionActs(Looking):
     @property
     def _next_panel(self) -> Panel:
         return _PANELS[(_PANELS.index(self._panel) + 1) % len(_PANELS)]
+
+    @property
+    def _next_shown(self) -> Shown | None:
+        """The matrix that comes next, None if there is only the newest."""
+        there: list[Shown] = ["newest"]
+        there += ["best"] if self._judged else []
+        there += ["test"] if self._view.state.test is not None else []
+        return there[(there.index(self._which) + 1) % len(there)] if len(there) > 1 else None
 
     def action_move(self, down: int, right: int) -> None:
         if self._panel != "pictures" and down:
@@ -108,11 +120,14 @@ class ConfusionActs(Looking):
         self.query_one(ConfusionRanking).sort()
 
     def action_which(self) -> None:
-        if not self._judged:
+        shown = self._next_shown
+        if shown is None:
             self._say(self._problem or "there are no best weights yet", MUTED)
             return
-        self._of_best = not self._of_best
+        self._which = shown
         self._take()
+        if shown == "test":  # other images, other confusions
+            self._go_to_worst()
         self._fill_cell()
         self._show()
 
@@ -121,15 +136,15 @@ class ConfusionActs(Looking):
             return
         cells = [(*cell, images) for cell, images in sorted(self._matrix.cells.items())]
         self._say(f"exporting{self._glyphs.ellipsis}", KEY)
-        self._export(cells, list(self._labels), self._epoch)
+        self._export(cells, list(self._labels), self._epoch, self._which == "test")
 
     @work(thread=True)
-    def _export(self, cells: Cells, classes: list[str], epoch: int) -> None:
+    def _export(self, cells: Cells, classes: list[str], epoch: int, of_test: bool) -> None:
         from tui.widgets.confusion_export import export_matrix
 
         late = Late(self)
         try:
-            table, picture = export_matrix(self._run, cells, classes, epoch)
+            table, picture = export_matrix(self._run, cells, classes, epoch, of_test=of_test)
             text, style = f"written: {table} and {picture.name}", GOOD
         except (UserError, HelperError, OSError) as error:
             text, style = f"export: {error}", BAD

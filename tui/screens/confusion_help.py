@@ -21,7 +21,7 @@ CONFUSION_KEYS = (
     ("Enter", "go to the cell of the pair or class"),
     ("s", "sort: pairs by one way or both summed; classes by each rate"),
     ("%", "images, shares of the true class, shares of the predicted class"),
-    ("w", "the newest matrix, or that of the best weights"),
+    ("w", "the newest matrix, the best weights', that of labelled test images"),
     ("e", "write the matrix as CSV and PNG into the run's folder"),
     ("esc", "back"),
 )

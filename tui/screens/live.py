@@ -9,7 +9,7 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.message import Message
 
-from engine.journal.events import PredictionWritten
+from engine.journal.events import PredictionScored, PredictionWritten
 from engine.journal.state import Status
 from engine.run.notify import Ending
 from tui import link
@@ -160,9 +160,11 @@ class LiveScreen(LiveOpens, Whole[None]):
         self._requests.hear(self._model.state, now)
         for event in events:
             if isinstance(event, PredictionWritten):
-                self._requests.say(
-                    f"prediction written: {count(event.rows, 'row')} in prediction.csv", GOOD, now
-                )
+                self._requests.say(_written(event), GOOD, now)
+            elif isinstance(event, PredictionScored):
+                written = self._model.state.prediction
+                before = f"{_written(written)}; " if written is not None else ""
+                self._requests.say(before + event.words, GOOD, now)
         if was_alive and not alive:
             self._requests.engine_gone(now)
         # engine.log's end stands below a failed run's log, and nothing may follow it.
@@ -252,3 +254,8 @@ class LiveScreen(LiveOpens, Whole[None]):
 
     def action_back(self) -> None:
         self.post_message(self.Left())
+
+
+def _written(event: PredictionWritten) -> str:
+    part = f", {event.read:,} of {event.images:,} images read" if event.read < event.images else ""
+    return f"prediction written: {count(event.rows, 'row')} in prediction.csv{part}"

@@ -43,7 +43,7 @@ def check(asked: Asked) -> Checked:
     """Judge what is asked for as the command line would. Reads folders: not for the user interface's thread."""
     known = glance(asked.data)
     try:
-        return Checked(known, prepare_recipe(*asked), "")
+        return Checked(known, prepare_recipe(*asked).recipe, "")
     except UserError as error:
         return Checked(known, None, str(error))
     except OSError as error:
@@ -53,7 +53,7 @@ def check(asked: Asked) -> Checked:
 def start(asked: Asked, runs: Path) -> tuple[RunDir | None, str]:
     """Create the run and start its engine; return it, or None and why not."""
     try:
-        recipe = prepare_recipe(*asked)
+        recipe = prepare_recipe(*asked).recipe
         run = RunDir.create(runs, asked.name, recipe.model.name, recipe.to_toml(), recipe.train.share)
         start_engine(run)
     except UserError as error:

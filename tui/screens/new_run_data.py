@@ -4,13 +4,13 @@ import os
 from pathlib import Path
 from typing import ClassVar
 
-from engine.recipe.data_layout import expand_home
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 
 from engine.core.errors import UserError
+from engine.core.paths import expand_home
 from tui.late import Late
 from tui.screens.box import TextBlock
 from tui.screens.preparing import Preparing

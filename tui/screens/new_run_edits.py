@@ -7,7 +7,7 @@ from rich.style import Style
 from textual.dom import DOMNode
 
 from engine.core.errors import UserError
-from engine.recipe.data_layout import expand_home
+from engine.core.paths import expand_home
 from engine.recipe.recipe import load_recipe
 from engine.run.directory import check_name
 from tui.widgets.form_cursor import CursorList

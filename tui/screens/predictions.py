@@ -123,7 +123,11 @@ class PredictionsScreen(PredictionsActs, Whole[bool]):
             self._job = None
             self._read()
         elif job.ended:
-            self._requests.say(f"prediction written: {count(job.rows, 'row')}", GOOD, self._clock())
+            part = f", {job.read:,} of {job.images:,} images read" if job.read < job.images else ""
+            score = f"; {self._glyphs.clean(job.score)}" if job.score else ""
+            self._requests.say(
+                f"prediction written: {count(job.rows, 'row')}{part}{score}", GOOD, self._clock()
+            )
             self._read()
         self._show()
 

@@ -69,10 +69,11 @@ class CompareRuns(Lines):
             return
         runs, seen = len(self._comparison.entrants), height - 1
         self._top = max(min(self._top, self.at, runs - seen), self.at - seen + 1, 0)
-        wide = width >= _WIDE
+        test = 10 if self._comparison.scored else 0
+        wide = width >= _WIDE + test
         longest = max(len(self._glyphs.clean(one.name)) for one in self._comparison.entrants)
-        name = max(8, min(longest, width - (91 if wide else 57)))
-        head = f"    {'run':<{name}}{'val acc':>10}{'95 % interval':>16}"
+        name = max(8, min(longest, width - test - (91 if wide else 57)))
+        head = f"    {'run':<{name}}{'val acc':>10}{'95 % interval':>16}{'test acc' if test else '':>{test}}"
         head += f"{'at':>6}{'epochs':>10}{'val loss':>10}{'time':>9}  " if wide else f"{'epochs':>8}  "
         rows = [styled(self._glyphs.cut(f"{head}against the best", width), MUTED)]
         rows += [
@@ -92,6 +93,8 @@ class CompareRuns(Lines):
         row.append(f"{percent(best.val_acc) if best else '':>10}", BEST if at == comparison.best else PLAIN)
         ends = f"{interval[0]:.1f} to {interval[1]:.1f} %" if interval else ""
         row.append(f"{ends:>16}", MUTED)
+        if comparison.scored:
+            row.append(f"{percent(one.test.acc) if one.test else '':>10}", PLAIN)
         done = f"{len(one.epochs)}/{one.planned}" if one.planned else ""
         if wide:
             row.append(f"{best.epoch if best else '':>6}{done:>10}", PLAIN)

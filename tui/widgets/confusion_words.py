@@ -16,6 +16,7 @@ NORM_WORDS: dict[Norm, str] = {
     "row": "% of the true class",
     "column": "% of the predicted class",
 }
+SHOWN_WORDS = {"newest": "", "best": "best ", "test": "test images, "}
 _LABEL = 10
 _RATES = {"precision": " prec.", "recall": "recall", "f1": "   f1"}
 _WITH_IMAGES = 44

@@ -1,5 +1,7 @@
 """What folders hold, looked at by a thread: classes and images by ``engine.layout``, names only."""
 
+import contextlib
+import os
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -48,6 +50,8 @@ class Glance:
 def glance(folder: Path, most: int | None = None) -> Glance:
     """Look at a folder, as ``vrdl-tui train`` would; at no more than ``most`` files. Only names are read."""
     try:
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError), os.scandir(folder):
+            pass  # raises for one that can't be read
         found = find_folders(folder)
         listing = list_data(found.to_data(), splits=False, refuse_shared=False, least=0, most=most)
     except TooManyFilesError:

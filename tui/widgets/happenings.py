@@ -11,6 +11,7 @@ from engine.journal.events import (
     CommandAccepted,
     CommandRejected,
     ConfusionMatrix,
+    CopiesDropped,
     DatasetScanned,
     DiskFreed,
     DiskFull,
@@ -22,6 +23,7 @@ from engine.journal.events import (
     OutlierRestored,
     OutliersDone,
     Paused,
+    PredictionScored,
     PredictionWritten,
     Resumed,
     RolledBack,
@@ -135,7 +137,8 @@ class Teller:
             case SettingChanged():
                 at = f"epoch {event.epoch} step {event.step}"
                 by = " in recipe.toml" if event.by == BY_HAND else ""
-                return "command", f"{event.key} changed{by} from {event.old} to {event.new} at {at}"
+                note = f"; {event.note}" if event.note else ""
+                return "command", f"{event.key} changed{by} from {event.old} to {event.new} at {at}{note}"
             case RolledBack():
                 at = f"epoch {event.epoch} step {event.step}"
                 weights = f"weights of epoch {event.best_epoch}" if event.best_epoch else "last saved weights"
@@ -145,10 +148,14 @@ class Teller:
                 return "command", f"epoch {event.epoch} ends after step {event.step} of {event.steps}"
             case PredictionWritten():
                 rows = count(event.rows, "row")
+                if event.read < event.images:
+                    rows += f", {event.read:,} of {count(event.images, 'image')} read"
                 return (
                     "good",
                     f"prediction written: {rows}, best of epoch {event.epoch}, {event.path}",
                 )
+            case PredictionScored():
+                return "good", event.words
         return None
 
     @staticmethod
@@ -160,6 +167,11 @@ class Teller:
                 return (
                     "run",
                     f"{count(len(event.classes), 'class', 'classes')}, images: {images} ({event.split}){left_out}",
+                )
+            case CopiesDropped():
+                return (
+                    "run",
+                    f"{count(event.count, 'exact copy', 'exact copies')} dropped from train (split.csv)",
                 )
             case BadImage():
                 return "warn", f"bad image left out of {event.split}: {event.path}: {event.reason}"

@@ -76,4 +76,7 @@ def _scores(state: RunState, glyphs: Glyphs) -> Text:
     row = styled("  val ", MUTED).append(percent(state.epochs[-1].val_acc), VAL)
     row.append(f"  {glyphs.best} best ", MUTED)
     row.append(score(state.early_stop.monitor, state.early_stop.best), BEST)
-    return row.append(f" epoch {state.early_stop.best_epoch}", MUTED)
+    row.append(f" epoch {state.early_stop.best_epoch}", MUTED)
+    if state.test is not None:
+        row.append("  test ", MUTED).append(percent(state.test.acc), BEST)
+    return row

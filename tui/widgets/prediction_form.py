@@ -9,7 +9,7 @@ from textual.message import Message
 from engine.analysis.confusion import free_stem
 from engine.analysis.predictions import beside
 from engine.core.errors import UserError
-from engine.recipe.data_layout import expand_home
+from engine.core.paths import expand_home
 from engine.run.directory import RunDir
 from tui.widgets.lines import Lines
 from tui.widgets.look import FAINT, KEY, MUTED, PLAIN, STRONG, Glyphs, styled

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from engine.analysis.predictions import Predicted, beside, read_prediction
+from engine.analysis.predictions import Predicted, beside, read_prediction, row_names
 from engine.core.errors import UserError
 from engine.layout.tree import list_images
 
@@ -42,17 +42,19 @@ def load(prediction: Path, folder: Path | None) -> Loaded:
 
 
 def _files(names: list[str], folder: Path | None) -> list[str]:
-    """Return the file of each name; names of several files (1.jpg, 1.png) come in the files' order."""
+    """Return the file of each row's name; a name that earlier versions gave to several comes in the files' order."""
     if folder is None:
         return [""] * len(names)
     try:
         listed = list_images(folder)
     except UserError:
         return [""] * len(names)
+    by_name = dict(zip(row_names(listed), listed, strict=True))
     by_stem: dict[str, list[str]] = {}
     for file in reversed(listed):
-        by_stem.setdefault(Path(file).stem, []).append(str(folder / file))
-    return [by_stem[name].pop() if by_stem.get(name) else "" for name in names]
+        by_stem.setdefault(Path(file).stem, []).append(file)
+    found = [by_name.get(name) or (by_stem[name].pop() if by_stem.get(name) else "") for name in names]
+    return [str(folder / file) if file else "" for file in found]
 
 
 def arranged(rows: list[Predicted], order: Order, wanted: str) -> list[int]:

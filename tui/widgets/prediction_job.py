@@ -35,6 +35,10 @@ class PredictionJob:
         self.wish = wish
         self.done, self.total = 0, 0
         self.rows = 0
+        self.images, self.read = 0, 0
+        """The test images, and how many of them could be read, once it has ended."""
+        self.score = ""
+        """The score in words, if test images have labels; with why the run doesn't have it, where that is so."""
         self.ended = False
         self.problem = ""
         """Why nothing was written, once it has ended."""
@@ -70,6 +74,9 @@ class PredictionJob:
     def _told(self, fact: dict[str, Any]) -> None:
         # What is written can't be taken back: from here on a cancel comes too late.
         if "rows" in fact:
+            self.images, self.read = int(fact.get("images", 0)), int(fact.get("read", 0))
+            why = str(fact.get("unrecorded") or "")
+            self.score = str(fact.get("score") or "") + (f"; not recorded: {why}" if why else "")
             self.rows = int(fact["rows"])
         else:
             self.done, self.total = int(fact.get("done", 0)), int(fact.get("total", 0))

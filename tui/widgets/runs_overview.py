@@ -10,7 +10,7 @@ from tui.widgets.lines import Lines
 from tui.widgets.look import BEST, FAINT, MUTED, PLAIN, RATE, VAL, Glyphs, styled
 from tui.widgets.runs_columns import best, lasted, started, status_style
 from tui.widgets.runs_curve import curve
-from tui.widgets.wording import clock, percent
+from tui.widgets.wording import clock, count, percent
 from tui.widgets.wrapping import wrap
 
 _LABEL = 7
@@ -86,6 +86,9 @@ class RunsOverview(Lines):
             told.append(("state", word, status_style(row)))
             if facts.best is not None:
                 told.append(("best", f"{best(row)} at epoch {facts.best_epoch} of {facts.epoch}", BEST))
+        if facts is not None and facts.test_acc is not None:
+            images = count(facts.test_images, "labelled image")
+            told.append(("test", f"{percent(facts.test_acc)} of {images}", BEST))
         if row.labels.note:
             told.append(("note", row.labels.note, PLAIN))
         if row.labels.tags:

@@ -116,7 +116,9 @@ def _finished(state: RunState, glyphs: Glyphs) -> str:
     parts = []
     if state.ended.reason:
         parts.append(glyphs.clean(state.ended.reason))
-    if state.prediction is not None:
+    if state.test is not None:
+        parts.append(state.test.words)
+    elif state.prediction is not None:
         parts.append(f"prediction of {count(state.prediction.rows, 'image')} written")
     parts.append(f"ended {moment(state.ended.t)}")
     return f" {glyphs.dot} ".join(parts)

@@ -56,3 +56,5 @@ class Done(msgspec.Struct, array_like=True):
     """Why the image can't be used; empty if its pixels were written."""
     note: str = ""
     """A warning about an image that is used; empty if there is none."""
+    oddities: list[str] = []
+    """What was guessed about its values, as ``Picture.oddities``: worth one warning for all images alike."""

@@ -94,7 +94,10 @@ class Preparer:
         data = self._recipe.data
         side = self._side if split == "train" else data.val_size
         # With ``stretch`` the shorter side needs as many pixels as the longer one.
-        decoded = read_image(Path(path), least=side, shorter=data.pad == "stretch")
+        decoded = read_image(
+            Path(path), least=side, shorter=data.pad == "stretch", max_pixels=data.max_pixels
+        )
+        done.oddities = list(decoded.oddities)
         if decoded.short:
             done.note = f"{path}: its last row is empty, so the file may be truncated; used as it is"
         elif max(decoded.width, decoded.height) >= _LARGE:

@@ -14,7 +14,8 @@ from engine.journal.events import Event, OutlierExcluded, OutlierRestored, RunWa
 from engine.journal.exclusions import Exclusions, below
 from engine.journal.state import OutlierStage
 from engine.outliers.files.ledger import write_ledger
-from engine.outliers.files.quarantine import Quarantine, sha256_of
+from engine.outliers.files.place import beside
+from engine.outliers.files.quarantine import NOT_NAMED, Quarantine, sha256_of
 from engine.recipe.recipe import Recipe
 from engine.run.directory import RunDir
 from engine.run.disk_space import DiskSpace
@@ -198,7 +199,11 @@ class OutlierActions:
         away = [one for one in outliers if one.action != "exclude"]
         places = [self._file(one.path).rpartition("/") for one in away]
         found = self._files.restore([(folder, file) for folder, _, file in places])
-        problems = {one.path: problem for one, problem in zip(away, found, strict=True)}
+        expected = f"; if the data were moved: put the run's quarantine into {printable(str(beside(self._root)))} too"
+        problems = {
+            one.path: problem + (expected if problem == NOT_NAMED and one.action == "quarantine" else "")
+            for one, problem in zip(away, found, strict=True)
+        }
         return [problems.get(one.path, "") for one in outliers]
 
     def _file(self, path: str) -> str:

@@ -32,6 +32,9 @@ from engine.outliers.files.moving import (
 from engine.outliers.files.place import beside, find_quarantine, make_quarantine
 from engine.run.directory import RunDir
 
+NOT_NAMED = "no manifest names it"
+"""Why a file that isn't in the quarantine, or whose quarantine is elsewhere, can't be moved back."""
+
 _Key: TypeAlias = tuple[str, str]  # folder relative to the training folder, and file
 
 
@@ -103,8 +106,7 @@ class Quarantine:
         for name, wanted in classes.items():
             refused = self._restore_class(name, wanted)
             problems |= {(name, file): problem for file, problem in refused.items()}
-        unknown = "no manifest names it"
-        return [problems.get((one.class_name, one.file), "") if one else unknown for one in found]
+        return [problems.get((one.class_name, one.file), "") if one else NOT_NAMED for one in found]
 
     def _plan(self, outliers: Sequence[tuple[Path, OutlierExcluded]]) -> list[Planned | str]:
         """Record new outliers in the manifest; return each outlier's entry, or why its file must not be touched."""

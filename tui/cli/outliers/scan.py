@@ -5,13 +5,13 @@ from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 
-from tui.cli.options import Device, Offline
+from tui.cli.options import Data, Device, Offline, given_path
 
 _DEFAULT: Literal["embedding"] = "embedding"
 
 
 def scan_(
-    data: Annotated[Path, Parameter(help="Folder with train/CLASS/*.jpg, or CLASS/*.jpg.")],
+    data: Data,
     /,
     *,
     method: Annotated[
@@ -21,7 +21,10 @@ def scan_(
         ),
     ] = _DEFAULT,
     csv: Annotated[
-        Path | None, Parameter(help="File to write with every judged image: class, path, error, threshold.")
+        Path | None,
+        Parameter(
+            converter=given_path, help="File to write with every judged image: class, path, error, threshold."
+        ),
     ] = None,
     json: Annotated[
         bool,
@@ -61,8 +64,11 @@ def scan_(
     if offline:
         forbid_network()
     asked = [*(settings or ()), f"outliers.method={method}", *([f"train.device={device}"] if device else [])]
-    complete = scan_recipe(data, recipe, asked, note)
+    prepared = scan_recipe(data, recipe, asked, note)
     _check_target(csv)
+    complete = prepared.recipe
+    for line in prepared.said:
+        note(line)
     found = Found(method)
     with ProgressBar() as bar:
 
