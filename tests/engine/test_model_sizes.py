@@ -12,10 +12,13 @@ from torch import nn
 
 from engine.core.ended import how_ended
 from engine.core.errors import UserError
-from engine.model.build import build_model
+from engine.model.build import build_model, restore_model
 from engine.model.sizes import own_sizes, try_model
 from engine.model.strided import avoid_heap_corruption
 from engine.recipe.sections import Model
+from engine.training.checkpoint import find, load_model_file
+from tests.engine.conducting import play
+from tests.made_data import make_pictures, make_run
 
 
 @pytest.mark.parametrize(
@@ -70,6 +73,46 @@ def test_weights_of_another_size_are_interpolated(tmp_path: Path) -> None:
     recipe = Model(name="deit_tiny_patch16_224", weights=str(file))
     module = build_model(recipe, 3, 0, {"img_size": 64}).module
     assert module.state_dict()["pos_embed"].shape[1] == 4 * 4 + 1
+
+
+def test_a_checkpoint_remembers_how_its_model_is_built(tmp_path: Path) -> None:
+    data = make_pictures(tmp_path / "data", train=4, val=2, size=32)
+    run = make_run(
+        tmp_path / "runs", data, "train.epochs=1", "model.name=test_vit_relpos", "data.train_size=64",
+        "data.val_size=64",
+    )  # fmt: skip
+    assert play(run).code == 0
+    best = find(run.checkpoints, "best")
+    assert best is not None
+    tensors, facts = load_model_file(best)
+    assert facts.model_args == {"img_size": 64}
+    restore_model(facts.name, 3, tensors, facts.model_args)
+    path = str(best / "model.safetensors")
+    opened = timm.create_model(facts.name, num_classes=3, checkpoint_path=path, **facts.model_args)
+    assert opened(torch.zeros(1, 3, 64, 64)).shape == (1, 3)
+    edited = (
+        run.recipe.read_text()
+        .replace("val_size = 64", "val_size = 96")
+        .replace("epochs = 1\n", "epochs = 2\n")
+    )
+    run.recipe.write_text(edited)
+    refused = play(run)
+    assert refused.code == 1
+    assert refused.state.ended is not None
+    assert "takes one size for training and validation" in refused.state.ended.reason
+
+
+def test_a_size_that_a_model_does_not_take_ends_a_run_before_its_data_are_read(tmp_path: Path) -> None:
+    run = make_run(
+        tmp_path / "runs",
+        make_pictures(tmp_path / "data", train=2, val=1, size=32),
+        "model.name=test_coatnet",
+        "data.val_size=96",
+    )
+    refused = play(run)
+    assert refused.state.ended is not None
+    assert "takes one size for training and validation" in refused.state.ended.reason
+    assert refused.state.data is None
 
 
 def test_strided_convolutions_of_few_channels_give_the_same_numbers() -> None:
