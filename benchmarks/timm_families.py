@@ -1,159 +1,113 @@
-"""One small model of each of timm's families: one epoch of one step, and its validation, by the engine itself.
+"""Every family of timm, its smallest model: one step of training and one validation, as a user would start them.
 
-    python benchmarks/timm_families.py [--size PX] [--jobs N] [--table FILE] [FAMILY…]
-
-Each model trains from random weights in a process of its own, forked from one that has imported torch and timm, so
-that a crash ends nothing else. A model that is refused is tried again at the size of its own. Prints a row for each
-family: trained, refused with the line, failed with a traceback, or how its process ended. ``--table`` is a table of
-parameter counts by ``engine.tools.timm_table``; without one, the models are counted first, which takes minutes.
+``python -m benchmarks.timm_families [FAMILY…]`` runs ``vrdl-tui train`` on made images with random weights for each, in
+processes of their own, and prints a table: trained, refused (with the line that says why), failed or crashed. Exit code
+1 if any failed or crashed.
 """
 
 import argparse
 import os
-import signal
+import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import NamedTuple
 
+import numpy as np
 import timm
+from PIL import Image
 
-from engine.core.ended import how_ended
-from engine.journal.log import JournalReader
-from engine.journal.state import RunState
-from engine.model.sizes import own_sizes
 from engine.recipe.timm_catalogue import read_table, table_path
-from engine.run.directory import RunDir
-from engine.training.session import Session
-from engine.training.setup import Training  # noqa: F401 - imported before the forks
-from tests.made_data import make_pictures, make_run
-from tui.helper import run_helper
 
-_LIMIT = 240.0
-"""Seconds that one model may take."""
+_SIDE = 64
+_LIMIT = 600.0
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
-    """What became of one model at one size."""
+class Result(NamedTuple):
+    """How the training of one model went."""
 
-    kind: str
-    line: str
+    family: str
+    model: str
+    how: str
     seconds: float
+    said: str
 
 
-def smallest(table: Path) -> dict[str, str]:
-    """Return the model with the fewest parameters of each family."""
-    if not table.exists():
-        run_helper("engine.tools.timm_table", [str(table)], lambda _: None)
-    known = read_table(table)
-    counts = known.parameters if known is not None else {}
-    families = {family: timm.list_models(module=family) for family in timm.list_modules()}
-    return {
-        family: min(names, key=lambda name: counts.get(name, 1 << 60))
-        for family, names in families.items() if names
-    }  # fmt: skip
+def smallest(families: Iterable[str]) -> dict[str, str]:
+    """Return the model with the fewest parameters of each family; counting them takes minutes the first time."""
+    subprocess.run(
+        [sys.executable, "-m", "engine.tools.timm_table", str(table_path())],
+        stdout=subprocess.DEVNULL,
+        check=True,
+    )
+    table = read_table(table_path())
+    parameters = table.parameters if table is not None else {}
+    found = {}
+    for family in families:
+        names = timm.list_models(module=family)
+        if names:
+            found[family] = min(names, key=lambda name: (parameters.get(name, 10**12), name))
+    return found
 
 
-def start(name: str, size: int, folder: Path, data: Path) -> tuple[int, RunDir]:
-    """Fork a process that trains ``name``, and return its id and its run."""
-    run = make_run(
-        folder, data, f"model.name={name}", f"data.train_size={size}", f"data.val_size={size}",
-        "data.batch_size=2", "data.workers=0", "train.epochs=1", "train.device=cpu", name=f"{name}-{size}",
+def made_images(folder: Path) -> Path:
+    """Write two training images and one validation image of each of two classes."""
+    rng = np.random.default_rng(0)
+    for split, count in (("train", 2), ("val", 1)):
+        for label in ("a", "b"):
+            (folder / split / label).mkdir(parents=True)
+            for number in range(count):
+                pixels = rng.integers(0, 256, (_SIDE, _SIDE, 3), np.uint8)
+                Image.fromarray(pixels).save(folder / split / label / f"{number}.png")
+    return folder
+
+
+def train(family: str, model: str, data: Path, runs: Path, settings: list[str]) -> Result:
+    """Train ``model`` for one epoch of one step."""
+    own = runs / "own.toml"
+    words = [f"model.name={model}", *settings]
+    began = time.monotonic()
+    done = subprocess.run(
+        [sys.executable, "-m", "tui", "train", str(data), "--headless", "--offline", "--recipe", str(own)]
+        + ["--runs", str(runs), "--name", family]
+        + [word for setting in words for word in ("--set", setting)],
+        capture_output=True, text=True, timeout=_LIMIT, check=False,
+        env={**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""},
     )  # fmt: skip
-    pid = os.fork()
-    if pid:
-        return pid, run
-    code = 70
-    try:
-        os.setsid()
-        log = os.open(run.engine_log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-        os.dup2(log, 1)
-        os.dup2(log, 2)
-        lock = run.lock()
-        code = Session(run).run()
-        lock.release()
-    finally:
-        os._exit(code)
-
-
-def result(run: RunDir, status: int, seconds: float) -> Result:
-    """Return what became of a run whose process has ended with ``status``."""
-    code = os.waitstatus_to_exitcode(status)
-    state = RunState()
-    for event in JournalReader(run.journal).read():
-        state.apply(event)
-    where = f"{state.stage.stage}" if state.stage else "its start"
-    if code < 0:
-        late = " after the time limit" if code == -signal.SIGKILL and seconds > _LIMIT else ""
-        return Result("crashed", f"{how_ended(code)} in {where}{late}", seconds)
-    if state.ended is None:
-        return Result("crashed", f"{how_ended(code)} in {where}", seconds)
-    if state.ended.outcome in ("finished", "early_stopped"):
-        return Result("trained", "", seconds)
-    failed = "traceback is in engine.log" in state.ended.reason
-    return Result("failed" if failed else "refused", state.ended.reason, seconds)
-
-
-def results(
-    wanted: list[tuple[str, str, int]], jobs: int, folder: Path
-) -> Iterator[tuple[str, str, int, Result]]:
-    """Yield what became of each (family, model, size), ``jobs`` at a time, and of refused ones at their own size."""
-    data = make_pictures(folder / "data", train=1, val=1, size=64)
-    waiting = list(wanted)
-    running: dict[int, tuple[str, str, int, RunDir, float]] = {}
-    while waiting or running:
-        while waiting and len(running) < jobs:
-            family, name, size = waiting.pop(0)
-            pid, run = start(name, size, folder / "runs", data)
-            running[pid] = (family, name, size, run, time.monotonic())
-        pid, status = os.waitpid(-1, os.WNOHANG)
-        for other, (*_, began) in running.items():
-            if time.monotonic() - began > _LIMIT:
-                os.kill(other, signal.SIGKILL)
-        if not pid:
-            time.sleep(0.05)
-            continue
-        if pid not in running:
-            continue
-        family, name, size, run, began = running.pop(pid)
-        found = result(run, status, time.monotonic() - began)
-        yield family, name, size, found
-        own = own_sizes(name)[0]
-        if found.kind == "refused" and size != own:
-            waiting.insert(0, (family, name, own))
+    lines = [line for line in done.stderr.splitlines() if line.strip()]
+    said = lines[-1] if lines else ""
+    crashed = done.returncode < 0 or any("ended by SIG" in line for line in lines)
+    how = {0: "trained", 2: "refused"}.get(done.returncode, "failed")
+    return Result(family, model, "crashed" if crashed else how, time.monotonic() - began, said)
 
 
 def main() -> int:
-    """Print the table; return 1 if any model crashed or failed."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("families", nargs="*")
-    parser.add_argument("--size", type=int, default=64)
-    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
-    parser.add_argument("--table", type=Path, default=table_path())
+    """Run the benchmark and return its exit code."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.timm_families")
+    parser.add_argument("families", nargs="*", help="timm's modules; default: all")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
     arguments = parser.parse_args()
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
-    members = smallest(arguments.table)
-    wanted = [
-        (family, name, arguments.size)
-        for family, name in members.items() if not arguments.families or family in arguments.families
-    ]  # fmt: skip
-    counts: dict[str, int] = {}
-    with tempfile.TemporaryDirectory(prefix="vrdl-tui-families-") as folder:
-        for family, name, size, found in results(wanted, arguments.jobs, Path(folder)):
-            counts[found.kind] = counts.get(found.kind, 0) + 1
-            print(
-                f"{family:26} {name:36} {size:4} px {found.seconds:6.1f} s  {found.kind:8} {found.line}",
-                flush=True,
-            )
-    print(
-        f"{len(wanted)} families: " + ", ".join(f"{count} {kind}" for kind, count in sorted(counts.items()))
-    )
-    return 1 if counts.get("crashed") or counts.get("failed") else 0
+    models = smallest(arguments.families or timm.list_modules())
+    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(2) as pool:
+        data, runs = made_images(Path(folder, "data")), Path(folder, "runs")
+        runs.mkdir()
+        (runs / "own.toml").write_text(
+            "[model]\npretrained = false\n[data]\nbatch_size = 4\nworkers = 0\n[train]\nepochs = 1\ndevice = 'cpu'\n"
+        )
+        tasks = [
+            pool.submit(train, family, model, data, runs, arguments.set) for family, model in models.items()
+        ]
+        results = [task.result() for task in tasks]
+    for one in results:
+        said = "" if one.how == "trained" else one.said
+        print(f"{one.how:<8} {one.family:<24} {one.model:<40} {one.seconds:5.1f} s  {said}")
+    counts = Counter(one.how for one in results)
+    print(", ".join(f"{number} {how}" for how, number in counts.most_common()))
+    return int(bool(counts["failed"] or counts["crashed"]))
 
 
 if __name__ == "__main__":

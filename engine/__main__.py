@@ -1,6 +1,7 @@
 """The training process: ``python -m engine RUN_DIR`` owns a run from start to end."""
 
 import argparse
+import faulthandler
 import sys
 from pathlib import Path
 
@@ -23,6 +24,7 @@ def main() -> int:
         "--lock-fd", type=int, help="file descriptor of the run's lock, inherited from the parent process"
     )
     arguments = parser.parse_args()
+    faulthandler.enable()  # a crash leaves its signal and the Python frames in engine.log
     tune_process()
     keep_offline()
     outlive_terminal()

@@ -31,6 +31,7 @@ from engine.journal.events import (
 )
 from engine.journal.index import past_state
 from engine.journal.log import JournalReader
+from engine.run.crash import ended_by
 from engine.run.directory import RunDir
 from engine.run.train_state import peek
 from tui.cli.naming import run_argument, shown_path
@@ -180,7 +181,8 @@ class _Headless:
             )
             return _INTERRUPTED if self._signals else 1
         if ended is None and not self._signals:
-            note(f"run {name} broke off without a word; see {shown_path(self._run.engine_log)}")
+            how = ended_by(self._run, self._state) or "broke off without a word"
+            note(f"run {name} {how}; see {shown_path(self._run.engine_log)}")
             return 1
         note(self._standing())
         return _INTERRUPTED if ended is None else ended.exit_code

@@ -19,16 +19,20 @@ _STEPS = (1, 2, 4, 8, 14, 16, 28, 32, 56, 64)
 
 
 def try_model(
-    name: str, train_size: int, val_size: int, batch_size: int, args: ModelArgs | None = None
-) -> ModelArgs:
+    name: str, train_size: int, val_size: int, batch_size: int, args: ModelArgs | None = None, *,
+    pretrained: bool = False,
+) -> ModelArgs:  # fmt: skip
     """Train ``name`` for one step at ``train_size`` px, validate it at ``val_size`` px, and return how to build it.
 
     Tries in turn: the model as it is, with timm's ``img_size``, and for two sizes with ``dynamic_img_size`` or
-    ``strict_img_size``. With ``args``, only those are tried. Raises UserError with what the model takes instead.
+    ``strict_img_size``. With ``args``, only those are tried. With ``pretrained``, timm's published weights must fit the
+    model that is built so. Raises UserError with what the model takes instead.
     """
     reasons = []
     for choice in [args] if args is not None else list(_choices(name, train_size, val_size)):
         problem = _problem(name, train_size, val_size, min(batch_size, 2), choice)
+        if not problem and pretrained:
+            problem = _weights_problem(name, choice)
         if not problem:
             return choice
         reasons.append(problem)
@@ -91,6 +95,29 @@ def _problem(name: str, train_size: int, val_size: int, images: int, args: Model
         return printable(lines[0] if lines else type(error).__name__, 160)
 
 
+_WEIGHTS = "its pretrained weights"
+
+
+def _weights_problem(name: str, args: ModelArgs) -> str:
+    """Return that a model's published weights don't fit it when it is built with ``args``, "" if they do.
+
+    timm itself loads weights of the right shapes, without numbers, and converts them as it would the real ones.
+    """
+    if "img_size" not in args:
+        return ""
+    try:
+        with torch.device("meta"):
+            own = timm.create_model(name, num_classes=2).state_dict()
+            overlay = {"state_dict": own}
+            timm.create_model(name, pretrained=True, num_classes=2, pretrained_cfg_overlay=overlay, **args)
+    except RuntimeError as error:
+        return f"{_WEIGHTS} don't fit" if "size mismatch" in str(error) else ""
+    except Exception as error:  # what can't be tried without numbers is found out when they are loaded
+        if is_out_of_memory(error):
+            raise
+    return ""
+
+
 def _passes(module: nn.Module, train_size: int, val_size: int, images: int) -> str:
     device = next(module.parameters()).device
     make: Callable[[int], torch.Tensor] = lambda size: torch.zeros(images, 3, size, size, device=device)  # noqa: E731
@@ -109,6 +136,13 @@ def _refusal(name: str, train_size: int, val_size: int, batch_size: int, reason:
     shown = printable(name, 80)
     if reason.startswith("it isn't a classifier"):
         return f"model.name: {shown} can't be trained: {reason}; choose another"
+    if reason.startswith(_WEIGHTS):
+        size = own_sizes(name)[0]
+        asked = train_size if train_size != size else val_size
+        return (
+            f"model.name: {shown} has pretrained weights for {size} px, which don't fit {asked} px: set "
+            f"data.train_size={size} and data.val_size={size}, or model.pretrained=false"
+        )
     if batch_size == 1 and _takes(name, train_size, val_size, 2):
         return (
             f"data.batch_size=1: {shown} normalises over the images of a batch and needs at least 2; "

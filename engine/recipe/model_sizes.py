@@ -80,9 +80,16 @@ def is_plain(name: str, data: Data) -> bool:
     return sizes and data.batch_size > 1 and name.partition(".")[0] in _plain_models()
 
 
-def question(name: str, data: Data) -> str:
+def question(name: str, data: Data, *, pretrained: bool) -> str:
     """Return the key of a trial's answer: what the answer depends on."""
-    return f"{name} {data.train_size} {data.val_size} {min(data.batch_size, 2)}"
+    words = (
+        name,
+        data.train_size,
+        data.val_size,
+        min(data.batch_size, 2),
+        *(["pretrained"] if pretrained else []),
+    )
+    return " ".join(map(str, words))
 
 
 def known_path() -> Path:

@@ -1,7 +1,9 @@
 """``python -m engine.tools.try_model NAME``: whether a model takes a recipe's sizes of image, and its own sizes.
 
-With ``--sizes TRAIN VAL BATCH``, prints ``{"args": {…}}`` for a model that takes them and exits with 2 and the reason
-for another. Without, prints ``{"train_size": …, "val_size": …}``, the sizes of its pretrained configuration.
+With ``--sizes TRAIN VAL BATCH``, prints ``{"args": {…}}`` for a model that takes them (``--pretrained``: and whose
+published weights do), and exits with 2 and the reason for another. Without, prints ``{"train_size": …,
+"val_size": …}``,
+the sizes of its pretrained configuration.
 """
 
 import argparse
@@ -19,6 +21,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m engine.tools.try_model")
     parser.add_argument("name")
     parser.add_argument("--sizes", type=int, nargs=3, metavar=("TRAIN", "VAL", "BATCH"))
+    parser.add_argument("--pretrained", action="store_true", help="its published weights must fit")
     arguments = parser.parse_args()
     keep_offline()
     if arguments.name.startswith(("hf-hub:", "hf_hub:")):
@@ -27,7 +30,7 @@ def main() -> None:
 
     try:
         if arguments.sizes:
-            say({"args": try_model(arguments.name, *arguments.sizes)})
+            say({"args": try_model(arguments.name, *arguments.sizes, pretrained=arguments.pretrained)})
         else:
             train_size, val_size = own_sizes(arguments.name)
             say({"train_size": train_size, "val_size": val_size})

@@ -140,7 +140,12 @@ class Session:
         from engine.training.setup import Training
 
         sizes, name = recipe.data, recipe.model.name
-        args = try_model(name, sizes.train_size, sizes.val_size, sizes.batch_size) if fresh else NO_ARGS
+        published = weights_source(recipe.model) in ("hub", "package")
+        args = (
+            try_model(name, sizes.train_size, sizes.val_size, sizes.batch_size, pretrained=published)
+            if fresh
+            else NO_ARGS
+        )
         self._stage("reading data", recipe.data.train)
         from engine.data.images import scan
 

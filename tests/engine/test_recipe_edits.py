@@ -148,6 +148,7 @@ def other(key: str, run: RunDir) -> str:
         "outliers.action": "quarantine", "optim.amp": "off", "schedule.kind": "cosine",
         "schedule.monitor": "val_loss", "train.device": "auto", "train.share": "group", "train.on_nan": "rollback",
         "outliers.size": "64", "train.epochs": "1", "data.val": "", "data.duplicates": "drop_from_train",
+        "predict.unreadable": "blank",
     }  # fmt: skip
     if key in words:
         return words[key]

@@ -132,7 +132,7 @@ def test_nine_killed_at_once_end_no_run(pictures: Path, tmp_path: Path) -> None:
         for pid in bench.pool.pids():
             os.kill(pid, signal.SIGKILL)
         assert bench.epoch() == want
-    assert sum("killed by SIGKILL" in message for message in bench.deaths) == 9
+    assert sum("ended by SIGKILL" in message for message in bench.deaths) == 9
 
 
 def messages(played: Played | Watcher) -> list[str]:

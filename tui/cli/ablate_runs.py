@@ -15,6 +15,7 @@ from engine.core.errors import UserError
 from engine.core.text import printable
 from engine.journal.index import past_state
 from engine.journal.log import JournalReader
+from engine.run.crash import ended_by
 from engine.run.directory import RunDir, is_run
 from tui.cli.ablate_results import tell_results
 from tui.cli.naming import shown_path
@@ -130,7 +131,8 @@ class Ablation:
         if state.ended is None and patience.problem:
             return f"can't be read: {patience.problem}"
         if state.ended is None:
-            return f"broke off without a word; see {shown_path(run.engine_log)}"
+            how = ended_by(run, state) or "broke off without a word"
+            return f"{how}; see {shown_path(run.engine_log)}"
         if state.ended.outcome == "failed":
             return f"failed: {printable(state.ended.reason)}; details in {shown_path(run.engine_log)}"
         return ""

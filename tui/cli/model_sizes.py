@@ -8,6 +8,7 @@ from engine.core.text import printable
 from engine.recipe.model_sizes import PRETRAINED, Answer, Own, is_plain, keep, question, read_known
 from engine.recipe.recipe import Recipe, given_keys
 from engine.recipe.sections import Model
+from engine.recipe.weights_source import weights_source
 from tui.helper import HelperError, run_helper
 
 _HELPER = "engine.tools.try_model"
@@ -25,12 +26,15 @@ def fit_sizes(recipe: Recipe, source: str, settings: Sequence[str], note: Callab
     name, data = recipe.model.name, recipe.data
     if is_plain(name, data):
         return recipe
-    asked, known = question(name, data), read_known()
+    published = weights_source(recipe.model) in ("hub", "package")
+    asked, known = question(name, data, pretrained=published), read_known()
     answer = known.answers.get(asked)
     if answer is None:
         sizes = [str(number) for number in (data.train_size, data.val_size, data.batch_size)]
         try:
-            run_helper(_HELPER, [name, "--sizes", *sizes], lambda _: None)
+            run_helper(
+                _HELPER, [name, "--sizes", *sizes, *(["--pretrained"] if published else [])], lambda _: None
+            )
             answer = Answer("")
         except UserError as error:
             answer = Answer(str(error))

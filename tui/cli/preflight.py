@@ -48,13 +48,12 @@ def prepare_recipe(
     )
     recipe = _with_weights(recipe, note)
     _check_machine(recipe)
-    sized: list[str] = []
-    recipe = fit_sizes(recipe, source, settings, sized.append)
+    recipe = fit_sizes(recipe, source, settings, note)
     if recipe.outliers.method != "none" and recipe.outliers.action != "exclude":
         check_action(Path(recipe.data.train), recipe.outliers.action)
     if name is not None:
         check_name(name)
-    return Prepared(recipe, (*said, *sized, *listing.summary()))
+    return Prepared(recipe, (*said, *listing.summary()))
 
 
 def scan_recipe(

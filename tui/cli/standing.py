@@ -4,6 +4,7 @@ from engine.core.text import printable
 from engine.journal.index import past_state
 from engine.journal.log import JournalReader
 from engine.journal.state import RunState
+from engine.run.crash import ended_by
 from engine.run.directory import RunDir
 from tui.cli.naming import run_argument, shown_path
 
@@ -28,7 +29,7 @@ def standing(run: RunDir) -> str:
     resume = f"go on with: vrdl-tui resume {argument}"
     ended = state.ended
     if ended is None:
-        return f"run {name} was cut off; {resume}"
+        return f"run {name} {ended_by(run, state) or 'was cut off'}; {resume}"
     if ended.outcome == "failed":
         return f"run {name} failed: {printable(ended.reason)}; details in {shown_path(run.engine_log)}"
     if ended.outcome in ("stopped", "interrupted"):

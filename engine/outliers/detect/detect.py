@@ -19,6 +19,7 @@ from engine.outliers.detect.reading import Reader
 from engine.outliers.detect.suspicion import suspicion
 from engine.outliers.detect.verdict import ClassVerdict, judge
 from engine.recipe.recipe import Recipe
+from engine.recipe.weights_source import weights_source
 
 TellEpoch = Callable[[int, int, float], object]
 """Called at the end of an autoencoder's epoch with class index, epoch (from 1) and mean squared error."""
@@ -86,7 +87,13 @@ class Detection:
         recipe, data = self.recipe, self.data
         device = choose_device(recipe.train.device)
         size = recipe.data.val_size
-        args = try_model(recipe.model.name, size, size, recipe.data.batch_size)
+        args = try_model(
+            recipe.model.name,
+            size,
+            size,
+            recipe.data.batch_size,
+            pretrained=weights_source(recipe.model) == "hub",
+        )
         built = build_model(recipe.model, len(data.classes), recipe.train.seed, args)
         precision = Precision.choose(device, recipe.optim.amp)
         model = Folding(precision)(built.module.to(device).to(memory_format=torch.channels_last).eval())
