@@ -170,6 +170,12 @@ class NewRunScreen(Preparing, NewRunEdits, NewRunEstimate, Whole[RunDir | None])
             return clean(self._problem), BAD
         if self._prepared is None:
             return f"looking at the data folder{self._glyphs.ellipsis}", MUTED
+        data, asked = self._prepared.data, state.recipe.data
+        if (data.train_size, data.val_size) != (asked.train_size, asked.val_size):
+            return (
+                f"ready at {data.train_size} and {data.val_size} px, the model's own: r starts, e estimates, v views",
+                GOOD,
+            )
         return "ready: r starts it, e estimates the time, v views a batch", GOOD
 
     def _say(self, text: str, style: Style) -> None:
