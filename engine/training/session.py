@@ -135,16 +135,16 @@ class Session:
     def _train(self, recipe: Recipe, pool: "Pool", *, fresh: bool) -> Outcome:
         self._stage("importing", "torch and timm")
         from engine.model.sizes import try_model
-        from engine.recipe.model_sizes import NO_ARGS
+        from engine.recipe.model_sizes import NO_ARGS, is_plain
         from engine.training.copy_watch import CopyWatch
         from engine.training.setup import Training
 
         sizes, name = recipe.data, recipe.model.name
         published = weights_source(recipe.model) in ("hub", "package")
         args = (
-            try_model(name, sizes.train_size, sizes.val_size, sizes.batch_size, pretrained=published)
-            if fresh
-            else NO_ARGS
+            NO_ARGS
+            if not fresh or is_plain(name, sizes)
+            else try_model(name, sizes.train_size, sizes.val_size, sizes.batch_size, pretrained=published)
         )
         self._stage("reading data", recipe.data.train)
         from engine.data.images import scan

@@ -54,6 +54,8 @@ class NewRunScreen(Preparing, NewRunEdits, NewRunEstimate, Whole[RunDir | None])
         self._base = base
         self._glyphs = glyphs
         self._prepared: Recipe | None = None
+        self._decided = ""
+        """What was decided about the recipe for lack of a setting."""
         """The complete recipe, once the form has been checked against the disk."""
         self._problem = ""
         """Why it can't begin, as far as the disk was looked at."""
@@ -132,7 +134,7 @@ class NewRunScreen(Preparing, NewRunEdits, NewRunEstimate, Whole[RunDir | None])
 
     def _checked(self, version: int, found: checks.Checked) -> None:
         if version == self._version:
-            self._prepared, self._problem = found.recipe, found.problem
+            self._prepared, self._problem, self._decided = found.recipe, found.problem, found.said
             self.query_one(FormList).know(DATA, found.data.words())
             self._show()
 
@@ -170,13 +172,8 @@ class NewRunScreen(Preparing, NewRunEdits, NewRunEstimate, Whole[RunDir | None])
             return clean(self._problem), BAD
         if self._prepared is None:
             return f"looking at the data folder{self._glyphs.ellipsis}", MUTED
-        data, asked = self._prepared.data, state.recipe.data
-        if (data.train_size, data.val_size) != (asked.train_size, asked.val_size):
-            return (
-                f"ready at {data.train_size} and {data.val_size} px, the model's own: r starts, e estimates, v views",
-                GOOD,
-            )
-        return "ready: r starts it, e estimates the time, v views a batch", GOOD
+        decided = f"{clean(self._decided)}; " if self._decided else ""
+        return f"{decided}ready: r starts it, e estimates the time, v views a batch", GOOD
 
     def _say(self, text: str, style: Style) -> None:
         """Say something for a moment, in place of how the form stands."""

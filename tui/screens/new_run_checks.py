@@ -21,6 +21,8 @@ class Checked:
     data: Glance
     recipe: Recipe | None
     problem: str
+    said: str = ""
+    """What was decided about the recipe where nothing is given, such as sizes that follow the model."""
 
 
 def cloned(run: RunDir) -> FormState:
@@ -43,7 +45,9 @@ def check(asked: Asked) -> Checked:
     """Judge what is asked for as the command line would. Reads folders: not for the user interface's thread."""
     known = glance(asked.data)
     try:
-        return Checked(known, prepare_recipe(*asked).recipe, "")
+        notes: list[str] = []
+        recipe = prepare_recipe(*asked, notes.append).recipe
+        return Checked(known, recipe, "", "; ".join(notes))
     except UserError as error:
         return Checked(known, None, str(error))
     except OSError as error:
