@@ -85,11 +85,19 @@ class ModelFact(msgspec.Struct, frozen=True):
     """Name of the file on the hub or at timm's ``url``; empty: the hub's default names."""
     published: bool = False
     """Whether weights are published."""
+    val_size: int = 0
+    """Side of the images it is validated on, px; 0: ``size``."""
+    fixed: bool = False
+    """Whether it is built for one size of image. Most such models can be built for another: ``model_sizes``."""
 
     @property
     def architecture(self) -> str:
         """The name without the tag of the weights."""
         return self.name.partition(".")[0]
+
+
+_FORM = "-2"
+"""Part of the table's name: tables of an earlier form lack facts and are written anew."""
 
 
 class Table(msgspec.Struct, frozen=True):
@@ -137,7 +145,7 @@ def timm_version() -> str:
 
 def table_path() -> Path:
     """Return the path of the installed timm's table, which may not exist. ``XDG_CACHE_HOME`` changes its location."""
-    return platformdirs.user_cache_path("vrdl-tui") / "models" / f"timm-{timm_version()}.json"
+    return platformdirs.user_cache_path("vrdl-tui") / "models" / f"timm-{timm_version()}{_FORM}.json"
 
 
 def read_table(path: Path) -> Table | None:

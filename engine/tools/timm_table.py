@@ -10,11 +10,15 @@ import os
 import sys
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from engine.core.errors import UserError
 from engine.core.offline import keep_offline
 from engine.recipe.timm_catalogue import ModelFact, Table, read_table, timm_version, write_table
 from engine.tools.helper import run, say
+
+if TYPE_CHECKING:
+    from timm.models import PretrainedCfg
 
 _CLASSES = 1000
 _BETWEEN_WRITES = 2.0
@@ -54,17 +58,24 @@ def _names(path: Path) -> Table:
         models.append(
             ModelFact(
                 name, config.input_size[-1], config.num_classes or 0, _licence(config.license),
-                config.hf_hub_id or "", file, True,
+                config.hf_hub_id or "", file, True, *_sizes(config),
             )
         )  # fmt: skip
     for name in timm.list_models():
         if name not in published:
             config = timm.models.get_pretrained_cfg(name)
             size = config.input_size[-1] if config is not None else 0
-            models.append(ModelFact(name, size, 0, ""))
+            facts = _sizes(config) if config is not None else (0, False)
+            models.append(ModelFact(name, size, 0, "", "", "", False, *facts))
     table = Table(timm_version(), sorted(models, key=lambda model: model.name), {}, [])
     write_table(path, table)
     return table
+
+
+def _sizes(config: "PretrainedCfg") -> tuple[int, bool]:
+    """Return the side of the images that a model is validated on, px, 0 if as in training, and whether it is fixed."""
+    fixed = bool(config.fixed_input_size)
+    return (config.test_input_size[-1] if config.test_input_size and not fixed else 0), fixed
 
 
 def _licence(name: str | None) -> str:

@@ -25,7 +25,7 @@ def test_a_query(cache: Path, tmp_path: Path) -> None:
     lines = answer.out.splitlines()
     assert answer.code == 0
     assert lines[0].split() == ["model", "Mparams", "px", "top-1", "at", "px", "here", "licence"]
-    assert lines[1].split() == ["resnet18.a1_in1k", "11.7", "224", "73.16", "288", "no", "apache-2.0"]
+    assert lines[1].split() == ["resnet18.a1_in1k", "11.7", "224/288", "73.16", "288", "no", "apache-2.0"]
     assert len(lines) == 2
     assert time.monotonic() - began < 100
 

@@ -49,7 +49,7 @@ def test_the_table_lies_in_the_cache_by_timm_s_version(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert table_path() == tmp_path / "vrdl-tui/models" / f"timm-{timm_version()}.json"
+    assert table_path() == tmp_path / "vrdl-tui/models" / f"timm-{timm_version()}-2.json"
     assert read_table(table_path()) is None
     write_table(table_path(), TABLE)
     assert read_table(table_path()) == TABLE

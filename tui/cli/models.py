@@ -7,7 +7,7 @@ from cyclopts import Parameter
 from tui.cli.options import Offline
 
 if TYPE_CHECKING:
-    from engine.recipe.timm_catalogue import Table
+    from engine.recipe.timm_catalogue import ModelFact, Table
     from tui.widgets.model_query import ModelRow
 
 _HEADS = ("model", "Mparams", "px", "top-1", "at px", "here", "licence")
@@ -27,7 +27,8 @@ def models(
         bool,
         Parameter(
             help="Print a JSON list of objects with: name, parameters (of the model with 1,000 classes), size "
-            "(px of its training images), classes, licence, published (whether weights are), here, candidate, "
+            "(px of its training images), val_size (of its validation images), fixed_size (whether it is built for one "
+            "size), classes, licence, published (whether weights are), here, candidate, "
             "figures (a list: size, top1, top5, parameters and multiply_adds in millions and billions, "
             "source); null: not known.",
             show_default=False,
@@ -106,6 +107,8 @@ def _print_json(found: "list[ModelRow]", table: "Table") -> None:
             "name": row.fact.name,
             "parameters": table.parameters.get(row.fact.architecture),
             "size": row.fact.size or None,
+            "val_size": row.fact.val_size or row.fact.size or None,
+            "fixed_size": row.fact.fixed,
             "classes": row.fact.classes or None,
             "licence": row.fact.licence or None,
             "published": row.fact.published,
@@ -128,6 +131,12 @@ def _print_json(found: "list[ModelRow]", table: "Table") -> None:
     print_json(listed)
 
 
+def _pixels(fact: "ModelFact") -> str:
+    """Return the side of training images, and that of validation images or that the model is built for one size."""
+    more = " fixed" if fact.fixed else f"/{fact.val_size}" if fact.val_size else ""
+    return f"{fact.size}{more}" if fact.size else "?"
+
+
 def _print_table(found: "list[ModelRow]") -> None:
     from rich.console import Console
     from rich.table import Table
@@ -147,7 +156,7 @@ def _print_table(found: "list[ModelRow]") -> None:
         cells = (
             row.fact.name,
             f"{row.parameters:.1f}" if row.parameters is not None else "?",
-            str(row.fact.size or "?"),
+            _pixels(row.fact),
             f"{figure.top1:.2f}" if figure else "?",
             str(figure.size) if figure else "",
             "yes" if row.here else "no" if row.fact.published else "none",

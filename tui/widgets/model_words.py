@@ -2,7 +2,7 @@
 
 from rich.text import Text
 
-from engine.recipe.timm_catalogue import figures_of
+from engine.recipe.timm_catalogue import ModelFact, figures_of
 from tui.widgets.look import BEST, FAINT, PLAIN, Glyphs, styled
 from tui.widgets.model_query import ModelRow
 from tui.widgets.wrapping import wrap
@@ -42,4 +42,11 @@ def _weights(row: ModelRow) -> str:
     where = (
         "on this machine" if row.here else f"to be downloaded from {'the hub' if fact.hub else 'its address'}"
     )
-    return f"{where}; {told}; trained at {fact.size} px" if fact.size else f"{where}; {told}"
+    return f"{where}; {told}; trained at {_size(fact)}" if fact.size else f"{where}; {told}"
+
+
+def _size(fact: ModelFact) -> str:
+    if fact.fixed:
+        return f"{fact.size} px, built for one size"
+    validated = f", validated at {fact.val_size} px" if fact.val_size else ""
+    return f"{fact.size} px{validated}"
