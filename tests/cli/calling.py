@@ -1,6 +1,7 @@
 """Call the real `vrdl-tui`, as a shell would."""
 
 import os
+import signal
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,12 @@ class Answer:
     code: int
     out: str
     err: str
+
+
+def default_signals() -> None:
+    """Let a program started with this ``preexec_fn`` have the signals of a shell's: a background job's are ignored."""
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):
+        signal.signal(number, signal.SIG_DFL)
 
 
 def environment(**changes: str) -> dict[str, str]:

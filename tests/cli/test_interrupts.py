@@ -10,7 +10,7 @@ import pytest
 
 from engine.run.directory import RunDir
 from tests import warm
-from tests.cli.calling import PROGRAM, environment
+from tests.cli.calling import PROGRAM, default_signals, environment
 from tests.made_data import TINY
 from tests.waiting import until
 
@@ -58,6 +58,7 @@ def test_a_start_is_interrupted(pictures: Path, tmp_path: Path, moment: str) -> 
     done = subprocess.run(
         train(pictures), cwd=tmp_path, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=PATIENCE,
         env=environment(PYTHONPATH=f"{tmp_path / 'path'}:{warm.ROOT}"), check=False,
+        preexec_fn=default_signals,
     )  # fmt: skip
     assert (done.returncode, done.stdout) == (130, "")
     run = RunDir(tmp_path / "runs/r")
@@ -71,7 +72,7 @@ def started(pictures: Path, cwd: Path) -> tuple[subprocess.Popen[str], int]:
     """Start the program, not forked, and return it with its engine's process id as soon as there is one."""
     process = subprocess.Popen(
         train(pictures), cwd=cwd, env=environment(), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE, text=True, start_new_session=True,
+        stderr=subprocess.PIPE, text=True, start_new_session=True, preexec_fn=default_signals,
     )  # fmt: skip
     lock = RunDir(cwd / "runs/r").lock_file
     until(lambda: lock.exists() and lock.read_bytes().strip().endswith(b"}"))
