@@ -40,7 +40,9 @@ def _scene(seed: int, size: tuple[int, int] = (320, 240)) -> Picture:
     for _ in range(12):
         x, y = rng.integers(0, size[0]), rng.integers(0, size[1])
         width, height = rng.integers(10, 90, 2)
-        draw.ellipse((x, y, x + width, y + height), fill=tuple(map(int, rng.integers(0, 255, 3))))
+        draw.ellipse(
+            tuple(map(float, (x, y, x + width, y + height))), fill=tuple(map(int, rng.integers(0, 255, 3)))
+        )
     return coarse
 
 
