@@ -246,7 +246,8 @@ def test_a_console_ends_with_its_terminal_and_the_run_goes_on(
 
 def test_an_engine_that_died_is_said_to_have_and_resumes(home: Path, pictures: Path, terminal: Open) -> None:
     done = command(*train(pictures, "--detach"), cwd=home)
-    assert (done.returncode, done.stderr) == (0, "")
+    assert done.returncode == 0
+    assert done.stderr == "found     train 450 images in 3 classes · val 12 · test 5\n"
     run = RunDir(home / "runs" / "tiny")
     watcher = Watcher(run)
     console = terminal("attach")

@@ -106,7 +106,9 @@ class GalleryImage(Vertical):
         started = self._state.started
         usual = typical_path(self._state.outliers, started.data if started else "", item.class_name)
         picture, typical = self.query_one("#picture", Picture), self.query_one("#typical", Picture)
-        edge_says(typical, title=f"typical of {self._glyphs.clean(item.class_name)}")
+        title = f"typical of {self._glyphs.clean(item.class_name)}"
+        # Textual's own ellipsis is no ASCII.
+        edge_says(typical, title=self._glyphs.cut(title, max(10, typical.size.width - 6)))
         wishes = []
         for pane, path, word in (
             (picture, item.picture, "the file was deleted: there is no picture of it"),
