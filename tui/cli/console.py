@@ -48,6 +48,6 @@ def open_console(
     if app.left_run is not None:
         from tui.cli.standing import standing
 
-        print(standing(app.left_run))
+        print(app.glyphs.clean(standing(app.left_run)))
     # A console that broke down has no answer, but a code of its own.
     return code if code is not None else (app.return_code or 0)
