@@ -114,11 +114,12 @@ class _Headless:
         self._log = _TrainLogReader(run)
         self._patience = Patience()
         self._signals = 0
+        self._process = 0
 
     def follow(self) -> int:
         """Follow the engine that is started here."""
         stop_signals.answer(self._on_signal)
-        process = start_engine(self._run)
+        self._process = process = start_engine(self._run)
         asked = False
         with ProgressBar() as bar:
             try:
@@ -181,11 +182,19 @@ class _Headless:
             )
             return _INTERRUPTED if self._signals else 1
         if ended is None and not self._signals:
-            how = ended_by(self._run, self._state) or "broke off without a word"
+            how = ended_by(self._run, self._state, self._code()) or "broke off without a word"
             note(f"run {name} {how}; see {shown_path(self._run.engine_log)}")
             return 1
         note(self._standing())
         return _INTERRUPTED if ended is None else ended.exit_code
+
+    def _code(self) -> int:
+        """Return the engine's return code, as of subprocess; 0 if it is not known."""
+        try:
+            ended, status = os.waitpid(self._process, os.WNOHANG)
+        except ChildProcessError:
+            return 0
+        return os.waitstatus_to_exitcode(status) if ended else 0
 
     def _standing(self) -> str:
         try:

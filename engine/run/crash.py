@@ -3,6 +3,7 @@
 import re
 import signal
 
+from engine.core.ended import how_ended
 from engine.core.files import open_regular
 from engine.journal.state import RunState
 from engine.run.directory import RunDir
@@ -21,8 +22,17 @@ _LATE = 5.0
 """Seconds by which the log may be older than the last event: file systems round, and clocks differ."""
 
 
-def ended_by(run: RunDir, state: RunState) -> str:
-    """Return "ended by SIGSEGV in training, epoch 3" for an engine that crashed; "" if its log says nothing of it."""
+def ended_by(run: RunDir, state: RunState, code: int = 0) -> str:
+    """Return "ended by SIGSEGV in training, epoch 3" for an engine that crashed; "" if nothing is known of it.
+
+    ``code`` is its return code, as of subprocess, where the caller has started it; its log tells of crashes only, not
+    of SIGKILL.
+    """
+    stage = f" in {state.stage.stage}" if state.stage is not None else ""
+    where = stage + (f", epoch {state.epoch.epoch}" if state.epoch is not None else "")
+    if code < 0:
+        why = ", as the system does when memory runs out" if code == -signal.SIGKILL else ""
+        return f"{how_ended(code)}{where}{why}"
     try:
         with open_regular(run.engine_log, follow=False) as file:
             size = file.seek(0, 2)
@@ -37,6 +47,4 @@ def ended_by(run: RunDir, state: RunState) -> str:
     number = _SIGNALS.get(found[-1].strip())
     if number is None:
         return ""
-    stage = f" in {state.stage.stage}" if state.stage is not None else ""
-    epoch = f", epoch {state.epoch.epoch}" if state.epoch is not None else ""
-    return f"ended by {number.name}{stage}{epoch}"
+    return f"{how_ended(-number)}{where}"
