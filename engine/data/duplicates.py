@@ -75,8 +75,9 @@ def near_copies(
 ) -> Near:
     """Decode the images, JPEGs at an eighth of their size, and return the groups of near copies.
 
-    Of each group of ``exact`` copies only the first image takes part. ``tick`` is called for each image. Takes about
-    2 ms an image and core, and for 100,000 images another 10 s to compare all pairs; memory: 230 bytes an image.
+    Of each group of ``exact`` copies only the first image takes part. ``tick`` is called for each image. On two
+    busy cores it takes 4 ms for a JPEG of 500x375 px, 33 ms for one of 4000x3000 px, and another 17 s to compare all
+    pairs of 100,000 images.
     """
     known = {image.path for one in exact for image in one.images[1:]}
     rest = [image for image in images if image.path not in known]
