@@ -18,7 +18,7 @@ def doctor(
         bool,
         Parameter(
             help="List the copies among the images of DATA instead: equal files, and images that look equal; in two "
-            "splits, in several classes, or within a class. Decodes every image, which takes minutes for many thousands.",
+            "splits, in several classes, or within a class. Decodes every image: minutes for many thousands.",
             show_default=False,
         ),
     ] = False,
