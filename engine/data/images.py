@@ -11,7 +11,7 @@ from engine.data.split import split_groups, split_images
 from engine.layout.copies import Listed, exact_copies, to_drop
 from engine.layout.findings import Finding, names
 from engine.layout.groups import subjects
-from engine.layout.listing import Classes, Listing, list_data
+from engine.layout.listing import OF_CLASSES, Classes, Listing, list_data
 from engine.recipe.sections import Data
 from engine.run.data_now import Past, look_at_data
 from engine.run.recorded_images import Recorded, write_record
@@ -80,8 +80,6 @@ class DataSet:
 
 
 _BEGINNING = Past()
-_OF_CLASSES = ("no validation", "lone image", "imbalance", "split as class", "nested classes")
-"""Kinds of findings about the classes in the folders."""
 
 
 def scan(data: Data, seed: int, record: Path, past: Past = _BEGINNING) -> DataSet:
@@ -108,8 +106,8 @@ def scan(data: Data, seed: int, record: Path, past: Past = _BEGINNING) -> DataSe
     test = ImageSet("test", [Path(data.test, name) for name in listing.test], [], Path(data.test))
     split: Literal["folders", "stratified"] = "folders" if now.by_folders else "stratified"
     labels = _test_labels(listing, classes)
-    of_classes = () if classes == listing.classes else _OF_CLASSES  # the run doesn't use the new ones
-    warned = [finding for finding in warned if finding.kind not in of_classes]
+    if classes != listing.classes:  # the run doesn't use the new ones
+        warned = [finding for finding in warned if finding.kind not in OF_CLASSES]
     dropped = tuple(name for names in images.dropped.values() for name in names)
     return DataSet(
         classes, train, val, test, split, listing.left_out, tuple(warned), labels, dropped, now.said

@@ -18,6 +18,8 @@ from engine.recipe.sections import Data
 Classes = dict[str, list[str]]
 """Names of images by class: relative to the split's folder, "/"-separated, with the class's folder, sorted as text."""
 
+OF_CLASSES = frozenset(("no validation", "lone image", "imbalance", "split as class", "nested"))
+"""Kinds of findings about the classes in the folders, which a run that keeps its own classes doesn't have."""
 _UNEVEN = 10
 
 

@@ -9,7 +9,7 @@ import pytest
 from engine.core.errors import UserError
 from engine.core.paths import expand_home
 from engine.layout.folders import find_folders
-from engine.layout.listing import Listing, list_data
+from engine.layout.listing import OF_CLASSES, Listing, list_data
 from engine.layout.tree import TooManyFilesError, list_images, read_tree
 from engine.recipe.sections import Data
 
@@ -268,6 +268,13 @@ def test_what_is_refused(tmp_path: Path, case: str) -> None:
     said = str(caught.value).replace(str(tmp_path / "D"), "D")
     assert message in said
     assert said.isprintable()
+
+
+def test_what_is_said_of_classes_is_known_as_such(tmp_path: Path) -> None:
+    """A run that keeps its own classes leaves it out."""
+    for number, case in enumerate(("a class without validation", "a lone image", "uneven", "nested alike")):
+        (finding,) = listed(grow(tmp_path / str(number), TAKEN[case][0])).warned
+        assert finding.kind in OF_CLASSES
 
 
 def test_a_guess_is_said_with_the_way_out(tmp_path: Path) -> None:
