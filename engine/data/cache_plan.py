@@ -9,9 +9,10 @@ from engine.core.cachedir import DISK_LIMIT, cache_files, cache_folder, open_cac
 from engine.core.files import make_private
 from engine.data.cache.memory import free_memory
 from engine.data.cache.store import file_size, record_size
-from engine.data.images import DataSet, ImageSet, Split
+from engine.data.images import DataSet, ImageSet
 from engine.data.loading.messages import CachePlace
 from engine.data.loading.prepare import train_side
+from engine.layout.folders import Split
 from engine.recipe.recipe import Recipe
 
 _MB = 10**6

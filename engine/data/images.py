@@ -8,16 +8,14 @@ from typing import Literal
 
 from engine.core.text import printable
 from engine.data.split import split_groups, split_images
-from engine.layout.copies import Listed, exact_copies, to_drop
+from engine.layout.copies import exact_copies, of_split, of_test, to_drop
 from engine.layout.findings import Finding, names
+from engine.layout.folders import Split
 from engine.layout.groups import subjects
 from engine.layout.listing import OF_CLASSES, Classes, Listing, list_data
 from engine.recipe.sections import Data
 from engine.run.data_now import Past, look_at_data
 from engine.run.recorded_images import Recorded, write_record
-
-Split = Literal["train", "val", "test"]
-"""The name of a split."""
 
 
 def relative_names(paths: list[Path], root: Path) -> list[str]:
@@ -153,21 +151,9 @@ def _split(listed: Classes, data: Data, seed: int, warned: list[Finding]) -> tup
 
 def _without_copies(data: Data, parts: Recorded, listing: Listing, warned: list[Finding]) -> Recorded:
     """Return the parts with exact copies moved from train to ``dropped``, unless a class would be left empty."""
-    val = data.val if listing.val is not None else data.train
-    splits: tuple[tuple[Split, str, Classes], ...] = (
-        ("train", data.train, parts.train),
-        ("val", val, parts.val),
-    )
-    images = [
-        Listed(split, label, Path(root, name))
-        for split, root, classes in splits
-        for label, files in classes.items()
-        for name in files
-    ]
-    images += [
-        Listed("test", label, Path(data.test, name))
-        for name, label in zip(listing.test, listing.test_labels, strict=True)
-    ]
+    root = data.val if listing.val is not None else data.train
+    held_out = of_split("val", root, parts.val)
+    images = [*of_split("train", data.train, parts.train), *held_out, *of_test(listing)]
     copies = {image.path for image in to_drop(exact_copies(images))}
     train: Classes = {}
     dropped: Classes = {}

@@ -10,10 +10,8 @@ from typing import Literal, NamedTuple
 
 from engine.core.files import open_regular
 from engine.layout.findings import Finding
-from engine.layout.listing import Listing
-
-Split = Literal["train", "val", "test"]
-"""The name of a split."""
+from engine.layout.folders import Split
+from engine.layout.listing import Classes, Listing
 
 Kind = Literal["train-val", "train-test", "val-test", "classes", "class"]
 """Where copies of one image are: in two splits, in two classes of one split, or within a class."""
@@ -69,16 +67,19 @@ class Copies:
 def images_of(listing: Listing) -> list[Listed]:
     """Return the images of a listing: train, val, test, by class and name."""
     data = listing.data
-    splits: list[tuple[Split, str, dict[str, list[str]]]] = [("train", data.train, listing.train)]
-    splits += [("val", data.val, listing.val)] if listing.val is not None else []
-    images = [
-        Listed(split, label, Path(root, name))
-        for split, root, classes in splits
-        for label, names in classes.items()
-        for name in names
-    ]
+    trained = of_split("train", data.train, listing.train)
+    return [*trained, *of_split("val", data.val, listing.val or {}), *of_test(listing)]
+
+
+def of_split(split: Split, root: str, classes: Classes) -> list[Listed]:
+    """Return the images of ``classes`` below the folder ``root``."""
+    return [Listed(split, label, Path(root, name)) for label, names in classes.items() for name in names]
+
+
+def of_test(listing: Listing) -> list[Listed]:
+    """Return the test images of a listing."""
     tested = zip(listing.test, listing.test_labels, strict=True)
-    return images + [Listed("test", label, Path(data.test, name)) for name, label in tested]
+    return [Listed("test", label, Path(listing.data.test, name)) for name, label in tested]
 
 
 def exact_copies(images: Sequence[Listed], tick: Callable[[], object] = lambda: None) -> list[Copies]:

@@ -15,10 +15,10 @@ from engine.layout.not_a_folder import is_run_folder, refuse
 from engine.layout.tree import Peek
 from engine.recipe.sections import Data
 
-Role = Literal["train", "val", "test"]
-"""A split, by the name that its folder has in the README."""
+Split = Literal["train", "val", "test"]
+"""The name of a split, and of its folder in the README."""
 
-_ROLES: dict[str, Role] = {
+_SPLITS: dict[str, Split] = {
     "train": "train", "training": "train", "trainset": "train", "train_set": "train", "trn": "train",
     "val": "val", "valid": "val", "validation": "val", "valset": "val", "val_set": "val", "dev": "val", "eval": "val",
     "test": "test", "testing": "test", "testset": "test", "test_set": "test", "tst": "test",
@@ -26,9 +26,9 @@ _ROLES: dict[str, Role] = {
 _DEEPEST = 8
 
 
-def role_of(name: str) -> Role | None:
+def split_of(name: str) -> Split | None:
     """Return which split a folder's name stands for, in any case; None for another name."""
-    return _ROLES.get(name.casefold().replace("-", "_"))
+    return _SPLITS.get(name.casefold().replace("-", "_"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,19 +83,19 @@ def find_folders(root: Path) -> DataFolders:
     return DataFolders(root, None, None, said)
 
 
-def _by_role(peek: Peek) -> dict[Role, list[Peek]]:
-    found: dict[Role, list[Peek]] = {"train": [], "val": [], "test": []}
+def _by_split(peek: Peek) -> dict[Split, list[Peek]]:
+    found: dict[Split, list[Peek]] = {"train": [], "val": [], "test": []}
     for inner in peek.folders():
-        if (role := role_of(inner.path.name)) is not None:
-            found[role].append(inner)
+        if (split := split_of(inner.path.name)) is not None:
+            found[split].append(inner)
     return found
 
 
 def _splits(peek: Peek) -> DataFolders | None:
     """Return the splits if there is a training folder among the first-level folders."""
-    found = _by_role(peek)
+    found = _by_split(peek)
     trains = [one for one in found["train"] if _any(one.filled())]
-    if not trains and found["train"] and not any(role_of(one.path.name) is None for one in peek.filled()):
+    if not trains and found["train"] and not any(split_of(one.path.name) is None for one in peek.filled()):
         trains = found["train"]
     if not trains:
         return None
@@ -108,12 +108,12 @@ def _splits(peek: Peek) -> DataFolders | None:
 
 def _flat(peek: Peek) -> DataFolders:
     """Return the splits of a folder of classes: a test folder beside them, and a val folder with the same classes."""
-    found = _by_role(peek)
+    found = _by_split(peek)
     root, said = peek.path, []
     val = test = None
     if vals := [one for one in found["val"] if _has_same_classes(one, root)]:
         val = _one(peek, "val", vals)
-    if tests := [one for one in found["test"] if one.has_images() or _any(one.filled())]:
+    if tests := [one for one in found["test"] if one.holds_images()]:
         no_classes = {one.path for one in (*vals, *tests)}
         if len(list(islice((one for one in peek.filled() if one.path not in no_classes), 2))) == 2:
             test = _one(peek, "test", tests)
@@ -131,11 +131,11 @@ def _has_same_classes(val: Peek, root: Path) -> bool:
     return any((root / one.path.name).is_dir() for one in val.filled())
 
 
-def _one(peek: Peek, role: Role, found: list[Peek]) -> Path:
+def _one(peek: Peek, split: Split, found: list[Peek]) -> Path:
     if len(found) > 1:
         raise UserError(
             f"{names([f'{one.path.name}/' for one in found])} in {printable(str(peek.path))} could each be "
-            f"data.{role}; name one: --set data.{role}={printable(str(found[0].path))}"
+            f"data.{split}; name one: --set data.{split}={printable(str(found[0].path))}"
         )
     return found[0].path
 
@@ -153,7 +153,7 @@ def _refuse_several(peek: Peek) -> None:
     several = [
         one
         for one in peek.folders()
-        if any(role_of(inner.path.name) == "train" and _any(inner.filled()) for inner in one.folders())
+        if any(split_of(inner.path.name) == "train" and _any(inner.filled()) for inner in one.folders())
     ]
     if len(several) > 1:
         raise UserError(

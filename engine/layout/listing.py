@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 from engine.core.errors import UserError
 from engine.core.text import encodable, printable
 from engine.layout.findings import Finding, Tally, names
-from engine.layout.folders import Role, role_of
+from engine.layout.folders import Split, split_of
 from engine.layout.groups import group_findings, suggest
 from engine.layout.not_a_folder import refuse
 from engine.layout.tree import Identity, Tree, identity, is_folder, read_tree, unreadable
@@ -148,7 +148,7 @@ def list_data(
     return Listing(data, classes, val, test, labels, left_out.findings(), tuple(warned), groups)
 
 
-def _read(data: Data, split: Role, left_out: Tally, most: int | None) -> Tree:
+def _read(data: Data, split: Split, left_out: Tally, most: int | None) -> Tree:
     folder = {"train": data.train, "val": data.val, "test": data.test}[split]
     others = {other for other in (data.train, data.val, data.test) if other and other != folder}
     without = frozenset(identity(Path(other)) for other in others) - {identity(Path(folder))}
@@ -329,7 +329,7 @@ def unlabelled_folders(images: list[str], labels: list[str]) -> list[str]:
 def _beside(data: Data, left_out: Tally) -> None:
     """Count what lies beside a training folder that is a split by its name, and is none of the run's folders."""
     train = Path(data.train)
-    if role_of(train.name) != "train":
+    if split_of(train.name) != "train":
         return
     used = {os.path.realpath(folder) for folder in (data.train, data.val, data.test) if folder}
     quarantine = f"{train.name}-quarantine"
@@ -352,7 +352,7 @@ def _beside(data: Data, left_out: Tally) -> None:
 
 def _odd_names(tree: Tree, classes: Classes) -> list[Finding]:
     found = []
-    splits = [name for name in classes if role_of(name) is not None]
+    splits = [name for name in classes if split_of(name) is not None]
     if splits:
         text = f"class {names(splits)} has the name of a split"
         found.append(Finding("split as class", len(splits), text, "as a split: data.val or data.test"))

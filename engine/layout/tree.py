@@ -33,8 +33,6 @@ class Tree:
     folders: dict[str, list[str]] = field(default_factory=dict)
     deeper: dict[str, int] = field(default_factory=dict)
     left_out: Tally = field(default_factory=Tally)
-    not_data: set[str] = field(default_factory=set)
-    """First-level folders that runs, quarantines or the system made."""
 
     def images(self) -> list[str]:
         """Return all images, sorted as text."""
@@ -80,12 +78,11 @@ def read_tree(
     for name, linked in sorted(folders):
         path = f"{root}/{name}"
         if walk.is_excluded(path):
-            tree.not_data.add(name)
             continue
         found = walk.below(path, name, above, linked=linked)
         if found is None:
-            tree.not_data.add(name)
-        elif recursive:
+            continue
+        if recursive:
             tree.folders[name] = found
         else:
             direct = [image for image in found if image.count("/") == 1]
@@ -143,8 +140,12 @@ class Peek:
     def filled(self, depth: int = _DEEPEST) -> Iterator["Peek"]:
         """Yield the folders in it that hold images, however deep."""
         for inner in self.folders():
-            if inner.has_images() or (depth and any(True for _ in inner.filled(depth - 1))):
+            if inner.holds_images(depth):
                 yield inner
+
+    def holds_images(self, depth: int = _DEEPEST) -> bool:
+        """Return whether there are images in the folder, however deep."""
+        return self.has_images() or (depth > 0 and next(self.filled(depth - 1), None) is not None)
 
 
 class _Walk:

@@ -10,13 +10,13 @@ import unicodedata
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
 
 from engine.core.errors import UserError
 from engine.core.files import is_plain, is_plain_path, open_regular, replace_file
 from engine.core.table import lines
 from engine.core.text import encodable, printable
 from engine.layout.findings import names as listed
+from engine.layout.folders import Split
 from engine.layout.listing import Classes
 
 _HEADER = ("split", "class", "image")
@@ -89,7 +89,7 @@ def read_record(path: Path) -> Recorded:
 class Difference:
     """Which images of a split were added since they were recorded, and which are lost."""
 
-    split: Literal["train", "val", "test"]
+    split: Split
     added: list[str]
     lost: list[str]
 
@@ -216,7 +216,7 @@ def _without(names: Iterable[str], known: Collection[str]) -> list[str]:
     return [name for name in names if name not in known]
 
 
-def _images(names: list[str], split: Literal["train", "val", "test"]) -> str:
+def _images(names: list[str], split: Split) -> str:
     if not names:
         return ""
     what = {"train": "training", "val": "validation", "test": "test"}[split]

@@ -131,7 +131,7 @@ def _check_test(run: "RunDir", test: Path | None) -> None:
     from engine.core.errors import UserError
     from engine.core.text import printable
     from engine.layout.not_a_folder import refuse
-    from engine.layout.tree import list_images
+    from engine.layout.tree import Peek
     from engine.recipe.recipe import load_recipe
 
     folder = test if test is not None else Path(load_recipe(run.recipe).data.test)
@@ -139,7 +139,7 @@ def _check_test(run: "RunDir", test: Path | None) -> None:
         raise UserError(f"run {printable(run.name)} has no test folder; name one with --test DIR")
     if not folder.is_dir():
         refuse(folder)
-    if not list_images(folder):
+    if not Peek(folder).holds_images():
         raise UserError(f"no images in {printable(str(folder))}")
 
 

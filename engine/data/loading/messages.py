@@ -2,7 +2,7 @@
 
 import msgspec
 
-from engine.data.images import Split
+from engine.layout.folders import Split
 
 
 class Setup(msgspec.Struct, array_like=True, tag=True):

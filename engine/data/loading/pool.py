@@ -20,9 +20,9 @@ from engine.core.cores import available_cores
 from engine.core.ended import how_ended
 from engine.core.errors import UserError
 from engine.core.text import printable
-from engine.data.images import Split
 from engine.data.loading.channel import Channel, wait
 from engine.data.loading.messages import Done, Setup, Task
+from engine.layout.folders import Split
 
 _PATIENCE = 120.0
 """Seconds of CPU time after which an image is given up, and without an answer after which a stall is reported."""

@@ -8,8 +8,8 @@ from engine.data.augment.augment import augmented
 from engine.data.augment.geometry import reduced, to_square
 from engine.data.cache.store import Cache, record_key
 from engine.data.decode import BadImageError, Pixels, read_image
-from engine.data.images import Split
 from engine.data.loading.messages import Done, Task
+from engine.layout.folders import Split
 from engine.recipe.recipe import Recipe
 from engine.recipe.sections import Augment
 

@@ -14,10 +14,10 @@ import msgspec
 import numpy as np
 
 from engine.data.cache.store import Cache
-from engine.data.images import Split
 from engine.data.loading.channel import Channel, wait
 from engine.data.loading.messages import CachePlace, Setup, Task
 from engine.data.loading.prepare import Preparer
+from engine.layout.folders import Split
 from engine.recipe.recipe import Recipe
 
 
