@@ -97,26 +97,36 @@ def list_images(folder: Path, *, recursive: bool = True) -> list[str]:
     return read_tree(folder, recursive=recursive).images()
 
 
+def _followed(link: str, above: tuple[str, ...]) -> tuple[str, ...] | None:
+    """Return ``above``, the real paths that have led to a link, with its own; None if it leads back to one of them."""
+    real, here = os.path.realpath(link), os.path.realpath(Path(link).parent)
+    return None if real in above or f"{here}/".startswith(f"{real}/") else (*above, real)
+
+
 class Peek:
     """What a folder holds, found out by reading as few names as possible."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, above: tuple[str, ...] | None = None) -> None:
         self.path = path
+        self._above = (os.path.realpath(path),) if above is None else above
         self._readable = readable_suffixes()
 
     def folders(self) -> Iterator["Peek"]:
         """Yield the folders that may hold data, in the order of their names."""
         try:
             with os.scandir(self.path) as entries:
-                names = sorted(
-                    entry.name
+                found = sorted(
+                    (entry.name, entry.is_symlink())
                     for entry in entries
                     if entry.name[0] != "." and entry.name not in _SYSTEM and is_folder(entry)
                 )
         except OSError as error:
             raise unreadable(self.path, error) from None
-        for name in names:
-            inner = Peek(self.path / name)
+        for name, linked in found:
+            above = _followed(f"{self.path}/{name}", self._above) if linked else self._above
+            if above is None:
+                continue
+            inner = Peek(self.path / name, above)
             if not any((inner.path / one).exists() for one in (*_RUN_FILES, _QUARANTINE)):
                 yield inner
 
@@ -165,12 +175,11 @@ class _Walk:
     def below(self, path: str, prefix: str, above: tuple[str, ...], *, linked: bool) -> list[str] | None:
         """Return the images below a folder, with ``prefix/``; None for one that isn't data."""
         if linked:
-            real = os.path.realpath(path)
-            here = os.path.realpath(Path(path).parent)
-            if real in above or f"{here}/".startswith(f"{real}/"):
+            followed = _followed(path, above)
+            if followed is None:
                 self._left_out.add("loop", "link to a folder above it", "links to folders above them", prefix)
                 return []
-            above = (*above, real)
+            above = followed
         found = self.entries(path, prefix)
         if found is None:
             return None

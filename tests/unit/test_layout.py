@@ -1,6 +1,7 @@
 """Data folders, judged by their names alone: what is taken, what is left out, and what is said of it."""
 
 import os
+import time
 import unicodedata
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from engine.core.errors import UserError
 from engine.core.paths import expand_home
 from engine.layout.folders import find_folders
 from engine.layout.listing import OF_CLASSES, Listing, list_data
-from engine.layout.tree import TooManyFilesError, list_images, read_tree
+from engine.layout.tree import Peek, TooManyFilesError, list_images, read_tree
 from engine.recipe.sections import Data
 
 JPEG, HEIC = b"\xff\xd8\xff\xe0\0\x10JFIF", b"\0\0\0\x18ftypheic\0\0\0\0"
@@ -442,6 +443,16 @@ def test_a_folder_that_cannot_be_read(tmp_path: Path) -> None:
     grow(tmp_path, "a/*1")
     (tmp_path / "a").chmod(0)
     assert "can't be read" in refusal(tmp_path)
+
+
+def test_links_that_lead_back_are_not_followed_in_search_of_images(tmp_path: Path) -> None:
+    """Each of two would double the folders at every level."""
+    grow(tmp_path, "x/one>. x/two>. x/up>.. x/other>../y y/one>../x y/two>../x")
+    began = time.monotonic()
+    assert not Peek(tmp_path).holds_images()
+    folders = find_folders(tmp_path)
+    assert time.monotonic() - began < 60
+    assert folders.as_text() == (str(tmp_path), "", "")
 
 
 def test_test_images_may_lie_in_folders(tmp_path: Path) -> None:
