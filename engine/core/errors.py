@@ -11,6 +11,11 @@ class UserError(Exception):
     """
 
 
+def first_line(error: BaseException) -> str:
+    """Return the first line of an error's message, or its type if it has none; not safe to show yet."""
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)
+
+
 _NO_MEMORY = (
     "out of memory", "can't allocate memory", "cannot allocate memory", "insufficient memory", "status_alloc_failed",
 )  # fmt: skip

@@ -88,3 +88,15 @@ def shell_word(word: str) -> str:
 def nearest(word: str, words: Iterable[str], count: int = 3) -> list[str]:
     """Return up to ``count`` of ``words`` that resemble a mistyped ``word``, most similar first."""
     return difflib.get_close_matches(word, list(words), n=count, cutoff=0.5)
+
+
+def count(number: int, one: str, many: str | None = None) -> str:
+    """Return a number with what it counts: ``1 image``, ``2,000 images``; ``many`` if an s doesn't make the plural."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def names(found: tuple[str, ...] | list[str], number: int | None = None, *, most: int = 8) -> str:
+    """Return names separated by commas, safe to show, and how many more there are of ``number`` (all of ``found``)."""
+    shown = ", ".join(printable(name, 60) for name in found[:most])
+    more = (len(found) if number is None else number) - min(len(found), most)
+    return shown + (f" and {more:,} more" if shown and more > 0 else "")

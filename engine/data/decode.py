@@ -16,6 +16,7 @@ import numpy.typing as npt
 from PIL import AvifImagePlugin, Image, ImageCms, ImageFile, UnidentifiedImageError
 from PIL.TiffImagePlugin import TiffImageFile
 
+from engine.core.errors import first_line
 from engine.core.files import UnfitFileError, open_regular
 from engine.data import tiff
 from engine.data.depth import Scale, Values, eight_bit, scale_of
@@ -111,11 +112,7 @@ def read_image(path: Path, least: int = 0, *, shorter: bool = False, max_pixels:
     except MemoryError:
         raise BadImageError("too large for the available memory") from None
     except Exception as error:  # decoders raise many types for damaged files
-        raise BadImageError(f"damaged: {_first_line(error)}") from None
-
-
-def _first_line(error: Exception) -> str:
-    return next(iter(str(error).strip().splitlines()), "") or type(error).__name__
+        raise BadImageError(f"damaged: {first_line(error)}") from None
 
 
 def _opened(path: Path) -> BinaryIO:

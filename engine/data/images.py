@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from engine.core.text import printable
+from engine.core.text import count, names, printable
 from engine.data.split import split_groups, split_images
 from engine.layout.copies import exact_copies, of_split, of_test, to_drop
-from engine.layout.findings import Finding, names
+from engine.layout.findings import Finding
 from engine.layout.folders import Split
 from engine.layout.groups import subjects
 from engine.layout.listing import OF_CLASSES, Classes, Listing, list_data
@@ -143,7 +143,7 @@ def _split(listed: Classes, data: Data, seed: int, warned: list[Finding]) -> tup
     division = split_groups(listed, by_class, data.val_fraction, seed)
     without = [name for name in division.without_val if len(listed[name]) > 1]
     if without:
-        number = f"{len(without):,} class{'' if len(without) == 1 else 'es'}"
+        number = count(len(without), "class", "classes")
         text = f"no validation image of {number}, whose groups can't be divided; recall unknown: {names(without)}"
         warned.append(Finding("no validation", len(without), text, examples=tuple(without[:3])))
     return division.train, division.val

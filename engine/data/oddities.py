@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from engine.core.text import printable
+from engine.core.text import count, printable
 
 
 class Oddities:
@@ -14,8 +14,8 @@ class Oddities:
 
     def add(self, oddity: str, path: Path) -> None:
         """Count an image at ``path``."""
-        count, first = self._found.get(oddity, (0, path))
-        self._found[oddity] = count + 1, first
+        number, first = self._found.get(oddity, (0, path))
+        self._found[oddity] = number + 1, first
 
     def take(self, what: str) -> list[str]:
         """Return one line for each kind not taken yet: how many images of ``what``, and the first of them."""
@@ -24,6 +24,5 @@ class Oddities:
         return [self._line(oddity, what) for oddity in new]
 
     def _line(self, oddity: str, what: str) -> str:
-        count, first = self._found[oddity]
-        images = f"{count:,} {what} image{'' if count == 1 else 's'}"
-        return f"{images}: {oddity}; for example {printable(str(first), 300)}"
+        number, first = self._found[oddity]
+        return f"{count(number, f'{what} image')}: {oddity}; for example {printable(str(first), 300)}"

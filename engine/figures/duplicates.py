@@ -7,6 +7,7 @@ from pathlib import Path
 from PIL import Image, ImageDraw
 
 from engine.core.files import replace_file
+from engine.core.text import count
 from engine.data.contact_sheet import CAPTION, GAP, INK, PAPER, SIDE, SOFT, draw_cell, font
 from engine.layout.copies import KINDS, Copies
 
@@ -24,7 +25,7 @@ def draw_copies(path: Path, copies: Sequence[Copies]) -> int:
     height = _HEAD + SIDE + CAPTION + GAP
     sheet = Image.new("RGB", (columns * (SIDE + GAP) + GAP, _TITLE + len(shown) * height + GAP), PAPER)
     draw = ImageDraw.Draw(sheet)
-    title = f"{len(copies):,} group{'' if len(copies) == 1 else 's'} of copies"
+    title = f"{count(len(copies), 'group')} of copies"
     title += f"; showing the first {_MOST}" if len(copies) > _MOST else ""
     draw.text((GAP, GAP), title, INK, font(15))
     for row, one in enumerate(shown):

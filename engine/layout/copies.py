@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from engine.core.files import open_regular
+from engine.core.text import count
 from engine.layout.findings import Finding
 from engine.layout.folders import Split
 from engine.layout.listing import Classes, Listing
@@ -229,5 +230,4 @@ _DROPPED = "dropped from train: data.duplicates=drop_from_train"
 
 
 def _finding(kind: str, names: list[str], singular: str, plural: str, remedy: str) -> Finding:
-    words = singular if len(names) == 1 else plural
-    return Finding(kind, len(names), f"{len(names):,} {words}", remedy, tuple(names[:3]))
+    return Finding(kind, len(names), count(len(names), singular, plural), remedy, tuple(names[:3]))

@@ -3,7 +3,8 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from engine.core.text import printable
+from engine.core.text import count as counted
+from engine.core.text import names, printable
 
 _SHOWN = 3
 
@@ -57,15 +58,6 @@ class Tally:
     def findings(self) -> tuple[Finding, ...]:
         """Return the kinds in the order in which they were first met."""
         return tuple(
-            Finding(
-                kind, number, f"{number:,} {singular if number == 1 else plural}", remedy, tuple(examples)
-            )
+            Finding(kind, number, counted(number, singular, plural), remedy, tuple(examples))
             for (kind, singular, plural, remedy), (number, examples) in self._found.items()
         )
-
-
-def names(found: tuple[str, ...] | list[str], number: int | None = None, *, most: int = 8) -> str:
-    """Return names separated by commas, safe to show, and how many more there are of ``number`` (all of ``found``)."""
-    shown = ", ".join(printable(name, 60) for name in found[:most])
-    more = (len(found) if number is None else number) - min(len(found), most)
-    return shown + (f" and {more:,} more" if shown and more > 0 else "")

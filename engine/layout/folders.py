@@ -9,8 +9,7 @@ from typing import Literal
 from pydantic import ValidationError
 
 from engine.core.errors import UserError
-from engine.core.text import printable
-from engine.layout.findings import names
+from engine.core.text import names, printable
 from engine.layout.not_a_folder import is_run_folder, refuse
 from engine.layout.tree import Peek
 from engine.recipe.sections import Data

@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 from engine.core.errors import UserError
 from engine.core.pattern import Pattern, SlowPatternError
-from engine.core.text import printable
-from engine.layout.findings import Finding, names
+from engine.core.text import count, names, printable
+from engine.layout.findings import Finding
 
 _FEWEST_SUBJECTS = 4
 _MOST_SEEN = 4_000
@@ -49,8 +49,7 @@ def group_findings(listed: Mapping[str, Sequence[str]], pattern: str) -> tuple[i
         Finding(
             "no group",
             len(alone),
-            f"{len(alone):,} {'image' if len(alone) == 1 else 'images'} without a match of data.group, "
-            "each a group of its own",
+            f"{count(len(alone), 'image')} without a match of data.group, each a group of its own",
             f"such as {names(alone[:3], len(alone))}",
             tuple(alone[:3]),
         ),

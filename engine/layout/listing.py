@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from engine.core.errors import UserError
-from engine.core.text import encodable, printable
-from engine.layout.findings import Finding, Tally, names
+from engine.core.text import count, encodable, names, printable
+from engine.layout.findings import Finding, Tally
 from engine.layout.folders import Split, split_of
 from engine.layout.groups import group_findings, suggest
 from engine.layout.not_a_folder import refuse
@@ -62,7 +62,7 @@ class Listing:
         """Return the numbers of images by split, safe to show, with the name of a folder that isn't the usual one."""
         number = len(self.train)
         parts = [
-            f"train {_images_of(self.train):,} images in {number:,} {'class' if number == 1 else 'classes'}"
+            f"train {_images_of(self.train):,} images in {count(number, 'class', 'classes')}"
             + self._place(self.data.train, "train")
         ]
         if self.val is None:
@@ -237,7 +237,7 @@ def _validation(
         left_out.add("loose", "image outside the class folders", "images outside the class folders", name)
     extra = [name for name in found if name not in classes]
     if extra and not refuse_extra:
-        text = f"{_count(len(extra), 'class', 'classes')} of data.val not in data.train: {names(extra)}"
+        text = f"{count(len(extra), 'class', 'classes')} of data.val not in data.train: {names(extra)}"
         warned.append(Finding("extra validation", len(extra), text, "not used"))
     elif extra:
         raise UserError(
@@ -247,7 +247,7 @@ def _validation(
         )
     if missing := [name for name in classes if name not in found]:
         text = (
-            f"no validation image of {_count(len(missing), 'class', 'classes')}, whose recall stays unknown: "
+            f"no validation image of {count(len(missing), 'class', 'classes')}, whose recall stays unknown: "
             f"{names(missing)}"
         )
         warned.append(Finding("no validation", len(missing), text))
@@ -289,7 +289,7 @@ def _check_split(classes: Classes, warned: list[Finding]) -> None:
         )
     if lone:
         text = (
-            f"{_count(len(lone), 'class has', 'classes have')} one image only, which is trained on: its recall stays "
+            f"{count(len(lone), 'class has', 'classes have')} one image only, which is trained on: its recall stays "
             f"unknown: {names(lone)}"
         )
         warned.append(Finding("lone image", len(lone), text))
@@ -395,10 +395,6 @@ def _imbalance(classes: Classes) -> list[Finding]:
 
 def _images_of(classes: Classes) -> int:
     return sum(map(len, classes.values()))
-
-
-def _count(number: int, singular: str, plural: str) -> str:
-    return f"{number:,} {singular if number == 1 else plural}"
 
 
 def _subfolders(folder: Path) -> dict[Identity, Path]:

@@ -14,7 +14,7 @@ from timm.data.config import resolve_data_config
 from torch import nn
 
 from engine.compute.rng import Purpose, stream
-from engine.core.errors import UserError, is_out_of_memory
+from engine.core.errors import UserError, first_line, is_out_of_memory
 from engine.core.offline import is_offline
 from engine.core.text import printable
 from engine.model.fitting import fit, misfit
@@ -56,8 +56,10 @@ def build_model(recipe: Model, classes: int, seed: int, args: ModelArgs = NO_ARG
         if source == "hub":
             forbidden = is_offline() and isinstance(error, OSError)
             reason = "they are not on this machine, and --offline forbids the network" if forbidden else ""
-            raise _no_weights(recipe.name, reason or _first_line(error)) from error
-        raise UserError(f"timm can't build {printable(recipe.name)}: {_first_line(error)}") from error
+            raise _no_weights(recipe.name, reason or printable(first_line(error), 200)) from error
+        raise UserError(
+            f"timm can't build {printable(recipe.name)}: {printable(first_line(error), 200)}"
+        ) from error
     _reset_head(module)
     said = ""
     if source in ("file", "package"):
@@ -74,7 +76,9 @@ def restore_model(name: str, classes: int, tensors: Tensors, args: ModelArgs = N
     except Exception as error:  # timm raises many types for an unknown name
         if is_out_of_memory(error):
             raise
-        raise UserError(f"the weights don't make a {printable(name)}: {_first_line(error)}") from error
+        raise UserError(
+            f"the weights don't make a {printable(name)}: {printable(first_line(error), 200)}"
+        ) from error
     if problem := misfit(module.state_dict(), tensors, exact=True):
         raise UserError(f"the weights don't make a {printable(name)}: {printable(problem, 200)}")
     module.load_state_dict(tensors)
@@ -130,8 +134,3 @@ def _no_weights(name: str, reason: str) -> UserError:
         f"no pretrained weights for {printable(name)} ({reason});{packaged} "
         "give a file with model.weights=FILE, or start from random ones with model.pretrained=false"
     )
-
-
-def _first_line(error: BaseException) -> str:
-    text = str(error).strip() or type(error).__name__
-    return printable(text.splitlines()[0], 200)

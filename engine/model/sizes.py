@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from engine.core.errors import UserError, is_out_of_memory
+from engine.core.errors import UserError, first_line, is_out_of_memory
 from engine.core.text import printable
 from engine.recipe.model_sizes import ModelArgs
 
@@ -91,8 +91,7 @@ def _problem(name: str, train_size: int, val_size: int, images: int, args: Model
     except Exception as error:  # models raise anything for a size they don't take
         if is_out_of_memory(error):
             raise
-        lines = str(error).strip().splitlines()
-        return printable(lines[0] if lines else type(error).__name__, 160)
+        return printable(first_line(error), 160)
 
 
 _WEIGHTS = "its pretrained weights"

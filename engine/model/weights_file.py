@@ -16,7 +16,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
-from engine.core.errors import UserError, is_out_of_memory
+from engine.core.errors import UserError, first_line, is_out_of_memory
 from engine.core.files import is_about_content, read_regular
 from engine.core.tensor_file import read_metadata
 from engine.core.text import printable
@@ -67,10 +67,11 @@ def read_weights(path: Path) -> WeightsFile:
             raise
         if isinstance(error, OSError) and not is_about_content(error):
             raise UserError(
-                f"model.weights: {shown} can't be read: {error.strerror or _first_line(error)}"
+                f"model.weights: {shown} can't be read: {error.strerror or printable(first_line(error), 200)}"
             ) from error
         raise UserError(
-            f"model.weights: {shown} is not a weights file: {_first_line(error)}; download it again, or give another"
+            f"model.weights: {shown} is not a weights file: {printable(first_line(error), 200)}; download it again, "
+            "or give another"
         ) from None
     states = dict(_states(content))
     if not states:
@@ -244,8 +245,3 @@ def _check_archive(path: Path) -> None:
         raise ValueError(str(error)) from None
     if content > path.stat().st_size:
         raise ValueError("it unpacks to more than its own size")
-
-
-def _first_line(error: BaseException) -> str:
-    text = str(error).strip() or type(error).__name__
-    return printable(text.splitlines()[0], 200)

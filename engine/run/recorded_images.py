@@ -14,8 +14,8 @@ from pathlib import Path
 from engine.core.errors import UserError
 from engine.core.files import is_plain, is_plain_path, open_regular, replace_file
 from engine.core.table import lines
-from engine.core.text import encodable, printable
-from engine.layout.findings import names as listed
+from engine.core.text import count, encodable, printable
+from engine.core.text import names as listed
 from engine.layout.folders import Split
 from engine.layout.listing import Classes
 
@@ -163,12 +163,12 @@ def compare(
         differences.append(Difference("test", _without(test, set(recorded.test)), lost))
     changes = [str(difference) for difference in differences if difference.added or difference.lost]
     if new:
-        count = sum(len(train[label]) + len((val or {}).get(label, ())) for label in new)
+        number = sum(len(train[label]) + len((val or {}).get(label, ())) for label in new)
         changed = class_changes(list(recorded.train), [*recorded.train, *new])
         changes.insert(
             0,
             f"the data's classes changed: {changed}; the run keeps its own {len(recorded.train):,}, and "
-            f"{count:,} image{'' if count == 1 else 's'} of new classes are not used: a new run uses all",
+            f"{count(number, 'image')} of new classes are not used: a new run uses all",
         )
     return Found(kept, judged, tuple(changes))
 
@@ -192,11 +192,11 @@ def _refuse_another(
     remedy: str,
 ) -> None:  # fmt: skip
     counts = [sum(map(len, classes.values())) for classes in (recorded.train, recorded.val)]
-    for difference, count, folder in zip(differences, counts, where, strict=True):
-        if 2 * len(difference.lost) > count:
-            left = f"{count - len(difference.lost):,}" if len(difference.lost) < count else "none"
+    for difference, number, folder in zip(differences, counts, where, strict=True):
+        if 2 * len(difference.lost) > number:
+            left = f"{number - len(difference.lost):,}" if len(difference.lost) < number else "none"
             raise UserError(
-                f"data.{difference.split}: {printable(folder)} has {left} of the {count:,} images that the run began "
+                f"data.{difference.split}: {printable(folder)} has {left} of the {number:,} images that the run began "
                 f"with, {printable(difference.lost[0], 100)} is missing first; {remedy}"
             )
     if gone:
@@ -220,4 +220,4 @@ def _images(names: list[str], split: Split) -> str:
     if not names:
         return ""
     what = {"train": "training", "val": "validation", "test": "test"}[split]
-    return f"{len(names):,} {what} image{'' if len(names) == 1 else 's'} ({listed(names, most=_SHOWN)})"
+    return f"{count(len(names), f'{what} image')} ({listed(names, most=_SHOWN)})"

@@ -13,8 +13,7 @@ from pathlib import Path
 
 from engine.core.errors import UserError, is_out_of_memory
 from engine.core.offline import keep_offline
-from engine.core.text import printable
-from engine.layout.findings import names
+from engine.core.text import names, printable
 from engine.layout.listing import labels_of, unlabelled_folders
 from engine.layout.tree import list_images
 from engine.recipe.recipe import load_recipe

@@ -9,7 +9,7 @@ the sizes of its pretrained configuration.
 import argparse
 import sys
 
-from engine.core.errors import UserError, is_out_of_memory
+from engine.core.errors import UserError, first_line, is_out_of_memory
 from engine.core.offline import keep_offline
 from engine.core.text import printable
 from engine.recipe.weights_source import go_offline_if_unreachable
@@ -39,10 +39,8 @@ def main() -> None:
     except Exception as error:
         if is_out_of_memory(error):
             raise
-        lines = str(error).strip().splitlines() or [type(error).__name__]
-        raise UserError(
-            f"timm can't build {printable(arguments.name, 80)}: {printable(lines[0], 200)}"
-        ) from error
+        reason = printable(first_line(error), 200)
+        raise UserError(f"timm can't build {printable(arguments.name, 80)}: {reason}") from error
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from engine.compute.device import Precision, choose_device
 from engine.core.errors import UserError
 from engine.core.files import replace_file
 from engine.core.table import table
-from engine.core.text import encodable, printable
+from engine.core.text import encodable, names, printable
 from engine.core.throttle import Throttle
 from engine.data.augment.geometry import Pad
 from engine.data.batches import BatchStream
@@ -25,7 +25,6 @@ from engine.data.normalize import Normalize
 from engine.data.order import Indices
 from engine.journal.events import BadImage, Event, PredictionScored, RunWarning
 from engine.journal.exclusions import Exclusions
-from engine.layout.findings import names
 from engine.model.build import restore_model
 from engine.recipe.recipe import Recipe, load_recipe
 from engine.run.directory import RunDir

@@ -90,9 +90,9 @@ def _experiments(only: str | None) -> "list[ExperimentName]":
 
 
 def _print_plan(folder: Path, plan: "Plan") -> None:
+    from engine.core.text import count
     from engine.recipe.recipe import value_of
     from tui.cli.naming import shown_path
-    from tui.widgets.wording import count
 
     trainings = plan.trainings
     print(

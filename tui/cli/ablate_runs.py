@@ -12,7 +12,7 @@ from engine.analysis.compare import RunReader, RunSummary
 from engine.control.commands import Stop, send
 from engine.core import stop_signals
 from engine.core.errors import UserError
-from engine.core.text import printable
+from engine.core.text import count, printable
 from engine.journal.index import past_state
 from engine.journal.log import JournalReader
 from engine.run.crash import ended_by
@@ -24,7 +24,7 @@ from tui.cli.standing import score
 from tui.headless import Patience
 from tui.progress import ProgressBar
 from tui.spawn import start_engine
-from tui.widgets.wording import count, duration
+from tui.widgets.wording import duration
 
 _POLL = 0.1
 _INTERRUPTED = 130

@@ -5,14 +5,13 @@ from pathlib import Path
 from typing import Any
 
 from engine.core.errors import UserError
-from engine.core.text import printable, shell_word
+from engine.core.text import count, printable, shell_word
 from engine.layout.copies import FEW, with_copies
 from engine.layout.folders import find_folders
 from engine.layout.listing import Listing, list_data
 from tui.cli.checks import Check
 from tui.helper import HelperError, run_helper
 from tui.progress import ProgressBar
-from tui.widgets.wording import count
 
 _FEW = 20
 

@@ -8,13 +8,12 @@ from typing import Any
 import msgspec
 
 from engine.core.errors import UserError
-from engine.core.text import printable
+from engine.core.text import count, printable
 from engine.layout.copies import KINDS, Kind
 from engine.layout.folders import find_folders
 from tui.cli.say import note, print_json
 from tui.helper import HelperError, run_helper
 from tui.progress import ProgressBar
-from tui.widgets.wording import count
 
 
 class Image(msgspec.Struct, rename={"label": "class"}):

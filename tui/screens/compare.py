@@ -14,6 +14,7 @@ from textual.message import Message
 from engine.analysis.compare import FEWEST, MOST, Comparison
 from engine.analysis.compare_tables import grounds, sentence
 from engine.core.errors import UserError
+from engine.core.text import count
 from engine.run.directory import RunDir
 from tui.helper import HelperError
 from tui.late import Late
@@ -29,7 +30,6 @@ from tui.widgets.keys import Key, Keys
 from tui.widgets.look import BAD, GOOD, KEY, MUTED, PLAIN, STRONG, Glyphs, styled
 from tui.widgets.notice import Notice
 from tui.widgets.requests import Requests
-from tui.widgets.wording import count
 from tui.widgets.wrapping import wrap
 
 _LOW = 34

@@ -9,6 +9,7 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.message import Message
 
+from engine.core.text import count
 from engine.journal.events import PredictionScored, PredictionWritten
 from engine.journal.state import Status
 from engine.run.notify import Ending
@@ -41,7 +42,6 @@ from tui.widgets.requests import Requests
 from tui.widgets.standing import Silence, standing, status_of
 from tui.widgets.system import System
 from tui.widgets.view import View
-from tui.widgets.wording import count
 
 _FIRST_READ = 0.15
 

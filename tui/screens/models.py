@@ -9,6 +9,7 @@ from textual.containers import Container
 from textual.message import Message
 from textual.widgets import Input
 
+from engine.core.text import count
 from tui.screens.box import TextBlock
 from tui.screens.preparing import Preparing
 from tui.screens.whole import Whole
@@ -23,7 +24,6 @@ from tui.widgets.model_query import HINT, ModelRow, find
 from tui.widgets.model_table import ModelTable
 from tui.widgets.model_words import model_words
 from tui.widgets.notice import Notice
-from tui.widgets.wording import count
 
 _SORTS = ("candidates first", "name", "parameters", "top-1")
 

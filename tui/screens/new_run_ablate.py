@@ -13,6 +13,7 @@ from textual.events import Key as KeyEvent
 
 from engine.analysis.ablation import Plan, make_plan
 from engine.core.errors import UserError
+from engine.core.text import count
 from engine.recipe.recipe import Recipe
 from engine.run.directory import check_name
 from tui import ablations
@@ -25,7 +26,7 @@ from tui.widgets.form_state import Asked, shell_line
 from tui.widgets.form_words import command_rows
 from tui.widgets.keys import Key, Keys
 from tui.widgets.look import BAD, GOOD, MUTED, PLAIN, STRONG, Glyphs, styled
-from tui.widgets.wording import count, duration
+from tui.widgets.wording import duration
 from tui.widgets.wrapping import wrap
 
 _WIDTH = 70

@@ -10,6 +10,7 @@ from textual.events import Key as KeyEvent
 from textual.events import Paste
 
 from engine.core.errors import UserError
+from engine.core.text import count
 from engine.journal.events import DatasetScanned
 from engine.journal.log import JournalReader
 from engine.run.directory import RunDir, find_runs
@@ -18,7 +19,6 @@ from tui.screens.box import Box, TextBlock
 from tui.widgets.look import BAD, KEY, MUTED, PLAIN, Glyphs, styled
 from tui.widgets.prediction_form import PredictionForm
 from tui.widgets.prediction_job import Wish
-from tui.widgets.wording import count
 from tui.widgets.wrapping import wrap
 
 # The classes stand among the first events; with a hundred long names they take some kilobytes.

@@ -13,6 +13,7 @@ from textual.widgets import Input
 
 from engine.analysis.predictions import read_shares
 from engine.core.errors import UserError
+from engine.core.text import count
 from engine.journal.state import Status
 from engine.run.directory import RunDir
 from tui.late import Late
@@ -30,7 +31,6 @@ from tui.widgets.prediction_job import PredictionJob
 from tui.widgets.prediction_picture import OnePicture
 from tui.widgets.prediction_rows import Rows
 from tui.widgets.requests import Requests
-from tui.widgets.wording import count
 
 
 class PredictionsScreen(PredictionsActs, Whole[bool]):

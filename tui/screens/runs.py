@@ -12,6 +12,7 @@ from textual.containers import Container
 from textual.message import Message
 
 from engine.core.errors import UserError
+from engine.core.text import count
 from engine.run.directory import RunDir
 from tui.listing import Listing
 from tui.run_fields import FIELDS, sort_rows
@@ -30,7 +31,6 @@ from tui.widgets.run_list import RunList
 from tui.widgets.runs_filter import RunsFilter
 from tui.widgets.runs_keys import RUNS_BINDINGS, all_keys, can_compare, footer
 from tui.widgets.runs_overview import RunsOverview
-from tui.widgets.wording import count
 
 _SHOWN = 10.0
 _DESCENDING = ("started", "best", "epoch", "duration", "lr")

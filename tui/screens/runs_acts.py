@@ -9,6 +9,7 @@ from rich.style import Style
 from textual import work
 from textual.dom import DOMNode
 
+from engine.core.text import count
 from engine.run.directory import check_name
 from engine.run.labels import check_note, check_tags
 from tui.late import Late
@@ -16,7 +17,6 @@ from tui.run_rows import RunRow
 from tui.widgets.look import MUTED, WARN, Glyphs
 from tui.widgets.run_list import RunList
 from tui.widgets.runs_keys import resumable
-from tui.widgets.wording import count
 
 if TYPE_CHECKING:
     from engine.run.directory import RunDir

@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING
 
 from rich.style import Style
 
+from engine.core.text import count
 from tui.widgets.look import BAD, GOOD, KEY, WARN, Glyphs
-from tui.widgets.wording import count
 
 if TYPE_CHECKING:
     from tui.ablations import Standing

@@ -7,8 +7,8 @@ from rich.text import Text
 
 from engine.analysis.confusion import Matrix, Norm, Pair, Rates
 from engine.analysis.predictions import Judged
+from engine.core.text import count
 from tui.widgets.look import BAD, FAINT, GOOD, KEY, MUTED, PLAIN, STRONG, Glyphs, styled
-from tui.widgets.wording import count
 from tui.widgets.wrapping import wrap
 
 NORM_WORDS: dict[Norm, str] = {

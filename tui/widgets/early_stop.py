@@ -2,11 +2,12 @@
 
 from rich.text import Text
 
+from engine.core.text import count
 from tui.widgets.bar import bar
 from tui.widgets.look import BAD, BEST, FAINT, GOOD, MUTED, PLAIN, STRONG, WARN, styled
 from tui.widgets.panel import Panel
 from tui.widgets.view import View
-from tui.widgets.wording import count, score
+from tui.widgets.wording import score
 
 _LABEL = 9
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.core.errors import UserError
+from engine.core.text import count
 from engine.layout.folders import find_folders
 from engine.layout.listing import list_data
 from engine.layout.tree import TooManyFilesError
-from tui.widgets.wording import count
 
 _SAMPLES = 12
 _MOST = 200_000

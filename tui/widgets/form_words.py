@@ -5,13 +5,13 @@ from typing import Any
 from rich.cells import cell_len
 from rich.text import Text
 
-from engine.core.text import shell_word
+from engine.core.text import count, shell_word
 from tui.widgets.form_fields import FOLDERS, form_fields, text_of
 from tui.widgets.form_list import DATA, MODEL, NAME, RECIPE
 from tui.widgets.form_state import FormState
 from tui.widgets.gallery_facts import wrap_path
 from tui.widgets.look import BAD, BEST, GOOD, MUTED, PLAIN, STRONG, Glyphs, styled
-from tui.widgets.wording import count, duration, size
+from tui.widgets.wording import duration, size
 from tui.widgets.wrapping import wrap
 
 _MEANINGS = {

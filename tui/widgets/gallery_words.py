@@ -3,10 +3,10 @@
 from rich.cells import cell_len
 from rich.text import Text
 
+from engine.core.text import count
 from tui.widgets.gallery_items import Item, Order, restored_count
 from tui.widgets.look import FAINT, KEY, MUTED, STRONG, styled
 from tui.widgets.view import View
-from tui.widgets.wording import count
 from tui.widgets.wrapping import wrap
 
 _ORDERED: dict[Order, str] = {

@@ -3,6 +3,7 @@
 from typing import Literal, NamedTuple
 
 from engine.control.commands import asker
+from engine.core.text import count
 from engine.journal.events import (
     BY_HAND,
     AnyEvent,
@@ -34,7 +35,7 @@ from engine.journal.events import (
     StageStarted,
     ThresholdSet,
 )
-from tui.widgets.wording import count, duration, learning_rate, score, size
+from tui.widgets.wording import duration, learning_rate, score, size
 
 Kind = Literal["train", "run", "command", "good", "warn", "bad"]
 

@@ -4,6 +4,7 @@ from rich.cells import cell_len
 from rich.text import Text
 
 from engine.control.commands import asker
+from engine.core.text import count
 from engine.journal.events import LrDecayed, RunStarted, SettingChanged
 from engine.journal.state import RunState
 from tui.widgets.look import FAINT, MUTED, PLAIN, RATE, Glyphs, styled
@@ -11,7 +12,7 @@ from tui.widgets.panel import Panel
 from tui.widgets.plot_marks import by_cell, steered, steering_facts
 from tui.widgets.staircase import column_of, staircase
 from tui.widgets.view import View
-from tui.widgets.wording import count, learning_rate
+from tui.widgets.wording import learning_rate
 
 
 class LearningRate(Panel):

@@ -6,6 +6,7 @@ from itertools import islice
 from rich.cells import cell_len
 from rich.text import Text
 
+from engine.core.text import count
 from engine.journal.state import OutlierStage
 from tui.widgets.bar import bar
 from tui.widgets.gallery_items import of_excluded, over_threshold, restored_count, short_name
@@ -13,7 +14,6 @@ from tui.widgets.look import BAD, FAINT, MUTED, PLAIN, STRONG, TRAIN, WARN, Glyp
 from tui.widgets.panel import Panel
 from tui.widgets.trouble import trouble, trouble_facts
 from tui.widgets.view import View
-from tui.widgets.wording import count
 
 _WIDEST_BAR = 40
 _DONE = {"delete": "deleted", "quarantine": "quarantined", "exclude": "in place"}

@@ -7,10 +7,11 @@ from typing import NamedTuple
 from rich.style import Style
 
 from engine.control.commands import asker
+from engine.core.text import count
 from engine.journal.events import OutlierExcluded
 from engine.journal.state import RunState, SteeringHistory
 from tui.widgets.look import BEST, GOOD, KEY, RATE, WARN, Glyphs
-from tui.widgets.wording import count, learning_rate
+from tui.widgets.wording import learning_rate
 
 SEVERAL = "&"
 """Stands for marks of several kinds that share a cell."""

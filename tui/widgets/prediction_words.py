@@ -4,10 +4,10 @@ from rich.style import Style
 from rich.text import Text
 
 from engine.analysis.predictions import Predicted
+from engine.core.text import count
 from tui.widgets.look import BAD, FAINT, GOOD, KEY, MUTED, PLAIN, STRONG, WARN, Glyphs, styled
 from tui.widgets.prediction_items import Order
 from tui.widgets.prediction_job import PredictionJob
-from tui.widgets.wording import count
 from tui.widgets.wrapping import wrap
 
 _CERTAIN, _DOUBTFUL = 0.9, 0.5

@@ -4,13 +4,14 @@ from rich.cells import cell_len
 from rich.text import Text
 from textual.events import Resize
 
+from engine.core.text import count
 from tui.run_preview import Preview
 from tui.run_rows import RunRow
 from tui.widgets.lines import Lines
 from tui.widgets.look import BEST, FAINT, MUTED, PLAIN, RATE, VAL, Glyphs, styled
 from tui.widgets.runs_columns import best, lasted, started, status_style
 from tui.widgets.runs_curve import curve
-from tui.widgets.wording import clock, count, percent
+from tui.widgets.wording import clock, percent
 from tui.widgets.wrapping import wrap
 
 _LABEL = 7

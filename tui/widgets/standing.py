@@ -2,10 +2,11 @@
 
 from rich.style import Style
 
+from engine.core.text import count
 from engine.journal.state import RunState, Status
 from tui.widgets.look import BAD, GOOD, MUTED, PLAIN, WARN, Glyphs
 from tui.widgets.view import View
-from tui.widgets.wording import count, duration, moment
+from tui.widgets.wording import duration, moment
 
 _SILENT = 30.0
 _APART = 60.0

@@ -5,10 +5,10 @@ from itertools import islice
 from rich.cells import cell_len
 from rich.text import Text
 
+from engine.core.text import count
 from engine.journal.events import BadImage
 from engine.journal.state import RunState
 from tui.widgets.look import BAD, FAINT, MUTED, PLAIN, WARN, Glyphs, styled
-from tui.widgets.wording import count
 from tui.widgets.wrapping import wrap
 
 

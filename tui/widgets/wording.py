@@ -39,10 +39,6 @@ def moment(t: float) -> str:
     return time.strftime("%Y-%m-%d %H:%M", time.localtime(t))
 
 
-def count(number: int, one: str, many: str | None = None) -> str:
-    return f"{number:,} {one if number == 1 else many or one + 's'}"
-
-
 def learning_rate(lr: float) -> str:
     """As the training log prints it; a rate too small for nine decimals in scientific notation."""
     return f"{lr:.9f}" if lr == 0 or lr >= 1e-7 else f"{lr:.3e}"
