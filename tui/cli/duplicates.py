@@ -7,11 +7,11 @@ from typing import Any
 
 import msgspec
 
-from engine.core.errors import UserError
 from engine.core.text import count, printable
 from engine.layout.copies import KINDS, Kind
 from engine.layout.folders import find_folders
 from tui.cli.say import note, print_json
+from tui.cli.target import check_target
 from tui.helper import HelperError, run_helper
 from tui.progress import ProgressBar
 
@@ -35,7 +35,8 @@ class Group(msgspec.Struct):
 
 def duplicates(folder: Path, *, json: bool, picture: Path | None) -> int:
     """List the copies in a data folder and return the exit code. Raises UserError."""
-    _check_target(picture)
+    if picture is not None:  # not after minutes
+        check_target(picture, "--picture")
     folders = find_folders(folder)
     groups: list[Group] = []
     last: dict[str, Any] = {"images": 0, "omitted": {}, "pictured": 0}
@@ -96,13 +97,3 @@ def _say_pictured(picture: Path, shown: int, groups: int) -> None:
     else:
         some = f", the first {shown:,} of {count(groups, 'group')}" if shown < groups else ""
         note(f"written: {printable(str(picture))}{some}")
-
-
-def _check_target(target: Path | None) -> None:
-    """Raise UserError rather than overwrite a file, or fail after minutes."""
-    if target is None:
-        return
-    if target.exists() or target.is_symlink():
-        raise UserError(f"{printable(str(target))} exists already; name another file with --picture")
-    if not target.absolute().parent.is_dir():
-        raise UserError(f"no such folder: {printable(str(target.parent))}")

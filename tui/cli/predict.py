@@ -152,13 +152,9 @@ def _target(runs: "list[RunDir]", out: Path | None) -> Path:
 
 def _free(path: Path, option: str) -> Path:
     """Return a file that can be written and isn't there yet. Raises UserError."""
-    from engine.core.errors import UserError
     from engine.core.paths import expand_home
-    from engine.core.text import printable
+    from tui.cli.target import check_target
 
     target = expand_home(path)
-    if target.exists() or target.is_symlink():
-        raise UserError(f"{printable(str(target))} exists already; name another file with {option}")
-    if not target.absolute().parent.is_dir():
-        raise UserError(f"no such folder: {printable(str(target.parent))}")
+    check_target(target, option)
     return target
