@@ -64,7 +64,7 @@ def ablate(
     plan = make_plan(prepared.recipe, names, seeds)
     folder = runs / check_name(name)
     check_goes_on(folder, plan)
-    for line in prepared.said:
+    for line in prepared.said():
         note(line)
     if dry_run:
         _print_plan(folder, plan)

@@ -9,7 +9,7 @@ from engine.core.paths import expand_home
 from engine.core.text import printable
 from engine.layout.copies import with_copies
 from engine.layout.folders import find_folders
-from engine.layout.listing import list_data
+from engine.layout.listing import Listing, list_data
 from engine.outliers.files.quarantine import check_action
 from engine.recipe.recipe import Recipe, load_recipe, unsaid
 from engine.recipe.timm_catalogue import check_model
@@ -21,10 +21,18 @@ from tui.cli.model_sizes import fit_sizes
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A complete recipe, and lines about its data: what is guessed, found, left out and warned of."""
+    """A complete recipe with the listing of its data; ``guessed`` are sentences about which folders are which."""
 
     recipe: Recipe
-    said: tuple[str, ...]
+    listing: Listing
+    guessed: tuple[str, ...] = ()
+
+    def said(self) -> list[str]:
+        """Return lines about the data: what is guessed, found, left out and warned of.
+
+        Looks for exact copies, whose files are read.
+        """
+        return [*self.guessed, *with_copies(self.listing).summary()]
 
 
 def prepare_recipe(
@@ -42,8 +50,8 @@ def prepare_recipe(
         source, settings, base={"data": {"train": train, "val": val, "test": test}}, note=note
     )
     recipe = _with_absolute_paths(recipe)
-    listing = with_copies(list_data(recipe.data))
-    said = (
+    listing = list_data(recipe.data)
+    guessed = (
         folders.said if (recipe.data.train, recipe.data.val, recipe.data.test) == (train, val, test) else ()
     )
     recipe = _with_weights(recipe, note)
@@ -53,7 +61,7 @@ def prepare_recipe(
         check_action(Path(recipe.data.train), recipe.outliers.action)
     if name is not None:
         check_name(name)
-    return Prepared(recipe, (*said, *listing.summary()))
+    return Prepared(recipe, listing, guessed)
 
 
 def scan_recipe(
@@ -69,7 +77,7 @@ def scan_recipe(
     listing = list_data(recipe.data, splits=False)
     recipe = _with_weights(recipe, note)
     _check_machine(recipe)
-    return Prepared(recipe, tuple(listing.summary()))
+    return Prepared(recipe, listing)
 
 
 def _with_weights(recipe: Recipe, note: Callable[[str], object]) -> Recipe:

@@ -63,8 +63,9 @@ def train(
     complete = prepared.recipe
     if complete.outliers.method != "none" and complete.outliers.action == "delete" and not yes:
         confirm_deletion(complete.data.train)
+    said = prepared.said()
     run = RunDir.create(runs, name, complete.model.name, complete.to_toml(), complete.train.share)
-    for line in prepared.said:
+    for line in said:
         note(line)
     if choice.why:
         note(f"recipe {choice.name}, chosen {choice.why}; another with --recipe")

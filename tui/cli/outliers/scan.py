@@ -58,6 +58,7 @@ def scan_(
     from tui.cli.outliers.found import Found
     from tui.cli.preflight import scan_recipe
     from tui.cli.say import note
+    from tui.cli.target import check_target
     from tui.helper import HelperError, run_helper
     from tui.progress import ProgressBar
 
@@ -65,9 +66,10 @@ def scan_(
         forbid_network()
     asked = [*(settings or ()), f"outliers.method={method}", *([f"train.device={device}"] if device else [])]
     prepared = scan_recipe(data, recipe, asked, note)
-    _check_target(csv)
+    if csv is not None:
+        check_target(csv, "--csv")
     complete = prepared.recipe
-    for line in prepared.said:
+    for line in prepared.listing.summary():
         note(line)
     found = Found(method)
     with ProgressBar() as bar:
@@ -94,16 +96,3 @@ def scan_(
     else:
         found.print_table()
     return 0
-
-
-def _check_target(target: Path | None) -> None:
-    """Raises UserError rather than overwrite what may be precious."""
-    from engine.core.errors import UserError
-    from engine.core.text import printable
-
-    if target is None:
-        return
-    if target.exists() or target.is_symlink():
-        raise UserError(f"{printable(str(target))} exists already; name another file with --csv")
-    if not target.absolute().parent.is_dir():
-        raise UserError(f"no such folder: {printable(str(target.parent))}")
