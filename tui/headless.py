@@ -46,8 +46,7 @@ _PATIENCE = 30.0
 _INTERRUPTED = 130
 _TOLD = (
     BadImage, CopiesDropped, DatasetScanned, LrDecayed, Paused, PredictionWritten, PredictionScored, Resumed,
-    SettingChanged,
-    StageStarted, RunWarning,
+    RunWarning, SettingChanged, StageStarted,
 )  # fmt: skip
 
 

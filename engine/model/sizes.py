@@ -10,12 +10,30 @@ from torch.nn import functional
 
 from engine.core.errors import UserError, first_line, is_out_of_memory
 from engine.core.text import printable
-from engine.recipe.model_sizes import ModelArgs
+from engine.recipe.model_sizes import NO_ARGS, ModelArgs, is_plain
+from engine.recipe.sections import Data, Model
+from engine.recipe.weights_source import is_published, weights_source
 
 _LARGEST_REAL = 20_000_000
 """Parameters up to which a model that can't be tried on the meta device is tried with real numbers."""
 _STEPS = (1, 2, 4, 8, 14, 16, 28, 32, 56, 64)
 """Multiples of which a model may take every size, px."""
+
+
+def model_args(model: Model, data: Data) -> ModelArgs:
+    """Return how to build a recipe's model for its sizes of image: with one dry pass, unless it takes any size.
+
+    Raises UserError as ``try_model`` does.
+    """
+    if is_plain(model.name, data):
+        return NO_ARGS
+    return try_model(
+        model.name,
+        data.train_size,
+        data.val_size,
+        data.batch_size,
+        pretrained=is_published(weights_source(model)),
+    )
 
 
 def try_model(

@@ -24,7 +24,16 @@ _DEFAULT = "https://huggingface.co"
 _TIMEOUT = 5.0
 
 
-def weights_source(model: Model) -> Literal["file", "package", "hub", "none"]:
+Source = Literal["file", "package", "hub", "none"]
+"""Where a model's first weights come from."""
+
+
+def is_published(source: Source) -> bool:
+    """Return whether the weights are those that timm knows for the model, which fit it as it was trained."""
+    return source in ("hub", "package")
+
+
+def weights_source(model: Model) -> Source:
     """Return where a recipe's weights come from: a given file, else an installed package, else the hub."""
     if model.weights:
         return "file"

@@ -56,7 +56,7 @@ def _estimate(recipe: Recipe, folder: Path) -> None:
         from engine.data.batches import BatchStream
         from engine.journal.exclusions import Exclusions
         from engine.model.build import build_model
-        from engine.model.sizes import try_model
+        from engine.model.sizes import model_args
         from engine.run.directory import RunDir
         from engine.run.disk_space import DiskSpace
         from engine.training.evaluate import Validation
@@ -65,8 +65,7 @@ def _estimate(recipe: Recipe, folder: Path) -> None:
         run = RunDir.create(folder, "estimate", recipe.model.name, recipe.to_toml())
         data = scan(recipe.data, recipe.train.seed, run.split)
         device = choose_device(recipe.train.device)
-        sizes = recipe.data
-        args = try_model(recipe.model.name, sizes.train_size, sizes.val_size, sizes.batch_size)
+        args = model_args(recipe.model, recipe.data)
         built = build_model(recipe.model, len(data.classes), recipe.train.seed, args)
         parameters = sum(weight.numel() for weight in built.module.parameters())
         say({"parameters": parameters, "device": device.type})

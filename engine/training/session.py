@@ -134,18 +134,12 @@ class Session:
 
     def _train(self, recipe: Recipe, pool: "Pool", *, fresh: bool) -> Outcome:
         self._stage("importing", "torch and timm")
-        from engine.model.sizes import try_model
-        from engine.recipe.model_sizes import NO_ARGS, is_plain
+        from engine.model.sizes import model_args
+        from engine.recipe.model_sizes import NO_ARGS
         from engine.training.copy_watch import CopyWatch
         from engine.training.setup import Training
 
-        sizes, name = recipe.data, recipe.model.name
-        published = weights_source(recipe.model) in ("hub", "package")
-        args = (
-            NO_ARGS
-            if not fresh or is_plain(name, sizes)
-            else try_model(name, sizes.train_size, sizes.val_size, sizes.batch_size, pretrained=published)
-        )
+        args = model_args(recipe.model, recipe.data) if fresh else NO_ARGS
         self._stage("reading data", recipe.data.train)
         from engine.data.images import scan
 

@@ -1,6 +1,7 @@
 """What a run trains with: stream, model, trainer and loop, made in order and closed together."""
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from engine.compute.device import Precision, choose_device
 from engine.control.run_control import RunControl
@@ -74,7 +75,8 @@ class Training:
             recipe.model.model_copy(update={"pretrained": False, "weights": ""}) if resume else recipe.model
         )
         _announce_weights(model, announce)
-        args = self._resumed_args(edits) if resume else self.model_args
+        folder = self._checkpoint() if resume else None
+        args = self._resumed_args(folder, edits) if folder else self.model_args
         built = build_model(model, len(data.classes), recipe.train.seed, args)
         if built.said:
             self._emit(RunWarning(message=built.said))
@@ -95,10 +97,7 @@ class Training:
         )  # fmt: skip
         warnings: list[str] = []
         self._trainer = Trainer(self._run, recipe, self._stream, built.module, device, self._emit, self._disk)
-        if resume:
-            folder = checkpoint.find(self._run.checkpoints, "last")
-            if folder is None:
-                raise UserError("the checkpoint to go on from is gone")
+        if folder:
             if folder.name != "last" and (self._run.checkpoints / "last").exists():
                 self._emit(
                     RunWarning(message="checkpoints/last is damaged; the run goes on from the one before it")
@@ -133,11 +132,15 @@ class Training:
         for message in (*warnings, *self._unmatched()):
             self._emit(RunWarning(message=message))
 
-    def _resumed_args(self, edits: Sequence[Edit]) -> ModelArgs:
-        """Return the arguments that the checkpoint's model was built with. Raises UserError if an edit doesn't fit."""
+    def _checkpoint(self) -> Path:
+        """Return the checkpoint to resume from. Raises UserError if there is none."""
         folder = checkpoint.find(self._run.checkpoints, "last")
         if folder is None:
             raise UserError("the checkpoint to go on from is gone")
+        return folder
+
+    def _resumed_args(self, folder: Path, edits: Sequence[Edit]) -> ModelArgs:
+        """Return the arguments that the checkpoint's model was built with. Raises UserError if an edit doesn't fit."""
         args = checkpoint.read_model_args(folder)
         if any(edit.key in (*PRETRAINED, "data.batch_size") for edit in edits):
             sizes = self._recipe.data

@@ -8,7 +8,7 @@ from engine.core.text import printable
 from engine.recipe.model_sizes import PRETRAINED, Answer, Own, is_plain, keep, question, read_known
 from engine.recipe.recipe import Recipe, given_keys
 from engine.recipe.sections import Model
-from engine.recipe.weights_source import weights_source
+from engine.recipe.weights_source import is_published, weights_source
 from tui.helper import HelperError, run_helper
 
 _HELPER = "engine.tools.try_model"
@@ -26,7 +26,7 @@ def fit_sizes(recipe: Recipe, source: str, settings: Sequence[str], note: Callab
     name, data = recipe.model.name, recipe.data
     if is_plain(name, data):
         return recipe
-    published = weights_source(recipe.model) in ("hub", "package")
+    published = is_published(weights_source(recipe.model))
     asked, known = question(name, data, pretrained=published), read_known()
     answer = known.answers.get(asked)
     if answer is None:

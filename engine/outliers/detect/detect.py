@@ -12,14 +12,13 @@ from engine.data.images import DataSet, ImageSet
 from engine.data.normalize import Normalize
 from engine.model.build import build_model
 from engine.model.fold import Folding
-from engine.model.sizes import try_model
+from engine.model.sizes import model_args
 from engine.outliers.detect.autoencoder import ClassPixels, autoencoder_errors
 from engine.outliers.detect.embedding import Embedder
 from engine.outliers.detect.reading import Reader
 from engine.outliers.detect.suspicion import suspicion
 from engine.outliers.detect.verdict import ClassVerdict, judge
 from engine.recipe.recipe import Recipe
-from engine.recipe.weights_source import weights_source
 
 TellEpoch = Callable[[int, int, float], object]
 """Called at the end of an autoencoder's epoch with class index, epoch (from 1) and mean squared error."""
@@ -86,14 +85,7 @@ class Detection:
     def _by_embedding(self) -> Iterator[ClassVerdict]:
         recipe, data = self.recipe, self.data
         device = choose_device(recipe.train.device)
-        size = recipe.data.val_size
-        args = try_model(
-            recipe.model.name,
-            size,
-            size,
-            recipe.data.batch_size,
-            pretrained=weights_source(recipe.model) == "hub",
-        )
+        args = model_args(recipe.model, recipe.data.model_copy(update={"train_size": recipe.data.val_size}))
         built = build_model(recipe.model, len(data.classes), recipe.train.seed, args)
         precision = Precision.choose(device, recipe.optim.amp)
         model = Folding(precision)(built.module.to(device).to(memory_format=torch.channels_last).eval())
