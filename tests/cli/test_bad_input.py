@@ -68,6 +68,8 @@ def test_validation_images_that_are_trained_on(data: Path, tmp_path: Path, comma
         (("predict", "mine", "--out", ""), "--out is empty; "),
         (("compare", "mine", "--csv="), "--csv is empty; "),
         (("resume", ""), "RUN is empty; give the name of a run, or its path"),
+        (("resume", "mine", "--data", ""), "--data is empty; "),
+        (("doctor", "data", "--duplicates", "--picture", ""), "--picture is empty; "),
         (("attach", ""), "RUN is empty; "),
         (("send", "", "pause"), "RUN is empty; "),
     ],

@@ -23,7 +23,10 @@ def doctor(
         ),
     ] = False,
     picture: Annotated[
-        Path | None, Parameter(help="With --duplicates: PNG file to write with the copies side by side.")
+        Path | None,
+        Parameter(
+            converter=given_path, help="With --duplicates: PNG file to write with the copies side by side."
+        ),
     ] = None,
     runs: Runs = DEFAULT_RUNS,
     offline: Offline = False,

@@ -56,6 +56,7 @@ Offline = Annotated[
 Moved = Annotated[
     Path | None,
     Parameter(
+        converter=given_path,
         help="Folder that the run's data were moved to: the new data.train, data.val and data.test.",
         show_default=False,
     ),
