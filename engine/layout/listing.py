@@ -3,6 +3,7 @@
 import os
 import unicodedata
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -193,10 +194,9 @@ def _classes(folder: str, tree: Tree, left_out: Tally, warned: list[Finding]) ->
             warned.append(Finding("Unicode forms", len(merged), text))
     for name in tree.loose:
         left_out.add("loose", "image outside the class folders", "images outside the class folders", name)
-    return {
-        label: sorted(image for name in forms[label] for image in tree.folders[name])
-        for label in sorted(forms)
-    }
+    # Sorted already, but for a class of several folders.
+    listed = {label: [tree.folders[name] for name in forms[label]] for label in sorted(forms)}
+    return {label: parts[0] if len(parts) == 1 else sorted(chain(*parts)) for label, parts in listed.items()}
 
 
 def _refuse(folder: str, tree: Tree, classes: Classes) -> NoReturn:

@@ -185,7 +185,8 @@ class _Walk:
             return None
         images, folders = found
         images.sort()
-        images = [f"{prefix}/{name}" for name in images]
+        within = f"{prefix}/"
+        images = [within + name for name in images]
         if not folders:
             return images
         if prefix.count("/") >= _DEEPEST:
