@@ -8,7 +8,6 @@ import contextlib
 import re
 from collections.abc import Mapping
 from functools import cache
-from importlib.util import find_spec
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -18,7 +17,7 @@ import platformdirs
 
 from engine.core.files import make_private, replace_file
 from engine.recipe.sections import Data
-from engine.recipe.timm_catalogue import timm_version
+from engine.recipe.timm_catalogue import architectures, timm_sources, timm_version
 
 ModelArgs = Mapping[str, Any]
 """Arguments of ``timm.create_model`` that fit a model to sizes of image: ``img_size`` in px, or switches."""
@@ -29,7 +28,6 @@ PRETRAINED = ("data.train_size", "data.val_size")
 LEAST_PLAIN = 64
 """From this side on, px, the families that take any size need no trial."""
 
-_ENTRYPOINT = re.compile(r"@register_model\s+def (\w+)\(")
 _FIXED = re.compile(r"img_size|fixed_input_size|strict_img|_assert\(\s*[HW] ?%")
 _PLAIN = (
     "convnext", "cspnet", "densenet", "dla", "dpn", "efficientnet", "ghostnet", "hgnet", "hrnet", "mobilenetv3",
@@ -61,16 +59,10 @@ class Known(msgspec.Struct):
 
 @cache
 def _plain_models() -> frozenset[str]:
-    spec = find_spec("timm")
-    if spec is None or spec.origin is None:
-        return frozenset()
     names: set[str] = set()
-    for module in _PLAIN:
-        path = Path(spec.origin).parent / "models" / f"{module}.py"
-        with contextlib.suppress(OSError):
-            source = path.read_text(encoding="utf-8")
-            if not _FIXED.search(source):
-                names.update(_ENTRYPOINT.findall(source))
+    for path in timm_sources():
+        if path.stem in _PLAIN and not _FIXED.search(source := path.read_text(encoding="utf-8")):
+            names.update(architectures(source))
     return frozenset(names)
 
 

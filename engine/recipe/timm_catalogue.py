@@ -29,17 +29,26 @@ _TAGGED = re.compile(r"""['"]([a-z]\w*)\.(\w*)['"]\s*:""")
 _RENAMED = re.compile(r"""['"]([a-z]\w*)['"]\s*:\s*['"]([\w.]+)['"]""")
 
 
+def timm_sources() -> list[Path]:
+    """Return the files in which timm's models are written, none if it isn't installed; it isn't imported."""
+    spec = find_spec("timm")
+    origin = spec.origin if spec else None
+    return sorted(Path(origin).parent.joinpath("models").glob("*.py")) if origin else []
+
+
+def architectures(source: str) -> list[str]:
+    """Return the names of the models that a file of timm's, given its text, registers."""
+    return _ENTRYPOINT.findall(source)
+
+
 @cache
 def model_names() -> frozenset[str]:
     """Return every model name that timm accepts, with and without a pretrained tag (``resnet18.a1_in1k``)."""
-    spec = find_spec("timm")
-    if spec is None or spec.origin is None:
-        return frozenset()
     names: set[str] = set()
     tagged: set[tuple[str, str]] = set()
-    for path in Path(spec.origin).parent.joinpath("models").glob("*.py"):
+    for path in timm_sources():
         source = path.read_text(encoding="utf-8")
-        names.update(_ENTRYPOINT.findall(source))
+        names.update(architectures(source))
         tagged.update(_TAGGED.findall(source))
         _, found, renamed = source.partition("register_model_deprecations(")
         if found:
