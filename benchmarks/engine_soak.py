@@ -6,6 +6,7 @@ The slope of the memory is that of a line through the means of ten equal parts o
 the interval is that of Student's t: single samples of one process say too much alike for one.
 """
 
+import re
 import sys
 import tempfile
 import time
@@ -15,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import psutil
 
-from benchmarks.terminal import BRAILLE, CONSOLE, Terminal, load
+from benchmarks.terminal import CONSOLE, Terminal, load
 from engine.analysis.stats import t_quantile
 from engine.journal.events import AnyEvent, EpochEnded, EpochStarted, RunEnded
 from engine.journal.log import JournalReader
@@ -23,6 +24,7 @@ from tests.made_data import make_pictures, make_run
 from tui.spawn import start_engine
 
 EPOCHS, EVERY, PARTS = 1000, 0.5, 10
+_SHOWN = re.compile(rb"epoch")
 SETTINGS = ("data.workers=1", "data.batch_size=4", "schedule.patience=100000", "mixup.alpha=0.2")
 
 
@@ -82,7 +84,8 @@ def soak(folder: Path, epochs: int, every: float = EVERY) -> Soaked:
     engine, console, reader = Samples(), Samples(), JournalReader(run.journal)
     events: list[AnyEvent] = []
     with Terminal([CONSOLE, "attach", str(run.path)]) as terminal:
-        terminal.record(60, until=BRAILLE)
+        # Not until a curve is there, which is drawn every six seconds: tiny epochs may be over by then.
+        terminal.record(60, until=_SHOWN)
         watching = psutil.Process(terminal.pid)
         while run.is_alive():
             terminal.record(every)
